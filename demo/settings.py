@@ -1,0 +1,131 @@
+"""What `settings.toml` says, as dataclasses."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from diad_deploy.errors import OptionError
+from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
+
+DEFAULT_SETTINGS = Path(__file__).with_name("settings.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Side of the pictures, and how many of each split."""
+
+    size_px: int
+    train_per_product: int
+    generic_pictures: int
+    validation_per_product: int
+    test_per_product: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnetSettings:
+    """See `diad_export.model.sizes.UnetSizes`."""
+
+    model_channels: int
+    multipliers: tuple[int, ...]
+    attention_levels: tuple[bool, ...]
+    context_width: int
+    context_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoencoderSettings:
+    """See `diad_export.model.sizes.AutoencoderSizes`."""
+
+    base_channels: int
+    multipliers: tuple[int, ...]
+    res_blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractorSettings:
+    """The timm network."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSettings:
+    """Length of one training stage."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """The three stages, in the order they run."""
+
+    features: StageSettings
+    autoencoder: StageSettings
+    diffusion: StageSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSettings:
+    """What the bundle is built with; travels in the checkpoint."""
+
+    steps: int
+    sigma_px: float
+    pool_size_px: int
+    pool_count: int
+    heatmap_low: float
+    heatmap_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The demo's size and training."""
+
+    seed: int
+    data: DataSettings
+    unet: UnetSettings
+    autoencoder: AutoencoderSettings
+    extractor: ExtractorSettings
+    train: TrainSettings
+    build: BuildSettings
+
+    def model_sizes(self) -> ModelSizes:
+        """The sizes of the demo's DiAD."""
+        unet, autoencoder = self.unet, self.autoencoder
+        return ModelSizes(
+            unet=UnetSizes(
+                model_channels=unet.model_channels,
+                multipliers=unet.multipliers,
+                context_width=unet.context_width,
+                attention_levels=unet.attention_levels,
+            ),
+            autoencoder=AutoencoderSizes(
+                base_channels=autoencoder.base_channels,
+                multipliers=autoencoder.multipliers,
+                res_blocks=autoencoder.res_blocks,
+            ),
+            features=FeatureSizes(name=self.extractor.name),
+        )
+
+
+def load_settings(path: Path = DEFAULT_SETTINGS) -> Settings:
+    """Read and check a settings file.
+
+    Raises:
+        OptionError: unreadable, not TOML, or values missing or of a wrong type (all named).
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path}: cannot read settings: {error}") from None
+    try:
+        return TypeAdapter(Settings).validate_python(raw)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise OptionError(f"{path}: settings that do not fit: {faults}") from None

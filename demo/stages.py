@@ -1,0 +1,230 @@
+"""The three things the demo trains: feature extractor, autoencoder, UNet with SG network.
+
+None of them ever sees a defect. Each is what the paper takes ready-made or trains, made small:
+the extractor stands for an ImageNet ResNet-50, the autoencoder for Stable Diffusion's.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss, normalize
+
+from diad_deploy.manifest import ImageSpec
+from diad_deploy.schedule import TRAIN_TIMESTEPS, published_alphas_cumprod
+from diad_export.model.autoencoder import decode_latents, encode_moments
+from diad_export.model.diad import DiadModel
+from diad_export.model.features import distance_maps
+from diad_export.model.sizes import LATENTS_SCALE
+
+Pictures = npt.NDArray[np.uint8]
+
+TEMPERATURE = 0.15
+NEGATIVES = 96
+CROP_PX = 64
+CROP_UNTIL = 0.75
+PERCEPTUAL_WEIGHT = 0.7
+KL_WEIGHT = 1e-6
+
+
+class PictureSource:
+    """Draws batches of normalised pictures from arrays of uint8 `[N, S, S, 3]`."""
+
+    def __init__(self, arrays: list[Pictures], image: ImageSpec) -> None:
+        self.arrays = arrays
+        self.mean = torch.tensor(image.mean).view(3, 1, 1)
+        self.std = torch.tensor(image.std).view(3, 1, 1)
+
+    def batch(self, size: int, generator: torch.Generator) -> Tensor:
+        """`[size, 3, S, S]`, as many from each array."""
+        picked = []
+        for place in range(size):
+            array = self.arrays[place % len(self.arrays)]
+            picked.append(array[int(torch.randint(len(array), (), generator=generator))])
+        return self.normalise(torch.from_numpy(np.stack(picked)))
+
+    def normalise(self, pictures: Tensor) -> Tensor:
+        """uint8 `[B, S, S, 3]` -> float32 `[B, 3, S, S]`."""
+        unit = pictures.permute(0, 3, 1, 2).float() / 255.0
+        return ((unit - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+
+def train_norms_contiguous(module: nn.Module) -> None:
+    """Let group norms work on contiguous maps: their channels-last backward pass is slow on CPUs."""
+    for norm in module.modules():
+        if isinstance(norm, nn.GroupNorm):
+            norm.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
+            norm.register_forward_hook(_channels_last)
+
+
+def _channels_last(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    del module, inputs
+    return output.contiguous(memory_format=torch.channels_last) if output.ndim == 4 else output
+
+
+def half_precision() -> torch.autocast:
+    """bfloat16 where it is faster; weights and losses stay float32."""
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def turn(images: Tensor, generator: torch.Generator) -> Tensor:
+    """The batch rotated by a random multiple of 90 degrees, and perhaps mirrored."""
+    images = torch.rot90(images, int(torch.randint(4, (), generator=generator)), dims=(2, 3))
+    return images.flip(3) if torch.rand((), generator=generator) < 0.5 else images
+
+
+class FeatureStage:
+    """Dense instance discrimination: a cell's feature is found again in a degraded view.
+
+    The same cell in a blurred, noisy view is the positive, other cells are the negatives; the loss
+    is on the cosine similarity that the anomaly map will use, at each of its three scales.
+    """
+
+    name = "features"
+
+    def __init__(self, model: DiadModel, source: PictureSource) -> None:
+        self.module = model.features.requires_grad_(True).to(memory_format=torch.channels_last)
+        self.source = source
+
+    def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
+        """Mean cross-entropy over the scales."""
+        del progress
+        images = turn(self.source.batch(batch, generator), generator)
+        view = degrade(images, generator)
+        with half_precision():
+            left, right = self.module(images), self.module(view)
+        losses = [
+            cell_contrast(a.float(), b.float(), generator)
+            for a, b in zip(left, right, strict=True)
+        ]
+        return torch.stack(losses).mean()
+
+
+def degrade(images: Tensor, generator: torch.Generator) -> Tensor:
+    """A view as a codec might give it: softened, a little noise, a little other light."""
+    softness = torch.rand((images.shape[0], 1, 1, 1), generator=generator)
+    small = nn.functional.interpolate(images, scale_factor=0.5, mode="area")
+    soft = nn.functional.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
+    noise = 0.1 * torch.randn(images.shape, generator=generator)
+    light = 1.0 + 0.1 * (torch.rand((images.shape[0], 1, 1, 1), generator=generator) - 0.5)
+    return light * torch.lerp(images, soft, softness) + noise
+
+
+def cell_contrast(left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
+    """InfoNCE over cells of two maps `[B, C, h, w]`, with cosine similarity."""
+    cells = left.shape[0] * left.shape[2] * left.shape[3]
+    picked = torch.randint(cells, (min(cells, 8 * NEGATIVES),), generator=generator).unique()
+    a = normalize(left.permute(0, 2, 3, 1).flatten(0, 2)[picked], dim=1)
+    b = normalize(right.permute(0, 2, 3, 1).flatten(0, 2)[picked], dim=1)
+    return cross_entropy(a @ b.T / TEMPERATURE, torch.arange(len(picked)))
+
+
+class AutoencoderStage:
+    """A general codec: absolute error, the extractor's distance, a little KL."""
+
+    name = "autoencoder"
+
+    def __init__(self, model: DiadModel, source: PictureSource) -> None:
+        self.module = model.autoencoder.to(memory_format=torch.channels_last)
+        train_norms_contiguous(self.module)
+        self.features = model.features.eval().requires_grad_(False)
+        self.source = source
+
+    def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
+        """The loss on crops, and on fewer whole pictures towards the end."""
+        if progress < CROP_UNTIL:
+            images = random_crop(self.source.batch(batch, generator), generator)
+        else:
+            images = self.source.batch(max(1, batch // 3), generator)
+        with half_precision():
+            mean, log_variance = encode_moments(self.module, images)
+            noise = torch.randn(mean.shape, generator=generator)
+            sampled = mean + torch.exp(log_variance / 2) * noise
+            pictures = decode_latents(self.module, LATENTS_SCALE * sampled)
+            distances = distance_maps(self.features, images, pictures)
+        perceptual = torch.stack([d.float().mean() for d in distances]).mean()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).float().mean()
+        pixels = (pictures.float() - images).abs().mean()
+        return pixels + PERCEPTUAL_WEIGHT * perceptual + KL_WEIGHT * divergence
+
+
+def random_crop(images: Tensor, generator: torch.Generator) -> Tensor:
+    """One random window of `CROP_PX` for the whole batch, turned."""
+    room = images.shape[-1] - CROP_PX
+    if room <= 0:
+        return images
+    top, left = (int(v) for v in torch.randint(room + 1, (2,), generator=generator))
+    window = images[:, :, top : top + CROP_PX, left : left + CROP_PX]
+    return turn(window, generator).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def standardise_latents(model: DiadModel, images: Tensor) -> None:
+    """Fold a shift and scale into the autoencoder so that scaled latents have mean 0 and std 1.
+
+    Stable Diffusion's factor 0.18215 does so for its own autoencoder; this makes it right for ours
+    without changing a reconstruction.
+    """
+    autoencoder = model.autoencoder
+    mean, _ = encode_moments(autoencoder, images)
+    centre = mean.mean(dim=(0, 2, 3))
+    scale = 1.0 / (LATENTS_SCALE * mean.std(dim=(0, 2, 3)))
+    channels = len(centre)
+    quant, post = autoencoder.quant_conv, autoencoder.post_quant_conv
+    post.bias += post.weight.flatten(1) @ centre
+    post.weight /= scale.view(1, -1, 1, 1)
+    quant.weight[:channels] *= scale.view(-1, 1, 1, 1)
+    quant.bias[:channels] = (quant.bias[:channels] - centre) * scale
+    quant.bias[channels:] += 2 * scale.log()
+
+
+class DiffusionStage:
+    """The published objective: squared error on the noise, t uniform, hint = the picture."""
+
+    name = "diffusion"
+
+    def __init__(self, model: DiadModel, source: PictureSource, latents: Tensor) -> None:
+        """`latents`: the scaled posterior means `[N, 4, h, w]` of the source's one array."""
+        self.model = model
+        self.module = nn.ModuleList([model.unet, model.semantic_guided]).to(
+            memory_format=torch.channels_last
+        )
+        self.source, self.latents = source, latents
+        self.products = torch.from_numpy(published_alphas_cumprod()).float()
+
+    def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
+        """Mean squared error of the predicted noise."""
+        del progress
+        [pictures] = self.source.arrays
+        picked = torch.randint(len(pictures), (batch,), generator=generator)
+        images = self.source.normalise(torch.from_numpy(pictures[picked.numpy()]))
+        latents = self.latents[picked]
+        times = torch.randint(TRAIN_TIMESTEPS, (batch,), generator=generator)
+        noise = torch.randn(latents.shape, generator=generator)
+        product = self.products[times].view(-1, 1, 1, 1)
+        noised = product.sqrt() * latents + (1 - product).sqrt() * noise
+        with half_precision():
+            hint = self.model.semantic_guided.hint_features(images)
+            control = self.model.control_outputs(noised, hint, times)
+            predicted = self.model.predict_noise(noised, times, control, only_mid_control=True)
+        return mse_loss(predicted.float(), noise)
+
+
+def wake_zero_convolutions(model: DiadModel, generator: torch.Generator) -> None:
+    """Give the SG network's zero convolutions and hint small random weights.
+
+    They are zero to protect a pretrained UNet from the untrained control. Here nothing is
+    pretrained, and starting at zero only costs steps.
+    """
+    control = model.semantic_guided.control
+    silent = [
+        *control.controlnet_down_blocks,
+        control.controlnet_mid_block,
+        control.controlnet_cond_embedding.conv_out,
+    ]
+    with torch.no_grad():
+        for convolution in silent:
+            spread = convolution.weight[0].numel() ** -0.5
+            convolution.weight.copy_(
+                spread * torch.randn(convolution.weight.shape, generator=generator)
+            )

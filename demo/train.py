@@ -1,0 +1,150 @@
+"""`python -m demo.train`: draws the pictures, trains the three stages, writes the checkpoint."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from demo.pictures import generic_pictures, training_pictures
+from demo.settings import DEFAULT_SETTINGS, Settings, load_settings
+from demo.stages import (
+    AutoencoderStage,
+    DiffusionStage,
+    FeatureStage,
+    PictureSource,
+    Pictures,
+    standardise_latents,
+    wake_zero_convolutions,
+)
+from demo.training import StageResult, train_stage
+from diad_deploy.console import run_command
+from diad_export.checkpoint import Recommended, save_checkpoint
+from diad_export.components import image_spec
+from diad_export.model.autoencoder import encode_moments
+from diad_export.model.diad import DiadModel
+from diad_export.model.sizes import LATENTS_SCALE
+
+STAGES = ("features", "autoencoder", "diffusion")
+DEFAULT_FOLDER = Path(__file__).with_name("work")
+DEFAULT_CHECKPOINT = Path(__file__).with_name("checkpoint.safetensors")
+
+
+def train(
+    settings: Settings, folder: Path, checkpoint: Path, *, stop_after: int | None = None
+) -> list[StageResult]:
+    """Train all stages in their order, going on from what `folder` holds.
+
+    Stops after `stop_after` further steps of the first unfinished stage where given. Writes
+    `checkpoint` (half precision, published key names) once all stages are finished.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    model = DiadModel(settings.model_sizes(), context_tokens=settings.unet.context_tokens)
+    generator = torch.Generator().manual_seed(settings.seed)
+    model.context.copy_(torch.randn(model.context.shape, generator=generator))
+    wake_zero_convolutions(model, generator)
+    products = training_pictures(settings, folder)
+    results = []
+    for name in STAGES:
+        stage = _make_stage(name, settings, folder, model, products)
+        results.append(
+            train_stage(
+                stage,
+                getattr(settings.train, name),
+                seed=settings.seed,
+                folder=folder,
+                stop_after=stop_after,
+            )
+        )
+        if not results[-1].finished:
+            return results
+        if name == "autoencoder":
+            source = PictureSource([products], image_spec(settings.data.size_px))
+            standardise_latents(model, source.batch(128, generator))
+    save_checkpoint(model, checkpoint, _recommended(settings))
+    return results
+
+
+def _make_stage(
+    name: str, settings: Settings, folder: Path, model: DiadModel, products: Pictures
+) -> FeatureStage | AutoencoderStage | DiffusionStage:
+    image = image_spec(settings.data.size_px)
+    if name == "diffusion":
+        source = PictureSource([products], image)
+        return DiffusionStage(model, source, _encode_all(model, source))
+    source = PictureSource([products, generic_pictures(settings, folder)], image)
+    return FeatureStage(model, source) if name == "features" else AutoencoderStage(model, source)
+
+
+@torch.no_grad()
+def _encode_all(model: DiadModel, source: PictureSource) -> torch.Tensor:
+    """Scaled posterior means of all pictures of the source's one array."""
+    [pictures] = source.arrays
+    parts = []
+    for start in range(0, len(pictures), 32):
+        images = source.normalise(torch.tensor(pictures[start : start + 32]))
+        parts.append(LATENTS_SCALE * encode_moments(model.autoencoder, images)[0])
+    return torch.cat(parts).contiguous()
+
+
+def _recommended(settings: Settings) -> Recommended:
+    build = settings.build
+    return Recommended(
+        extractor=settings.extractor.name,
+        image_size_px=settings.data.size_px,
+        steps=build.steps,
+        sigma_px=build.sigma_px,
+        pool_size_px=build.pool_size_px,
+        pool_count=build.pool_count,
+        heatmap_low=build.heatmap_low,
+        heatmap_high=build.heatmap_high,
+    )
+
+
+@click.command()
+@click.option(
+    "--settings",
+    "settings_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_SETTINGS,
+    show_default="demo/settings.toml",
+    help="Sizes, data and lengths of training.",
+)
+@click.option(
+    "--work",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_FOLDER,
+    show_default="demo/work",
+    help="Where pictures, states and logs are kept; training goes on from what is there.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_CHECKPOINT,
+    show_default="demo/checkpoint.safetensors",
+    help="The checkpoint to write when all stages are finished.",
+)
+@click.option(
+    "--stop-after",
+    type=click.IntRange(min=1),
+    help="Stop after this many further steps of the stage at hand; run again to go on.",
+)
+def command(settings_path: Path, folder: Path, checkpoint: Path, stop_after: int | None) -> None:
+    """Train the demo's DiAD on pictures it draws itself.
+
+    Killed or stopped, it goes on where it was when it is run again.
+
+    Example: python -m demo.train --work demo/work
+    """
+    results = train(load_settings(settings_path), folder, checkpoint, stop_after=stop_after)
+    for name, result in zip(STAGES, results, strict=False):
+        click.echo(f"{name}: {result.steps_done} of {result.steps} steps")
+    if len(results) == len(STAGES) and results[-1].finished:
+        click.echo(f"wrote {checkpoint}")
+
+
+if __name__ == "__main__":
+    run_command(command)

@@ -1,0 +1,191 @@
+"""The training loop that all three stages share: resumable, seeded, logged.
+
+What a step sees depends on the seed and the step's number alone, so a training that was stopped
+and goes on ends where an unbroken one does.
+"""
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from demo.settings import StageSettings
+
+SAVE_EVERY_S = 60.0
+LOG_EVERY_STEPS = 25
+WARMUP_STEPS = 100
+FINAL_LEARNING_RATE_SHARE = 0.02
+EMA_DECAY = 0.998
+GRADIENT_NORM = 1.0
+
+
+class Stage(Protocol):
+    """One thing to train: a module, and a loss that a seeded generator decides."""
+
+    name: str
+    module: nn.Module
+
+    def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
+        """The loss of one batch; `progress` runs from 0 to 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageResult:
+    """Where the stage stands: steps done, of how many."""
+
+    steps_done: int
+    steps: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.steps_done >= self.steps
+
+
+def train_stage(
+    stage: Stage,
+    settings: StageSettings,
+    *,
+    seed: int,
+    folder: Path,
+    stop_after: int | None = None,
+) -> StageResult:
+    """Train `stage` to its end, or for `stop_after` further steps, going on from what is saved.
+
+    Writes `folder/NAME.pt` (all that is needed to go on), `folder/NAME.log.jsonl`, and leaves the
+    averaged weights in `stage.module` when it returns.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run = _Run(stage, settings, folder)
+    first = run.step
+    last = settings.steps if stop_after is None else min(settings.steps, first + stop_after)
+    saved_at = time.monotonic()
+    for step in range(first, last):
+        run.advance(_generator(seed, stage.name, step))
+        if time.monotonic() - saved_at > SAVE_EVERY_S:
+            run.save()
+            saved_at = time.monotonic()
+    if last > first:
+        run.save()
+    run.use_average()
+    return StageResult(steps_done=run.step, steps=settings.steps)
+
+
+class _Run:
+    """State of one stage in training."""
+
+    def __init__(self, stage: Stage, settings: StageSettings, folder: Path) -> None:
+        self.stage, self.settings = stage, settings
+        self.path = folder / f"{stage.name}.pt"
+        self.log_path = folder / f"{stage.name}.log.jsonl"
+        self.step = 0
+        self.cpu_s = 0.0
+        self.wall_s = 0.0
+        self.losses: list[float] = []
+        self.average = AveragedModel(
+            stage.module, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True
+        )
+        self.optimizer = torch.optim.AdamW(
+            [p for p in stage.module.parameters() if p.requires_grad],
+            lr=settings.learning_rate,
+            weight_decay=0.01,
+        )
+        if self.path.exists():
+            self._load()
+
+    def advance(self, generator: torch.Generator) -> None:
+        """One step of the optimizer, and of the average."""
+        cpu, wall = time.process_time(), time.monotonic()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.settings, self.step)
+        self.stage.module.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.stage.loss(self.settings.batch, self.step / self.settings.steps, generator)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.stage.module.parameters(), GRADIENT_NORM)
+        self.optimizer.step()
+        self.average.update_parameters(self.stage.module)
+        self.step += 1
+        self.losses.append(loss.item())
+        self.cpu_s += time.process_time() - cpu
+        self.wall_s += time.monotonic() - wall
+        if self.step % LOG_EVERY_STEPS == 0 or self.step == self.settings.steps:
+            self._log()
+
+    def use_average(self) -> None:
+        """Put the averaged weights into the stage's module, ready for use."""
+        self.stage.module.load_state_dict(self.average.module.state_dict())
+        self.stage.module.eval()
+
+    def save(self) -> None:
+        """Write all that is needed to go on; a kill leaves the last whole file."""
+        partial = self.path.with_suffix(".pt.partial")
+        torch.save(
+            {
+                "step": self.step,
+                "cpu_s": self.cpu_s,
+                "wall_s": self.wall_s,
+                "module": self.stage.module.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            },
+            partial,
+        )
+        os.replace(partial, self.path)
+
+    def _load(self) -> None:
+        saved = torch.load(self.path, weights_only=True)
+        self.step, self.cpu_s, self.wall_s = saved["step"], saved["cpu_s"], saved["wall_s"]
+        self.stage.module.load_state_dict(saved["module"])
+        self.average.load_state_dict(saved["average"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        kept = [row for row in read_log(self.log_path) if row["step"] <= self.step]
+        self.log_path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+    def _log(self) -> None:
+        row = {
+            "step": self.step,
+            "loss": round(sum(self.losses) / len(self.losses), 6),
+            "learning_rate": learning_rate(self.settings, self.step - 1),
+            "cpu_s": round(self.cpu_s, 1),
+            "wall_s": round(self.wall_s, 1),
+        }
+        self.losses.clear()
+        with self.log_path.open("a") as log:
+            log.write(json.dumps(row) + "\n")
+
+
+def learning_rate(settings: StageSettings, step: int) -> float:
+    """Linear warm-up, then a cosine down to a fiftieth."""
+    warmup = min(WARMUP_STEPS, max(1, settings.steps // 10))
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    progress = (step - warmup) / max(1, settings.steps - warmup)
+    share = FINAL_LEARNING_RATE_SHARE
+    return settings.learning_rate * (share + (1 - share) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def read_log(path: Path) -> Iterator[dict[str, float]]:
+    """The rows of a stage's log; a torn last line is passed over."""
+    if not path.exists():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def _generator(seed: int, name: str, step: int) -> torch.Generator:
+    digest = hashlib.sha256(f"{seed} {name} {step}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))

@@ -1,0 +1,38 @@
+"""Run a DiAD bundle on pictures, without PyTorch.
+
+>>> from diad_deploy import Detector
+>>> with Detector.open("bundle") as detector:
+...     [detection] = detector.detect(["part.png"])
+>>> detection.score
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diad_deploy.bundle import Bundle
+    from diad_deploy.detection import Detection
+    from diad_deploy.detector import Detector
+    from diad_deploy.errors import DiadError
+
+__version__ = "0.1.0"
+
+__all__ = ["Bundle", "Detection", "Detector", "DiadError", "__version__"]
+
+_HOME = {
+    "Bundle": "diad_deploy.bundle",
+    "Detection": "diad_deploy.detection",
+    "Detector": "diad_deploy.detector",
+    "DiadError": "diad_deploy.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that `diad-run --help` starts at once."""
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

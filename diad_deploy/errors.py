@@ -1,0 +1,71 @@
+"""The exceptions of both packages, as one tree.
+
+    DiadError
+    ├── InputError              what the user handed in
+    │   ├── PictureError        one picture cannot be read; the others can go on
+    │   └── OptionError         an option or argument that does not fit
+    ├── OutputError             a file or folder cannot be written
+    ├── BundleError             a bundle cannot be used
+    │   ├── BundleMissingError  there is no bundle at this path
+    │   ├── BundleDamagedError  a file is missing, changed, or points outside the bundle
+    │   └── BundleVersionError  written by a newer version than this one
+    ├── BackendError            the inference library is missing or refused
+    ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
+    └── ExportError             a graph could not be exported or is not the same   (diad_export)
+
+Every message says what was wrong, what was expected, what was found, and the way out. The
+command line prints it in one line; a program can catch the class it cares about.
+"""
+
+
+class DiadError(Exception):
+    """Root of all errors that this project raises on purpose."""
+
+
+class InputError(DiadError):
+    """What the user handed in cannot be used."""
+
+
+class PictureError(InputError):
+    """One picture cannot be read. `reason` is the message without the path."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class OptionError(InputError):
+    """An option or argument has a value that does not fit."""
+
+
+class OutputError(DiadError):
+    """A file or folder cannot be written."""
+
+
+class BundleError(DiadError):
+    """A bundle cannot be used."""
+
+
+class BundleMissingError(BundleError):
+    """There is no bundle at the path."""
+
+
+class BundleDamagedError(BundleError):
+    """A file of the bundle is missing, changed, or lies outside it."""
+
+
+class BundleVersionError(BundleError):
+    """The bundle was written by a newer version of this project."""
+
+
+class BackendError(DiadError):
+    """The inference library is not installed, or refused the graph."""
+
+
+class CheckpointError(DiadError):
+    """A checkpoint cannot be read, or its tensors do not fit the model."""
+
+
+class ExportError(DiadError):
+    """A graph could not be exported, or does not give its module's numbers."""

@@ -1,0 +1,148 @@
+"""The denoiser without the work that cannot change its result.
+
+Left out, exactly: guidance (same prompt and hint on both sides), the text model and the key and
+value projections of every cross-attention (the prompt is always empty), the hint block (it sees
+the picture only), and SG outputs that reach nothing.
+"""
+
+import copy
+from typing import TypeVar
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from diad_export.model.diad import DiadModel
+from diad_export.model.semantic_guided import SemanticGuidedNetwork
+from diad_export.model.sizes import SFF_LEVEL_OUTPUTS
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class ConstantContextAttention(nn.Module):
+    """Processor of a cross-attention whose keys and values are constants.
+
+    Takes the place of diffusers' processor; `encoder_hidden_states` is ignored.
+    """
+
+    key: Tensor
+    value: Tensor
+
+    def __init__(self, attention: Attention, context: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("key", self._heads(attention, attention.to_k(context)))
+        self.register_buffer("value", self._heads(attention, attention.to_v(context)))
+
+    @staticmethod
+    def _heads(attention: Attention, projected: Tensor) -> Tensor:
+        """`[1, T, C]` -> `[1, heads, T, C / heads]`."""
+        tokens = projected.shape[1]
+        return projected.view(1, tokens, attention.heads, -1).transpose(1, 2).contiguous()
+
+    def __call__(self, attention: Attention, hidden_states: Tensor, **ignored: object) -> Tensor:
+        """Attention of `hidden_states` `[B, N, C]` over the constant context."""
+        del ignored
+        batch, cells, channels = hidden_states.shape
+        query = attention.to_q(hidden_states).view(batch, cells, attention.heads, -1)
+        key = self.key.expand(batch, -1, -1, -1)
+        value = self.value.expand(batch, -1, -1, -1)
+        mixed = scaled_dot_product_attention(query.transpose(1, 2), key, value)
+        merged = mixed.transpose(1, 2).reshape(batch, cells, channels)
+        result: Tensor = attention.to_out[0](merged)
+        return result
+
+
+class LeanDenoiser(nn.Module):
+    """One DDIM step: SG network, UNet and update, without what cannot change the result.
+
+    It shares its weights with the model it is made from, which stays as it was.
+    """
+
+    def __init__(self, model: DiadModel, *, only_mid_control: bool) -> None:
+        super().__init__()
+        self.unet = share_weights(model.unet)
+        self.semantic_guided = share_weights(model.semantic_guided)
+        outputs = len(self.semantic_guided.control.controlnet_down_blocks)
+        self.first_output = outputs - 2 * SFF_LEVEL_OUTPUTS if only_mid_control else 0
+        self.first_skip = outputs - SFF_LEVEL_OUTPUTS if only_mid_control else 0
+        self._drop_dead_parts(model.context)
+
+    @torch.no_grad()
+    def _drop_dead_parts(self, context: Tensor) -> None:
+        control = self.semantic_guided.control
+        del control.controlnet_cond_embedding
+        control.controlnet_down_blocks = control.controlnet_down_blocks[self.first_output :]
+        for network in (self.unet, control):
+            for module in network.modules():
+                if isinstance(module, Attention) and module.is_cross_attention:
+                    module.processor = ConstantContextAttention(module, context)
+                    del module.to_k, module.to_v
+
+    def forward(
+        self,
+        latents: Tensor,
+        hint: Tensor,
+        timestep: Tensor,
+        latents_scale: Tensor,
+        noise_scale: Tensor,
+    ) -> Tensor:
+        """The next latents `[B, 4, h, w]`.
+
+        Args:
+            latents: `[B, 4, h, w]`.
+            hint: `[B, C, h, w]`.
+            timestep, latents_scale, noise_scale: `[1]`, the same for the whole batch.
+        """
+        noise = self.predict_noise(latents, hint, timestep)
+        return latents_scale * latents + noise_scale * noise
+
+    def predict_noise(self, latents: Tensor, hint: Tensor, timestep: Tensor) -> Tensor:
+        """The noise prediction `[B, 4, h, w]`."""
+        control = self._control(latents, hint, timestep)
+        unet = self.unet
+        embedding = unet.time_embedding(unet.time_proj(timestep))
+        hidden, skips = encode_half(unet, unet.conv_in(latents), embedding)
+        hidden = hidden + control[-1]
+        for place, output in enumerate(control[:-1], start=self.first_skip):
+            skips[place] = skips[place] + output
+        for block in unet.up_blocks:
+            count = len(block.resnets)
+            skips, taken = skips[:-count], tuple(skips[-count:])
+            hidden = block(hidden, temb=embedding, res_hidden_states_tuple=taken)
+        predicted: Tensor = unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
+        return predicted
+
+    def _control(self, latents: Tensor, hint: Tensor, timestep: Tensor) -> list[Tensor]:
+        """The SG outputs that reach the UNet, the middle block's last."""
+        network: SemanticGuidedNetwork = self.semantic_guided
+        control = network.control
+        embedding = control.time_embedding(control.time_proj(timestep))
+        hidden, skips = encode_half(control, control.conv_in(latents) + hint, embedding)
+        raw = [
+            convolution(skip)
+            for skip, convolution in zip(
+                skips[self.first_output :], control.controlnet_down_blocks, strict=True
+            )
+        ]
+        before, last = raw[-2 * SFF_LEVEL_OUTPUTS : -SFF_LEVEL_OUTPUTS], raw[-SFF_LEVEL_OUTPUTS:]
+        passed = raw[:-SFF_LEVEL_OUTPUTS] if self.first_skip == 0 else []
+        return [*passed, *network.fusion(before, last), control.controlnet_mid_block(hidden)]
+
+
+def encode_half(
+    network: UNet2DConditionModel, hidden: Tensor, embedding: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """Encoder and middle block of a UNet or ControlNet: the last map, and the skips."""
+    skips = [hidden]
+    for block in network.down_blocks:
+        hidden, outputs = block(hidden, temb=embedding)
+        skips += outputs
+    return network.mid_block(hidden, temb=embedding), skips
+
+
+def share_weights(module: Module) -> Module:
+    """A copy of the module's structure around the same parameters and buffers."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, memo={id(tensor): tensor for tensor in tensors})

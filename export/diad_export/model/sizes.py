@@ -1,0 +1,126 @@
+"""Widths and depths of a DiAD model. The published model and the demo are two values of one type.
+
+What the tensors of a checkpoint cannot tell (number of heads, groups of a norm, downsampling of
+the hint) is the same in every model of the published code and is a constant here.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from diad_deploy.errors import OptionError
+
+HEADS = 8
+NORM_GROUPS = 32
+LATENTS_SCALE = 0.18215
+LATENTS_FACTOR = 8
+HINT_CHANNELS = (16, 32, 96, 256)
+SFF_LEVEL_OUTPUTS = 3
+"""SFF joins the last-but-one level's three outputs to the last level's three."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnetSizes:
+    """UNet and SG network: `model_channels` times `multipliers`, one a level."""
+
+    model_channels: int
+    multipliers: tuple[int, ...]
+    res_blocks: int = 2
+    context_width: int = 768
+    attention_levels: tuple[bool, ...] = (True, True, True, False)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of every level, shallow to deep."""
+        return tuple(self.model_channels * factor for factor in self.multipliers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoencoderSizes:
+    """Autoencoder: `base_channels` times `multipliers`, four levels for a factor of eight."""
+
+    base_channels: int
+    multipliers: tuple[int, ...]
+    res_blocks: int = 2
+    latent_channels: int = 4
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of every level, shallow to deep."""
+        return tuple(self.base_channels * factor for factor in self.multipliers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureSizes:
+    """The timm feature extractor: its name, and which of its stages are compared."""
+
+    name: str
+    out_indices: tuple[int, ...] = (1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSizes:
+    """All that is needed to build the modules without weights."""
+
+    unet: UnetSizes
+    autoencoder: AutoencoderSizes
+    features: FeatureSizes
+
+    def __post_init__(self) -> None:
+        faults = list(_faults(self))
+        if faults:
+            raise OptionError("sizes that do not make a DiAD model: " + "; ".join(faults))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and tuples, for the manifest."""
+        return asdict(self)
+
+
+def _faults(sizes: ModelSizes) -> list[str]:
+    faults = []
+    for name, channels in (
+        ("UNet", sizes.unet.channels),
+        ("autoencoder", sizes.autoencoder.channels),
+    ):
+        odd = [c for c in channels if c % NORM_GROUPS]
+        if odd:
+            faults.append(f"{name} channels {odd} are not multiples of {NORM_GROUPS}")
+    if len(sizes.unet.attention_levels) != len(sizes.unet.multipliers):
+        faults.append(
+            f"{len(sizes.unet.multipliers)} UNet levels but "
+            f"{len(sizes.unet.attention_levels)} attention levels"
+        )
+    if len(sizes.unet.multipliers) < 2:
+        faults.append("SFF joins two levels, the UNet has fewer")
+    if sizes.unet.res_blocks + 1 != SFF_LEVEL_OUTPUTS:
+        faults.append(f"SFF needs 2 residual blocks a level, found {sizes.unet.res_blocks}")
+    if 2 ** (len(sizes.autoencoder.multipliers) - 1) != LATENTS_FACTOR:
+        faults.append(
+            f"the autoencoder needs 4 levels for a factor of {LATENTS_FACTOR}, "
+            f"found {len(sizes.autoencoder.multipliers)}"
+        )
+    return faults
+
+
+PUBLISHED = ModelSizes(
+    unet=UnetSizes(model_channels=320, multipliers=(1, 2, 4, 4)),
+    autoencoder=AutoencoderSizes(base_channels=128, multipliers=(1, 2, 4, 4)),
+    features=FeatureSizes(name="resnet50"),
+)
+"""The size of the paper: Stable Diffusion 1.x with a ResNet-50."""
+
+
+def check_image_size(size_px: int, unet: UnetSizes) -> None:
+    """Refuse a picture side that the levels cannot halve, or whose deepest map is under 2 x 2.
+
+    Raises:
+        OptionError: names the multiple that is needed and the nearest sides that fit.
+    """
+    multiple = LATENTS_FACTOR * 2 ** (len(unet.multipliers) - 1)
+    if size_px >= 2 * multiple and size_px % multiple == 0:
+        return
+    below = max(2 * multiple, size_px // multiple * multiple)
+    near = f"{below}" if size_px < 2 * multiple else f"{below} or {below + multiple}"
+    raise OptionError(
+        f"--image-size {size_px}: this model takes multiples of {multiple} px from "
+        f"{2 * multiple} px (its deepest map must be at least 2x2); take {near}"
+    )

@@ -1,0 +1,132 @@
+"""Component -> ONNX file, with dynamic batch, checked and in a form all engines take.
+
+Opset 20: later ones write GroupNormalization and Attention, which some TensorRT releases and ONNX
+Runtime's CPU do not take.
+"""
+
+import io
+import logging
+import warnings
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+import onnx_ir as ir
+import torch
+
+from diad_deploy.errors import ExportError
+from diad_export.components import BATCH, EXAMPLE_BATCH, Component, example_inputs
+from diad_export.storage import store_as_float16
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPSET = 20
+LARGEST_BATCH = 1024
+INLINE_BYTES = 512 * 1024 * 1024
+"""Weights beyond this lie beside the graph, in one file of external data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenGraph:
+    """A graph on disk: number of parameters, and how its weights are stored."""
+
+    path: Path
+    parameters: int
+    stored_weights: str
+
+
+def write_graph(component: Component, folder: Path) -> WrittenGraph:
+    """Export `component` to `folder/NAME.onnx`, with `NAME.onnx.data` beside it where it is large.
+
+    Raises:
+        ExportError: torch could not export it, or ONNX's checker refused the result.
+    """
+    model = trace(component)
+    parameters = sum(
+        int(value.const_value.size)
+        for value in model.graph.initializers.values()
+        if value.const_value is not None
+    )
+    halved = store_as_float16(model)
+    path = folder / f"{component.name}.onnx"
+    size = sum(
+        int(value.const_value.nbytes)
+        for value in model.graph.initializers.values()
+        if value.const_value is not None
+    )
+    external = f"{path.name}.data" if size > INLINE_BYTES else None
+    ir.save(model, path, external_data=external)
+    _check(path, component.name)
+    return WrittenGraph(
+        path=path, parameters=parameters, stored_weights="float16" if halved else "float32"
+    )
+
+
+def trace(component: Component) -> ir.Model:
+    """The component's graph in memory, float32, with its tensors named as the component says."""
+    batch = torch.export.Dim(BATCH, min=1, max=LARGEST_BATCH)
+    dynamic = tuple({0: batch} if BATCH in spec.shape else None for spec in component.inputs)
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                component.module.eval(),
+                example_inputs(component, batch=EXAMPLE_BATCH),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[spec.name for spec in component.inputs],
+                output_names=[spec.name for spec in component.outputs],
+                dynamic_shapes=dynamic,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise ExportError(
+            f"{component.name}: torch could not export the graph: {_first_line(error)}"
+        ) from error
+    if program is None:
+        raise ExportError(f"{component.name}: torch exported nothing; expected an ONNX program")
+    _strip_notes(program.model)
+    return program.model
+
+
+def _strip_notes(model: ir.Model) -> None:
+    """Drop what the exporter notes about source files: paths of the machine, and half the size."""
+    model.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    model.graph.doc_string = None
+    for node in model.graph:
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+
+
+def _check(path: Path, name: str) -> None:
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(
+            f"{name}: ONNX's checker refuses the exported graph: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _quiet() -> "Iterator[None]":
+    """Keep the exporter's own remarks off the terminal; its errors still come through."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
