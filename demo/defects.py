@@ -1,4 +1,4 @@
-"""The kinds of defect, from plain to subtle. Each changes a drawing; the mask is what it changed."""
+"""The kinds of defect, from plain to subtle. Each changes a drawing; the mask is the change."""
 
 from collections.abc import Callable
 
@@ -84,9 +84,7 @@ def _mix(picture: Array, colour: Array, alpha: Array) -> Array:
 def scratch(rng: np.random.Generator, drawing: Rendering) -> Array:
     """A nearly straight bright or dark line."""
     unit = len(drawing.cover) / 128
-    alpha = _walk(
-        rng, drawing, length=rng.uniform(0.25, 0.45), jitter=0.06, width_px=2.0 * unit
-    )
+    alpha = _walk(rng, drawing, length=rng.uniform(0.25, 0.45), jitter=0.06, width_px=2.0 * unit)
     tone = np.full(3, rng.choice([0.95, 0.08]), dtype=np.float32)
     return _mix(drawing.picture, tone, alpha * rng.uniform(0.7, 0.95))
 

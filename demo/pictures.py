@@ -1,6 +1,5 @@
 """The pictures of the training, drawn once and kept in the work folder."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,9 +23,7 @@ def generic_pictures(settings: Settings, folder: Path) -> Pictures:
     """Pictures of nothing in particular: uint8 `[N, S, S, 3]`."""
     data = settings.data
     path = folder / f"generic-{data.generic_pictures}-{data.size_px}.npy"
-    return _cached(
-        path, lambda: draw_generic_pictures(data.generic_pictures, size_px=data.size_px)
-    )
+    return _cached(path, lambda: draw_generic_pictures(data.generic_pictures, size_px=data.size_px))
 
 
 def _cached(path: Path, draw: Callable[[], Pictures]) -> Pictures:
@@ -35,6 +32,6 @@ def _cached(path: Path, draw: Callable[[], Pictures]) -> Pictures:
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
             np.save(file, pictures)
-        os.replace(partial, path)
+        partial.replace(path)
     loaded: Pictures = np.load(path, mmap_mode="r")
     return loaded

@@ -128,9 +128,7 @@ def _illumination(pose: Pose, light: Light, size_px: int) -> Array:
     return np.asarray(light.strength * (1.0 + 0.07 * slope), dtype=np.float32)
 
 
-def _shade(
-    rng: np.random.Generator, part: Part, field: Array, pose: Pose, light: Light
-) -> Array:
+def _shade(rng: np.random.Generator, part: Part, field: Array, pose: Pose, light: Light) -> Array:
     """Colour of a part, `[S, S, 3]`: its own, its surface, and light on its rounded edge."""
     width = max(part.bevel * pose.pixels_per_unit, 1.0)
     height = -np.clip(field / width, -1, 0)

@@ -35,9 +35,7 @@ def box(
 
 def capsule(half_length: float, radius: float, x: float = 0.0, y: float = 0.0) -> Shape:
     """A lying capsule."""
-    return lambda u, v: (
-        np.hypot(u - x - np.clip(u - x, -half_length, half_length), v - y) - radius
-    )
+    return lambda u, v: np.hypot(u - x - np.clip(u - x, -half_length, half_length), v - y) - radius
 
 
 def polygon(sides: int, radius: float, x: float = 0.0, y: float = 0.0) -> Shape:

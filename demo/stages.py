@@ -50,7 +50,7 @@ class PictureSource:
 
 
 def train_norms_contiguous(module: nn.Module) -> None:
-    """Let group norms work on contiguous maps: their channels-last backward pass is slow on CPUs."""
+    """Let group norms work on contiguous maps: channels-last, their backward is slow on CPUs."""
     for norm in module.modules():
         if isinstance(norm, nn.GroupNorm):
             norm.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
@@ -94,8 +94,7 @@ class FeatureStage:
         with half_precision():
             left, right = self.module(images), self.module(view)
         losses = [
-            cell_contrast(a.float(), b.float(), generator)
-            for a, b in zip(left, right, strict=True)
+            cell_contrast(a.float(), b.float(), generator) for a, b in zip(left, right, strict=True)
         ]
         return torch.stack(losses).mean()
 

@@ -11,9 +11,7 @@ Array = npt.NDArray[np.float32]
 def smooth_noise(rng: np.random.Generator, size_px: int, cells: int) -> Array:
     """Soft blotches, about -1 to 1, `cells` across: `[S, S]`."""
     coarse = rng.normal(0.0, 0.5, (cells + 2, cells + 2)).astype(np.float32)
-    return np.asarray(
-        Image.fromarray(coarse).resize((size_px, size_px), Image.Resampling.BICUBIC)
-    )
+    return np.asarray(Image.fromarray(coarse).resize((size_px, size_px), Image.Resampling.BICUBIC))
 
 
 def grain(rng: np.random.Generator, size_px: int, sigma_px: float = 0.7) -> Array:

@@ -11,8 +11,8 @@ from demo.stages import (
     AutoencoderStage,
     DiffusionStage,
     FeatureStage,
-    PictureSource,
     Pictures,
+    PictureSource,
     standardise_latents,
     wake_zero_convolutions,
 )

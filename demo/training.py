@@ -7,7 +7,6 @@ and goes on ends where an unbroken one does.
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -141,7 +140,7 @@ class _Run:
             },
             partial,
         )
-        os.replace(partial, self.path)
+        partial.replace(self.path)
 
     def _load(self) -> None:
         saved = torch.load(self.path, weights_only=True)

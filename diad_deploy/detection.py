@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from diad_deploy.arrays import FloatArray, PictureArray
 from diad_deploy.manifest import ImageSpec
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,12 +27,13 @@ class Detection:
     picture_size_px: tuple[int, int]
     image: ImageSpec
 
-    def reconstruction_rgb(self) -> npt.NDArray[np.uint8]:
+    def reconstruction_rgb(self) -> PictureArray:
         """The reconstruction as a picture: uint8 `[S, S, 3]` RGB, clamped."""
         mean = np.asarray(self.image.mean, dtype=np.float32)
         std = np.asarray(self.image.std, dtype=np.float32)
         unit = self.reconstruction.transpose(1, 2, 0) * std + mean
-        return np.rint(np.clip(unit, 0.0, 1.0) * 255.0).astype(np.uint8)
+        rgb: PictureArray = np.rint(np.clip(unit, 0.0, 1.0) * 255.0).astype(np.uint8)
+        return rgb
 
     def map_at_picture_size(self) -> FloatArray:
         """The anomaly map, bilinearly resized to the picture: float32 `[height, width]`."""

@@ -5,8 +5,10 @@ takes every constant from it. Nothing here touches the file system; `bundle.py` 
 """
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from diad_deploy.errors import BundleDamagedError, BundleVersionError
 
@@ -19,8 +21,15 @@ Posterior = Literal["mode", "sample"]
 Spacing = Literal["leading", "trailing"]
 
 
+class _Strict:
+    """Read from JSON without guessing: unknown fields and wrong types are faults."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
+class FileRecord(_Strict):
     """One file of the bundle. `path` is relative to the bundle, with forward slashes."""
 
     path: str
@@ -29,7 +38,7 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointOrigin:
+class CheckpointOrigin(_Strict):
     """The file the bundle was built from: its name (no folder), SHA-256 and size."""
 
     name: str
@@ -38,7 +47,7 @@ class CheckpointOrigin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TensorSpec:
+class TensorSpec(_Strict):
     """One input or output of a graph. A named dimension (`"batch"`) is free."""
 
     name: str
@@ -47,7 +56,7 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphSpec:
+class GraphSpec(_Strict):
     """One of the four graphs: its file, tensors, and how its weights are stored."""
 
     name: str
@@ -60,7 +69,7 @@ class GraphSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSpec:
+class ImageSpec(_Strict):
     """Model input: side in pixels and the normalisation of RGB in [0, 1] by `mean`, `std`."""
 
     size_px: int
@@ -69,7 +78,7 @@ class ImageSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatentsSpec:
+class LatentsSpec(_Strict):
     """Latents are `[B, channels, size_px / factor, size_px / factor]`, times `scale`."""
 
     channels: int
@@ -78,7 +87,7 @@ class LatentsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleSpec:
+class ScheduleSpec(_Strict):
     """The DDIM schedule, in the order of the loop (largest timestep first); eta is 0.
 
     `alphas[i]` and `alphas_prev[i]` are the cumulative products at step i and after it.
@@ -96,7 +105,7 @@ class ScheduleSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseSpec:
+class NoiseSpec(_Strict):
     """Noise that is the same for every picture: `[C, h, w]` float32 in two `.npy` files.
 
     With `posterior` `"mode"` the stored posterior noise is zero.
@@ -109,7 +118,7 @@ class NoiseSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FusionLayer:
+class FusionLayer(_Strict):
     """One scale of the feature extractor: its name and the side of its map in cells."""
 
     name: str
@@ -118,7 +127,7 @@ class FusionLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FusionSpec:
+class FusionSpec(_Strict):
     """How distance maps become the anomaly map and the score (baked into the scorer graph)."""
 
     layers: tuple[FusionLayer, ...]
@@ -129,7 +138,7 @@ class FusionSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeatmapSpec:
+class HeatmapSpec(_Strict):
     """The fixed scale of heatmaps, in units of the anomaly map."""
 
     low: float
@@ -137,7 +146,7 @@ class HeatmapSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParityRecord:
+class ParityRecord(_Strict):
     """Largest and mean absolute, and relative, error of a graph's output against its module."""
 
     graph: str
@@ -148,7 +157,7 @@ class ParityRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(_Strict):
     """All that a bundle says of itself."""
 
     format_revision: int
@@ -190,21 +199,58 @@ def from_json(text: str | bytes, *, where: str) -> Manifest:
 
     Raises:
         BundleVersionError: the format revision is not this version's.
-        BundleDamagedError: not JSON, or fields missing, unknown or of a wrong type (all named).
+        BundleDamagedError: not JSON, fields missing, unknown or of a wrong type, or values that
+            contradict each other (all named).
     """
     _check_revision(text, where=where)
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(Manifest).validate_json(text)
+        manifest = TypeAdapter(Manifest).validate_json(text)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        faults = [
+            ".".join(str(part) for part in fault["loc"]) + f": {fault['msg']}"
             for fault in error.errors(include_url=False, include_input=False)
+        ]
+    else:
+        faults = list(_contradictions(manifest))
+        if not faults:
+            return manifest
+    raise BundleDamagedError(
+        f"{where}: not a valid manifest: {'; '.join(faults)}; build the bundle again"
+    )
+
+
+def _contradictions(manifest: Manifest) -> Iterator[str]:
+    """What types cannot say: each fault names the field, the expected and the found."""
+    found = sorted(graph.name for graph in manifest.graphs)
+    if found != sorted(GRAPH_NAMES):
+        yield f"graphs: expected each of {', '.join(GRAPH_NAMES)} once, found {found}"
+    image, latents, schedule = manifest.image, manifest.latents, manifest.schedule
+    if image.size_px < 1 or latents.factor < 1 or image.size_px % latents.factor:
+        yield (
+            f"image.size_px: expected a positive multiple of latents.factor "
+            f"({latents.factor}), found {image.size_px}"
         )
-        raise BundleDamagedError(
-            f"{where}: not a valid manifest: {faults}; build the bundle again"
-        ) from None
+    if latents.channels < 1:
+        yield f"latents.channels: expected at least 1, found {latents.channels}"
+    if not all(math.isfinite(value) for value in image.mean):
+        yield f"image.mean: expected finite numbers, found {list(image.mean)}"
+    if not all(math.isfinite(value) and value > 0 for value in image.std):
+        yield f"image.std: expected positive numbers, found {list(image.std)}"
+    lengths = [len(schedule.timesteps), len(schedule.alphas), len(schedule.alphas_prev)]
+    if schedule.steps < 1 or lengths != [schedule.steps] * 3:
+        yield (
+            f"schedule: expected {max(schedule.steps, 1)} timesteps, alphas and alphas_prev, "
+            f"found {', '.join(map(str, lengths))}"
+        )
+    if not all(0 < alpha <= 1 for alpha in schedule.alphas + schedule.alphas_prev):
+        yield "schedule.alphas, schedule.alphas_prev: expected numbers above 0 and up to 1"
+    if not manifest.heatmap.low < manifest.heatmap.high:
+        yield (
+            f"heatmap: expected low below high, found {manifest.heatmap.low} and "
+            f"{manifest.heatmap.high}"
+        )
 
 
 def _check_revision(text: str | bytes, *, where: str) -> None:

@@ -34,7 +34,7 @@ def alphas_cumprod(
 ) -> npt.NDArray[np.float64]:
     """Cumulative products of 1 - beta, `[train_timesteps]` float64."""
     root = np.linspace(math.sqrt(beta_start), math.sqrt(beta_end), train_timesteps)
-    return np.cumprod(1.0 - root**2)
+    return np.asarray(np.cumprod(1.0 - root**2), dtype=np.float64)
 
 
 def published_alphas_cumprod() -> npt.NDArray[np.float64]:

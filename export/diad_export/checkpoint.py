@@ -21,25 +21,13 @@ from torch import Tensor
 from diad_deploy.errors import CheckpointError
 from diad_deploy.manifest import CheckpointOrigin
 from diad_export.model.diad import CONTEXT_TOKENS, DiadModel
+from diad_export.options import Recommended
 from diad_export.published_keys import CONTEXT, FEATURES, published_names
 from diad_export.shapes import read_context_tokens, read_sizes
+from diad_export.text import empty_prompt_context, has_text_model
 
 SETTINGS_KEY = "diad_deploy.settings"
 """Entry of a safetensors file's metadata: JSON of `Recommended`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommended:
-    """Build settings that travel in the checkpoint; `None` leaves the published value."""
-
-    extractor: str | None = None
-    image_size_px: int | None = None
-    steps: int | None = None
-    sigma_px: float | None = None
-    pool_size_px: int | None = None
-    pool_count: int | None = None
-    heatmap_low: float | None = None
-    heatmap_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +68,26 @@ def load_model(checkpoint: Checkpoint) -> DiadModel:
     Raises:
         CheckpointError: tensors missing or misshapen, all of them named.
     """
-    shapes = checkpoint.shapes()
-    sizes = read_sizes(shapes, extractor=checkpoint.recommended.extractor)
-    with torch.device("meta"):
-        model = DiadModel(sizes, context_tokens=read_context_tokens(shapes) or CONTEXT_TOKENS)
-    names = model_keys(model)
-    _check_fit(model, names, shapes)
+    model = make_empty_model(checkpoint)
+    keys = model_keys(model)
+    check_fit(model, checkpoint.shapes())
+    tensors = dict(checkpoint.tensors)
+    if CONTEXT not in tensors:
+        tensors[CONTEXT] = empty_prompt_context(tensors)
     state = {
-        ours: checkpoint.tensors[published].reshape(value.shape).to(value.dtype)
-        for (ours, published), value in zip(
-            names.items(), model.state_dict().values(), strict=True
-        )
+        ours: tensors[published].reshape(value.shape).to(value.dtype)
+        for (ours, published), value in zip(keys.items(), model.state_dict().values(), strict=True)
     }
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def make_empty_model(checkpoint: Checkpoint) -> DiadModel:
+    """The model that fits the checkpoint's shapes, without memory for its weights."""
+    shapes = checkpoint.shapes()
+    sizes = read_sizes(shapes, extractor=checkpoint.recommended.extractor)
+    with torch.device("meta"):
+        return DiadModel(sizes, context_tokens=read_context_tokens(shapes) or CONTEXT_TOKENS)
 
 
 def model_keys(model: DiadModel) -> dict[str, str]:
@@ -128,22 +122,44 @@ def save_checkpoint(
     save_file(tensors, path, metadata={SETTINGS_KEY: json.dumps(settings)})
 
 
-def _check_fit(model: DiadModel, names: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Published keys that a model needs and a file lacks, or has in another shape."""
+
+    missing: tuple[str, ...]
+    misshapen: tuple[str, ...]
+
+
+def compare_shapes(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> Fit:
+    """What of `model` is not in a file of these shapes.
+
+    The context is not missed where the file has the text model that makes it.
+    """
+    state = model.state_dict()
     missing, misshapen = [], []
-    for (ours, published), value in zip(names.items(), model.state_dict().values(), strict=True):
-        del ours
+    for ours, published in model_keys(model).items():
+        expected = state[ours].shape
         if published not in shapes:
-            missing.append(published)
-        elif torch.Size(shapes[published]).numel() != value.numel():
-            misshapen.append(f"{published} {list(shapes[published])} for {list(value.shape)}")
-    if missing or misshapen:
+            if published != CONTEXT or not has_text_model(shapes):
+                missing.append(published)
+        elif torch.Size(shapes[published]).numel() != expected.numel():
+            misshapen.append(
+                f"{published}: found {list(shapes[published])}, expected {list(expected)}"
+            )
+    return Fit(missing=tuple(missing), misshapen=tuple(misshapen))
+
+
+def check_fit(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise `CheckpointError` where `compare_shapes` finds anything; all is named or counted."""
+    fit = compare_shapes(model, shapes)
+    if fit.missing or fit.misshapen:
         raise CheckpointError(
-            f"the checkpoint does not fit the model: {_listed('missing', missing)}; "
-            f"{_listed('misshapen', misshapen)}"
+            f"the checkpoint does not fit the model: {_listed('missing', fit.missing)}; "
+            f"{_listed('misshapen', fit.misshapen)}; see all with 'diad-export inspect'"
         )
 
 
-def _listed(word: str, items: list[str], most: int = 5) -> str:
+def _listed(word: str, items: tuple[str, ...], most: int = 5) -> str:
     shown = ", ".join(items[:most])
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return f"{len(items)} {word}" + (f" ({shown}{more})" if items else "")
@@ -176,8 +192,7 @@ def _recommended(path: Path, text: str) -> Recommended:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise CheckpointError(
-            f"{path}: settings in the file's metadata are not valid: {fault['loc']}: "
-            f"{fault['msg']}"
+            f"{path}: settings in the file's metadata are not valid: {fault['loc']}: {fault['msg']}"
         ) from None
 
 

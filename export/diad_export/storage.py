@@ -47,9 +47,9 @@ def _replace(graph: ir.Graph, value: ir.Value, half: np.ndarray) -> ir.Node:
     cast = ir.node("Cast", [stored], attributes={"to": ir.DataType.FLOAT})
     cast.outputs[0].shape = value.shape
     cast.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-    name = value.name
+    name = str(value.name)
     value.replace_all_uses_with(cast.outputs[0])
-    del graph.initializers[name]
-    graph.initializers[stored.name] = stored
+    graph.initializers.pop(name)
+    graph.register_initializer(stored)
     cast.outputs[0].name = name
     return cast

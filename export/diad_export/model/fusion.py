@@ -16,7 +16,7 @@ TRUNCATE_SIGMAS = 4.0
 
 
 def resize_sum(distances: list[Tensor], size_px: int) -> Tensor:
-    """Distance maps `[B, 1, h_i, w_i]` resized (bilinear, aligned corners) and summed `[B, S, S]`."""
+    """Distance maps `[B, 1, h_i, w_i]`, resized (aligned corners) and summed: `[B, S, S]`."""
     resized = [
         interpolate(d, size=(size_px, size_px), mode="bilinear", align_corners=True)
         for d in distances

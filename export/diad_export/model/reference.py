@@ -96,7 +96,7 @@ def encode(
     encoded = LATENTS_SCALE * (mean + torch.exp(log_variance / 2) * posterior_noise)
     observe("latents_encoded", encoded)
     product = float(published_alphas_cumprod()[options.schedule.start_timestep])
-    start = product**0.5 * encoded + (1 - product) ** 0.5 * noise
+    start: Tensor = product**0.5 * encoded + (1 - product) ** 0.5 * noise
     observe("latents_start", start)
     return start
 

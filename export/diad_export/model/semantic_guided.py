@@ -6,6 +6,7 @@ Source: section 3.2 of the paper; `ControlNet` in the published code.
 import torch
 from diffusers import ControlNetModel
 from torch import Tensor, nn
+from torch.nn.functional import instance_norm
 
 from diad_export.model.sizes import HINT_CHANNELS, SFF_LEVEL_OUTPUTS, UnetSizes
 from diad_export.model.unet import diffusers_arguments
@@ -37,8 +38,8 @@ class SpatialAwareFeatureFusion(nn.Module):
 
     def _gather(self, before: list[Tensor], target: int) -> Tensor:
         parts = [
-            self.activation(nn.functional.instance_norm(convolutions[target](source)))
-            for convolutions, source in zip(self.down, before, strict=True)  # type: ignore[arg-type]
+            self.activation(instance_norm(self.down.get_submodule(f"{index}.{target}")(source)))
+            for index, source in enumerate(before)
         ]
         return torch.stack(parts).sum(dim=0)
 

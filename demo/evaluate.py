@@ -1,0 +1,174 @@
+"""`python -m demo.evaluate`: what the demo's bundle finds on the test split, which tuned nothing.
+
+Beside the model's ten steps stand the autoencoder alone (its latents decoded without noise or
+denoising) and other numbers of steps.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+from demo.dataset import Sample, draw_split
+from demo.metrics import Scored, by_class, mean_over_classes
+from demo.settings import load_settings
+from diad_deploy import pipeline
+from diad_deploy.arrays import FloatArray
+from diad_deploy.backends import choose_backend, open_stages
+from diad_deploy.backends.stages import Stages
+from diad_deploy.bundle import Bundle, builtin_bundle
+from diad_deploy.console import run_command
+from diad_deploy.preprocess import prepare_batch
+from diad_deploy.schedule import ddim_steps, make_schedule, published_alphas_cumprod
+
+BATCH = 8
+OTHER_STEPS = (1, 2, 5)
+
+Figures = dict[str, dict[str, float]]
+Results = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The model's AUROC a class, and the means of its variants."""
+
+    classes: Figures
+    mean: dict[str, float]
+    autoencoder_only: dict[str, float]
+    steps: Figures
+    pictures: int
+
+    def as_json(self) -> dict[str, object]:
+        """Plain dictionaries."""
+        return {
+            "mean": self.mean,
+            "classes": self.classes,
+            "autoencoder_only": self.autoencoder_only,
+            "steps": self.steps,
+            "pictures": self.pictures,
+        }
+
+
+class Model:
+    """The bundle's stages with the bundle's noise, for batches of prepared pictures."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.stages: Stages[FloatArray] = open_stages(choose_backend("auto"), bundle)
+        self.noise, self.posterior_noise = bundle.noise()
+
+    def detect(self, batch: FloatArray, steps: int) -> Results:
+        """Anomaly maps and scores after `steps` DDIM steps of the bundle's spacing."""
+        schedule = make_schedule(steps, self.bundle.manifest.schedule.spacing)
+        shape = (len(batch), *self.noise.shape)
+        result = pipeline.run(
+            self.stages,
+            batch,
+            np.broadcast_to(self.noise, shape).copy(),
+            np.broadcast_to(self.posterior_noise, shape).copy(),
+            ddim_steps(schedule),
+        )
+        return result.anomaly_map, result.image_score
+
+    def autoencoder_only(self, batch: FloatArray) -> Results:
+        """Anomaly maps and scores where the latents are decoded as they were encoded."""
+        nothing = np.zeros((len(batch), *self.noise.shape), dtype=np.float32)
+        faint, _ = self.stages.encode(batch, nothing, nothing)
+        start = self.bundle.manifest.schedule.start_timestep
+        latents = faint / np.float32(np.sqrt(published_alphas_cumprod()[start]))
+        return self.stages.score(batch, self.stages.decode(latents))
+
+
+def evaluate(bundle: Bundle, samples: Sequence[Sample]) -> Evaluation:
+    """Run the bundle, its autoencoder alone, and other numbers of steps on `samples`."""
+    model = Model(bundle)
+    own = bundle.manifest.schedule.steps
+    classes = by_class(run_samples(bundle, samples, lambda batch: model.detect(batch, own)))
+    alone = by_class(run_samples(bundle, samples, model.autoencoder_only))
+    steps = {}
+    for count in sorted({*OTHER_STEPS, own}):
+        found = (
+            classes
+            if count == own
+            else by_class(
+                run_samples(bundle, samples, lambda batch, n=count: model.detect(batch, n))
+            )
+        )
+        steps[str(count)] = mean_over_classes(found)
+    return Evaluation(
+        classes=classes,
+        mean=mean_over_classes(classes),
+        autoencoder_only=mean_over_classes(alone),
+        steps=steps,
+        pictures=len(samples),
+    )
+
+
+def run_samples(
+    bundle: Bundle, samples: Sequence[Sample], run: Callable[[FloatArray], Results]
+) -> list[Scored]:
+    """`run` on all samples, in batches; samples are drawn at the bundle's image size."""
+    scored = []
+    for start in range(0, len(samples), BATCH):
+        chunk = samples[start : start + BATCH]
+        maps, scores = run(prepare_batch([s.image for s in chunk], bundle.manifest.image))
+        scored += [
+            Scored(
+                product=sample.product,
+                defect=sample.defect,
+                mask=sample.mask,
+                anomaly_map=anomaly_map,
+                score=float(score),
+            )
+            for sample, anomaly_map, score in zip(chunk, maps, scores, strict=True)
+        ]
+    return scored
+
+
+@click.command()
+@click.option(
+    "--bundle",
+    "bundle_path",
+    type=click.Path(path_type=Path),
+    help="The bundle to evaluate [default: the built-in one].",
+)
+@click.option(
+    "--per-product",
+    type=click.IntRange(min=2),
+    help="Test pictures a class, half of them good [default: as in demo/settings.toml].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
+def command(bundle_path: Path | None, per_product: int | None, as_json: bool) -> None:
+    """Evaluate a bundle of the demo's model on the demo's test pictures.
+
+    Example: python -m demo.evaluate --json
+    """
+    bundle = Bundle.open(bundle_path or builtin_bundle())
+    count = per_product or load_settings().data.test_per_product
+    size_px = bundle.manifest.image.size_px
+    samples = list(draw_split("test", per_product=count, size_px=size_px))
+    found = evaluate(bundle, samples)
+    click.echo(json.dumps(found.as_json(), indent=2) if as_json else as_text(found))
+
+
+def as_text(found: Evaluation) -> str:
+    """A table: a class a row, then the variants."""
+    rows = [
+        *found.classes.items(),
+        ("mean", found.mean),
+        ("autoencoder alone", found.autoencoder_only),
+        *((f"{count} steps", figures) for count, figures in found.steps.items()),
+    ]
+    lines = [f"{'':<20}{'image AUROC':>12}{'pixel AUROC':>13}"]
+    lines += [
+        f"{name:<20}{figures['image_auroc']:>12.3f}{figures['pixel_auroc']:>13.3f}"
+        for name, figures in rows
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_command(command)

@@ -1,0 +1,289 @@
+"""A bundle on disk: the only file that knows the folder's format.
+
+    BUNDLE/bundle.json      the manifest, written last
+    BUNDLE/*.onnx ...       the files it records, each with size and SHA-256
+
+What lies in the folder but not in the manifest is ignored and never read.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from diad_deploy.arrays import FloatArray
+from diad_deploy.errors import BundleDamagedError, BundleMissingError, OutputError
+from diad_deploy.manifest import FileRecord, Manifest, from_json, to_json
+from diad_deploy.whole_folder import WholeFolder
+
+MANIFEST_NAME = "bundle.json"
+BUILTIN = Path(__file__).parent / "builtin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """An opened bundle: its folder and its checked manifest."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Self:
+        """Read the manifest and check every file it records, without loading any.
+
+        Args:
+            path: the bundle's folder.
+            verify: also compare the SHA-256 of every file (reads them all).
+
+        Raises:
+            BundleMissingError: no folder, or no manifest in it.
+            BundleVersionError: written by a newer version.
+            BundleDamagedError: files missing, changed or outside the folder; names them all.
+        """
+        folder = Path(path)
+        text = _read_manifest(folder)
+        manifest = from_json(text, where=str(folder / MANIFEST_NAME))
+        faults = list(_faults(folder, manifest, verify=verify))
+        if faults:
+            raise BundleDamagedError(
+                f"{folder}: the bundle is damaged: {'; '.join(faults)}; copy it again, or build "
+                f"it again with `diad-export build`"
+            )
+        return cls(path=folder, manifest=manifest)
+
+    def file(self, relative: str) -> Path:
+        """Where the recorded file `relative` lies.
+
+        Raises:
+            BundleDamagedError: the manifest does not record it, so nobody checked it.
+        """
+        if all(record.path != relative for record in self.manifest.files):
+            raise BundleDamagedError(
+                f"{self.path}: {relative!r} is not among the files the manifest records; "
+                f"build the bundle again"
+            )
+        return self.path / relative
+
+    def noise(self) -> tuple[FloatArray, FloatArray]:
+        """Diffusion noise and posterior noise, the same for every picture: each `[C, h, w]`.
+
+        Raises:
+            BundleDamagedError: not `.npy` files of float32 in the manifest's shape.
+        """
+        spec = self.manifest.noise
+        return self._read_noise(spec.noise_file), self._read_noise(spec.posterior_noise_file)
+
+    def _read_noise(self, relative: str) -> FloatArray:
+        latents = self.manifest.latents
+        side = self.manifest.image.size_px // latents.factor
+        shape = (latents.channels, side, side)
+        path = self.file(relative)
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            reason = " ".join(str(error).split())
+            raise BundleDamagedError(
+                f"{path}: not a .npy file of numbers: {reason}; build the bundle again"
+            ) from error
+        # an archive of several arrays (.npz) comes back as a mapping, without either
+        found = (getattr(values, "dtype", None), getattr(values, "shape", None))
+        if found != (np.dtype(np.float32), shape):
+            raise BundleDamagedError(
+                f"{path}: expected float32 {list(shape)}, found {found[0]} {found[1]}; "
+                f"build the bundle again"
+            )
+        array: FloatArray = values
+        return array
+
+
+class BundleWriter:
+    """Writes a bundle whole or not at all.
+
+    >>> with BundleWriter("bundle") as writer:
+    ...     write_graphs(writer.folder)
+    ...     bundle = writer.finish(manifest)
+
+    Leaving the context without `finish`, by an exception or a kill, leaves nothing under the
+    destination's name, or the old bundle where there was one.
+
+    Args:
+        destination: the bundle's folder; its parents are made.
+        force: replace a bundle or an empty folder; anything else is refused even so.
+
+    Raises:
+        OutputError: the destination is taken, or the file system refuses.
+    """
+
+    def __init__(self, destination: str | os.PathLike[str], *, force: bool = False) -> None:
+        self._destination = Path(destination)
+        self._whole = WholeFolder(self._destination, marker=MANIFEST_NAME, force=force)
+
+    @property
+    def folder(self) -> Path:
+        """Where to write the bundle's files."""
+        return self._whole.folder
+
+    def __enter__(self) -> Self:
+        self._whole.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._whole.__exit__(kind, error, traceback)
+
+    def finish(self, manifest: Manifest) -> Bundle:
+        """Record all files of the folder, write the manifest, and move the bundle into place.
+
+        `manifest.files` is filled in here. What could not be opened again is not moved.
+
+        Raises:
+            BundleDamagedError: the manifest contradicts itself or names a file not written.
+            OutputError: the file system refuses.
+        """
+        folder = self.folder
+        try:
+            records = tuple(_record(folder, path) for path in _files(folder))
+            complete = dataclasses.replace(manifest, files=records)
+            (folder / MANIFEST_NAME).write_text(to_json(complete), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(
+                f"{self._destination}: cannot be written: {error.strerror or error}; free the "
+                f"space or rights, or take another folder"
+            ) from error
+        Bundle.open(folder, verify=False)
+        self._whole.place()
+        return Bundle(path=self._destination, manifest=complete)
+
+
+def builtin_bundle() -> Path:
+    """The bundle that comes with the package.
+
+    Raises:
+        BundleMissingError: this installation has none.
+    """
+    return _builtin("bundle")
+
+
+def builtin_pictures() -> Path:
+    """The folder of pictures that comes with the package.
+
+    Raises:
+        BundleMissingError: this installation has none.
+    """
+    return _builtin("pictures")
+
+
+def _builtin(name: str) -> Path:
+    path = BUILTIN / name
+    if not path.is_dir():
+        raise BundleMissingError(
+            f"{path}: the built-in {name} is not part of this installation; install a released "
+            f"wheel, or give your own with --bundle and PATHS"
+        )
+    return path
+
+
+def _read_manifest(folder: Path) -> bytes:
+    build = "`diad-export build CHECKPOINT -o BUNDLE` makes one"
+    try:
+        if not folder.exists():
+            raise BundleMissingError(f"{folder}: no such folder, expected a bundle; {build}")
+        if not folder.is_dir():
+            raise BundleMissingError(f"{folder}: is a file, expected a bundle's folder; {build}")
+        path = folder / MANIFEST_NAME
+        if not path.exists():
+            raise BundleMissingError(
+                f"{folder}: a folder without {MANIFEST_NAME}, so not a bundle; {build}"
+            )
+        fault = _place_fault(folder, MANIFEST_NAME)
+        if fault:
+            raise BundleDamagedError(f"{path}: {fault}; build the bundle again")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleMissingError(
+            f"{folder}: cannot be read: {error.strerror or error}; check the path and its rights"
+        ) from error
+
+
+def _faults(folder: Path, manifest: Manifest, *, verify: bool) -> Iterator[str]:
+    recorded = [record.path for record in manifest.files]
+    needed = {f"graph {graph.name}": graph.file for graph in manifest.graphs}
+    needed["noise_file"] = manifest.noise.noise_file
+    needed["posterior_noise_file"] = manifest.noise.posterior_noise_file
+    for what, path in needed.items():
+        if path not in recorded:
+            yield f"{what}: its file {path!r} is not among the recorded files"
+    for path in sorted({path for path in recorded if recorded.count(path) > 1}):
+        yield f"{path!r}: recorded more than once"
+    for record in manifest.files:
+        fault = _record_fault(folder, record, verify=verify)
+        if fault:
+            yield f"{record.path!r}: {fault}"
+
+
+def _record_fault(folder: Path, record: FileRecord, *, verify: bool) -> str | None:
+    fault = _place_fault(folder, record.path)
+    if fault:
+        return fault
+    path = folder / record.path
+    try:
+        size = path.stat().st_size
+        if size != record.size_bytes:
+            return f"expected {record.size_bytes} bytes, found {size}"
+        if verify and (found := _sha256(path)) != record.sha256.lower():
+            return f"changed: expected SHA-256 {record.sha256[:12]}…, found {found[:12]}…"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return None
+
+
+def _place_fault(folder: Path, relative: str) -> str | None:
+    """Why `relative` is not a plain file inside `folder`, by its name or by where links lead."""
+    posix, windows = PurePosixPath(relative), PureWindowsPath(relative)
+    if (
+        str(posix) != relative
+        or relative == "."
+        or ".." in posix.parts
+        or "\\" in relative
+        or posix.is_absolute()
+        or windows.drive
+        or not relative.isprintable()
+    ):
+        return "expected a relative path inside the bundle with forward slashes"
+    try:
+        resolved = (folder / relative).resolve(strict=True)
+        if not resolved.is_relative_to(folder.resolve()):
+            return f"leads out of the bundle, to {resolved}"
+        return None if resolved.is_file() else "expected a plain file"
+    except FileNotFoundError:
+        return "missing"
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        return f"cannot be read: {error}"
+
+
+def _files(folder: Path) -> list[Path]:
+    paths = (path for path in folder.rglob("*") if not path.is_dir())
+    return sorted(path for path in paths if path != folder / MANIFEST_NAME)
+
+
+def _record(folder: Path, path: Path) -> FileRecord:
+    return FileRecord(
+        path=path.relative_to(folder).as_posix(),
+        sha256=_sha256(path),
+        size_bytes=path.stat().st_size,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,151 @@
+"""Which picture files the given paths stand for, and what each is called in the outputs."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diad_deploy.errors import InputError
+
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg"),
+        *("pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp"),
+    )
+)
+"""What a file in a folder must end in, in any case, to be taken for a picture."""
+
+_MAGIC = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFile:
+    """One picture to inspect.
+
+    Attributes:
+        path: where it lies, as the user would write it.
+        name: its name in the outputs: relative, with forward slashes, never with `..`, and
+            different for every picture of a run.
+    """
+
+    path: Path
+    name: str
+
+
+def find_pictures(
+    paths: Sequence[str | os.PathLike[str]], *, exclude: Sequence[Path] = ()
+) -> list[PictureFile]:
+    """The pictures that files, folders and glob patterns stand for, each once.
+
+    Folders are searched to any depth, in sorted order, for the known suffixes; what is hidden is
+    passed over. A file named outright is taken whatever its suffix, and so is a path where
+    nothing lies: reading it says what is wrong. A name is the path below the closest folder that
+    holds all arguments, so two folders with equal contents do not collide.
+
+    Args:
+        paths: files, folders, and patterns (`*`, `?`, `[...]`, `**`) that the shell left alone.
+        exclude: folders to pass over: those the run itself writes to.
+
+    Raises:
+        InputError: there is no picture, and nothing that a reason could be given for.
+    """
+    given = [os.fspath(path) for path in paths]
+    passed_over = frozenset(folder.resolve() for folder in exclude)
+    found = [_expand(path, passed_over) for path in given]
+    base = _common_folder([root for root, _ in found])
+    pictures: dict[str, PictureFile] = {}
+    for _, files in found:
+        for file in files:
+            name = _name_below(base, _absolute(file))
+            pictures.setdefault(name, PictureFile(path=file, name=name))
+    if not pictures:
+        raise InputError(
+            f"{', '.join(given) or 'no paths'}: no pictures found; expected files ending in "
+            f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}"
+        )
+    return list(pictures.values())
+
+
+def _expand(given: str, passed_over: frozenset[Path]) -> tuple[Path, list[Path]]:
+    """The absolute folder that names count from, and the files."""
+    path = Path(given)
+    if _is_folder(path):
+        return _absolute(path).parent, list(_walk(path, passed_over))
+    magic = _MAGIC.search(given)
+    if magic is None or _lies_there(path):
+        return _absolute(path).parent, [path]
+    # the folder up to the first star; the letter stands in for the part that holds it
+    root = _absolute(Path(given[: magic.start()] + "x")).parent
+    # pathlib's own glob takes no absolute patterns and does not pass over what is hidden
+    matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207
+    # where nothing matches, the pattern itself becomes the row that says so
+    return root, list(_matched(given, matches, passed_over)) if matches else [path]
+
+
+def _matched(pattern: str, matches: list[str], passed_over: frozenset[Path]) -> Iterator[Path]:
+    """The files among `matches`, and those in its folders unless `**` gives them anyway."""
+    suffix_is_named = not _MAGIC.search(Path(pattern).suffix or "*")
+    for path in map(Path, matches):
+        if _is_folder(path):
+            yield from () if "**" in pattern else _walk(path, passed_over)
+        elif (suffix_is_named or _looks_like_picture(path)) and passed_over.isdisjoint(
+            path.resolve().parents
+        ):
+            yield path
+
+
+def _walk(folder: Path, passed_over: frozenset[Path]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    refused: list[OSError] = []
+    for here, folders, files in os.walk(folder, onerror=refused.append, followlinks=True):
+        resolved = Path(here).resolve()
+        # a link back up would otherwise lead round for ever
+        if resolved in seen or resolved in passed_over:
+            folders.clear()
+            continue
+        seen.add(resolved)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and _looks_like_picture(Path(name)):
+                yield Path(here, name)
+    # as pictures they become rows, so that nothing is passed over in silence
+    yield from (Path(error.filename) for error in refused if error.filename)
+
+
+def _looks_like_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a folder on the way that may not be entered
+        return False
+
+
+def _lies_there(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:
+        return False
+
+
+def _absolute(path: Path) -> Path:
+    """Absolute and without `..`, but with links left as they are, for they are names too."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _common_folder(roots: Sequence[Path]) -> Path | None:
+    try:
+        return Path(os.path.commonpath(roots))
+    except ValueError:  # no paths, or drives of Windows that have nothing in common
+        return None
+
+
+def _name_below(base: Path | None, path: Path) -> str:
+    if base is not None:
+        return path.relative_to(base).as_posix()
+    return Path(path.drive.strip(":\\/"), *path.parts[1:]).as_posix()

@@ -1,0 +1,76 @@
+"""The colours of heatmaps, computed: violet over red to pale yellow, evenly growing lighter.
+
+The path runs through OKLCH (Björn Ottosson, 2020), a space in which equal steps look equal, so
+that the colours rank by lightness alone, in greyscale print and to colour-blind eyes too.
+"""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from diad_deploy.arrays import PictureArray
+
+LEVELS = 256
+
+_LIGHTNESS = (0.38, 0.97)
+_HUE_DEGREES = (295.0, 463.0)
+_CHROMA = 0.24
+_CLEAR_BELOW = 0.06
+_MOST_COVER = 0.82
+
+_LMS_FROM_LAB = np.array(
+    [
+        [1.0, 0.3963377774, 0.2158037573],
+        [1.0, -0.1055613458, -0.0638541728],
+        [1.0, -0.0894841775, -1.2914855480],
+    ]
+)
+_RGB_FROM_LMS = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+)
+
+
+@cache
+def colour_table() -> PictureArray:
+    """The colour of each level: uint8 `[256, 3]` sRGB."""
+    place = np.linspace(0.0, 1.0, LEVELS)
+    lightness = np.interp(place, (0.0, 1.0), _LIGHTNESS)
+    hue = np.radians(np.interp(place, (0.0, 1.0), _HUE_DEGREES))
+    chroma = np.full(LEVELS, _CHROMA)
+    # where the screen has no such colour, take the strongest of this hue and lightness
+    for _ in range(120):
+        linear = _linear_rgb(lightness, chroma, hue)
+        outside = (linear < 0.0).any(axis=1) | (linear > 1.0).any(axis=1)
+        chroma = np.where(outside, chroma * 0.97, chroma)
+    linear = np.clip(_linear_rgb(lightness, chroma, hue), 0.0, 1.0)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    table: PictureArray = np.rint(encoded * 255.0).astype(np.uint8)
+    return table
+
+
+@cache
+def cover_table() -> PictureArray:
+    """How much of the photograph each level's colour covers, of 255: uint8 `[256]`.
+
+    Nothing at the scale's low end, so that good parts stay the photograph they are.
+    """
+    place = np.linspace(0.0, 1.0, LEVELS)
+    risen = np.clip((place - _CLEAR_BELOW) / (0.6 - _CLEAR_BELOW), 0.0, 1.0)
+    cover = _MOST_COVER * risen * risen * (3.0 - 2.0 * risen)
+    table: PictureArray = np.rint(cover * 255.0).astype(np.uint8)
+    return table
+
+
+def _linear_rgb(
+    lightness: npt.NDArray[np.float64],
+    chroma: npt.NDArray[np.float64],
+    hue: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
+    rgb: npt.NDArray[np.float64] = (lab @ _LMS_FROM_LAB.T) ** 3 @ _RGB_FROM_LMS.T
+    return rgb

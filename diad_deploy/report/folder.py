@@ -1,0 +1,136 @@
+"""The report's folder: what lies where, whose files they are, and how they are written."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from diad_deploy.errors import OutputError
+
+RUN = "run.json"
+RESULTS = "results.jsonl"
+TABLE = "results.csv"
+PAGE = "report.html"
+
+HEATMAPS = "heatmaps"
+MAPS = "maps"
+THUMBNAILS = "thumbnails"
+SUBFOLDERS = (HEATMAPS, MAPS, THUMBNAILS)
+
+THUMBNAIL_KINDS = ("input", "reconstruction", "heatmap")
+MAP_SUFFIXES = {"npy": ".npy", "tiff": ".tiff"}
+
+TOP_LEVEL = (TABLE, PAGE, RUN, RESULTS)
+_LONGEST_NAME_BYTES = 255
+
+
+def heatmap_path(picture: str) -> str:
+    """Where the heatmap of `picture` lies, relative to the report."""
+    return _output_path(HEATMAPS, picture, ".png")
+
+
+def map_path(picture: str, kind: str) -> str:
+    """Where the raw map of `picture` lies, relative to the report; `kind` of `MAP_SUFFIXES`."""
+    return _output_path(MAPS, picture, MAP_SUFFIXES[kind])
+
+
+def thumbnail_path(picture: str, kind: str) -> str:
+    """Where one of the `THUMBNAIL_KINDS` of `picture` lies, relative to the report."""
+    return _output_path(THUMBNAILS, picture, f".{kind}.jpg")
+
+
+def _output_path(subfolder: str, picture: str, ending: str) -> str:
+    """The suffix is added, not replaced, so that a.png and a.jpg do not meet."""
+    path = PurePosixPath(picture)
+    name = path.name + ending
+    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
+        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+        # cut by letters: a letter can take four bytes
+        name = f"{path.name[:50]}~{digest}{ending}"
+    return (PurePosixPath(subfolder) / path.parent / name).as_posix()
+
+
+def is_our_report(folder: Path) -> bool:
+    """Whether a run has begun to write here."""
+    return (folder / RUN).is_file()
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether there is nothing here, or nothing but what a kill left of the very first file."""
+    return all(path.name == _partial(folder / RUN).name for path in folder.iterdir())
+
+
+def remove_report(folder: Path, pictures: Iterator[str]) -> None:
+    """Remove what a run wrote here for `pictures`, and its top-level files; nothing else."""
+    for picture in pictures:
+        paths = [heatmap_path(picture), *(map_path(picture, kind) for kind in MAP_SUFFIXES)]
+        for path in paths:
+            remove_output(folder, path)
+        remove_thumbnails(folder, picture)
+    for name in TOP_LEVEL:
+        (folder / name).unlink(missing_ok=True)
+
+
+def remove_thumbnails(folder: Path, picture: str) -> None:
+    """Remove the thumbnails of `picture` where there are any."""
+    for kind in THUMBNAIL_KINDS:
+        remove_output(folder, thumbnail_path(picture, kind))
+
+
+def remove_output(folder: Path, relative: str) -> None:
+    """Remove one file below `folder`, and the folders that this leaves empty."""
+    # the name may come from a results file that somebody changed
+    if ".." in PurePosixPath(relative).parts:
+        return
+    path = folder / relative
+    if not path.is_file():
+        return
+    path.unlink()
+    with suppress(OSError):
+        for parent in path.parents[: len(PurePosixPath(relative).parts) - 1]:
+            parent.rmdir()
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a picture's file, making its folders; what a full disk leaves is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_bytes(content)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that its name always stands for all of the old or all of the new one."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a path to write to, and moves it over `path` if nothing was raised."""
+    partial = _partial(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turns what the file system refuses into an `OutputError` that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        raise OutputError(
+            f"{folder}: cannot be written: {error.strerror or error}{place}; free the space or "
+            f"the rights and go on with --resume, or take another folder"
+        ) from error

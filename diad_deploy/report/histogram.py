@@ -1,0 +1,47 @@
+"""All scores as bars."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MOST_BARS = 40
+_ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How many scores lie from `low` up to `high` (the last bar: up to and with it)."""
+
+    low: float
+    high: float
+    count: int
+
+
+def histogram(scores: Sequence[float], most_bars: int = MOST_BARS) -> tuple[Bar, ...]:
+    """Bars of one width with round limits over all scores; none for no scores."""
+    values = np.asarray(scores, dtype=np.float64)
+    if not values.size:
+        return ()
+    least, most = float(values.min()), float(values.max())
+    # scores that are all alike still get a bar of some width
+    spread = max(most - least, abs(most) * 1e-3, 1e-6)
+    wanted = min(most_bars, max(8, math.isqrt(4 * values.size)))
+    step = _round_step(spread / wanted)
+    first = math.floor(least / step)
+    count = max(1, math.floor(most / step) - first + 1)
+    edges = (np.arange(count + 1) + first) * step
+    # clipped: float rounding may put a score a hair beyond its own limit
+    places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, count - 1)
+    counts = np.bincount(places, minlength=count)
+    return tuple(
+        Bar(low=float(edges[i]), high=float(edges[i + 1]), count=int(counts[i]))
+        for i in range(count)
+    )
+
+
+def _round_step(step: float) -> float:
+    """The next 1, 2, 2.5, 5 or 10 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(power * factor for factor in _ROUND_STEPS if power * factor >= step * (1 - 1e-9))

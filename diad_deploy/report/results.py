@@ -1,0 +1,153 @@
+"""The rows of a report: one a picture, as JSON Lines and as CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal, Self
+
+from diad_deploy.errors import OutputError
+
+Status = Literal["ok", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """What is known of one picture. The fields are the columns of `results.csv`.
+
+    Attributes:
+        picture: the picture's name, unique in the report.
+        path: where it was read from, as given.
+        status: `ok`, or `failed` where it could not be read.
+        score: the image score, six significant digits; higher is more anomalous. None if failed.
+        reason: why it failed, one line. None if it did not.
+        width: of the picture in pixels, turned upright. None if failed.
+        height: the same.
+        heatmap: its heatmap's path in the report's folder, with forward slashes. None if failed.
+        map: the raw anomaly map's path. None if failed or not asked for.
+        size_bytes: of the picture's file; with `modified_ns` it tells whether the file changed.
+            None if there is no file.
+        modified_ns: when the picture's file was last changed, in nanoseconds since 1970.
+    """
+
+    picture: str
+    path: str
+    status: Status
+    score: float | None = None
+    reason: str | None = None
+    width: int | None = None
+    height: int | None = None
+    heatmap: str | None = None
+    map: str | None = None
+    size_bytes: int | None = None
+    modified_ns: int | None = None
+
+
+COLUMNS = tuple(field.name for field in fields(ResultRow))
+
+
+def rounded_score(score: float) -> float:
+    """Six significant digits: what stands in the rows, below any backend's own rounding."""
+    return float(f"{score:.6g}")
+
+
+def to_json_line(row: ResultRow) -> bytes:
+    """One line of `results.jsonl`, UTF-8, ending in a newline.
+
+    Bytes of a file name that are no UTF-8 stand as escaped surrogates, which Python reads back.
+    """
+    text = json.dumps(asdict(row), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def to_csv_line(row: ResultRow | None) -> bytes:
+    """One line of `results.csv`, UTF-8; the line of column names for None."""
+    text = io.StringIO()
+    values = COLUMNS if row is None else [getattr(row, name) for name in COLUMNS]
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def read_rows(path: Path) -> Iterator[ResultRow]:
+    """The rows of a `results.jsonl`, one at a time; a last line cut short by a kill is left out.
+
+    Raises:
+        OutputError: a line is no row, or the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                yield _from_json_line(line, f"{path}, line {number}")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be read: {error.strerror or error}; check its rights"
+        ) from error
+
+
+def _from_json_line(line: bytes, where: str) -> ResultRow:
+    try:
+        values = json.loads(line)
+        row = ResultRow(**values)
+        if not isinstance(row.picture, str) or row.status not in ("ok", "failed"):
+            raise TypeError("picture or status")
+        if row.status == "ok" and not isinstance(row.score, float):
+            raise TypeError("score")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise OutputError(
+            f"{where}: expected a result as this version writes it, found another line; "
+            f"take another folder, or --force to start again"
+        ) from error
+    return row
+
+
+class ResultsFiles:
+    """`results.jsonl` and `results.csv`, open for appending; each row is on disk at once.
+
+    Both are unbuffered, so that a kill leaves at most one torn line.
+    """
+
+    def __init__(self, jsonl: Path, csv_path: Path) -> None:
+        self._jsonl: BinaryIO = jsonl.open("ab", buffering=0)
+        try:
+            self._csv: BinaryIO = csv_path.open("ab", buffering=0)
+        except OSError:
+            self._jsonl.close()
+            raise
+        if self._csv.tell() == 0:
+            _write_whole(self._csv, to_csv_line(None))
+
+    def append(self, row: ResultRow) -> None:
+        """Write one row to both files, whole or not at all in each."""
+        _write_whole(self._jsonl, to_json_line(row))
+        _write_whole(self._csv, to_csv_line(row))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._jsonl.close()
+        self._csv.close()
+
+
+def _write_whole(file: BinaryIO, line: bytes) -> None:
+    start = file.tell()
+    rest = memoryview(line)
+    try:
+        # a disk that fills up takes a part first and refuses the rest
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError:
+        file.truncate(start)
+        raise

@@ -1,0 +1,165 @@
+"""Checkpoint -> bundle."""
+
+import gc
+import platform
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diad_deploy.bundle import Bundle, BundleWriter
+from diad_deploy.manifest import (
+    FORMAT_REVISION,
+    FusionLayer,
+    FusionSpec,
+    GraphSpec,
+    HeatmapSpec,
+    Manifest,
+    NoiseSpec,
+    ParityRecord,
+)
+from diad_deploy.schedule import make_schedule
+from diad_export.checkpoint import Checkpoint, load_model, read_checkpoint
+from diad_export.components import image_spec, latents_spec, make_components
+from diad_export.model.diad import DiadModel
+from diad_export.model.fusion import TRUNCATE_SIGMAS
+from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
+from diad_export.options import BuildOptions, Settled, settle
+from diad_export.parity import check_parity
+from diad_export.to_onnx import write_graph
+
+NOISE_FILE = "noise.npy"
+POSTERIOR_NOISE_FILE = "posterior_noise.npy"
+RECORDED_PACKAGES = ("diad_deploy", "torch", "diffusers", "timm", "onnx", "onnxruntime", "numpy")
+
+Progress = Callable[[str], None]
+
+
+def build(
+    checkpoint_path: Path,
+    destination: Path,
+    options: BuildOptions,
+    *,
+    force: bool = False,
+    progress: Progress = lambda line: None,
+) -> Bundle:
+    """Read a checkpoint, export the four graphs, check them, and write the bundle.
+
+    Raises:
+        CheckpointError, OptionError, ExportError, OutputError: see each; nothing is left behind.
+    """
+    with BundleWriter(destination, force=force) as writer:
+        progress(f"reading {checkpoint_path}")
+        checkpoint = read_checkpoint(checkpoint_path)
+        settings = settle(options, checkpoint.recommended)
+        model = load_model(checkpoint)
+        manifest = export_graphs(model, checkpoint, options, settings, writer.folder, progress)
+        return writer.finish(manifest)
+
+
+def export_graphs(
+    model: DiadModel,
+    checkpoint: Checkpoint,
+    options: BuildOptions,
+    settings: Settled,
+    folder: Path,
+    progress: Progress,
+) -> Manifest:
+    """Write graphs and noise into `folder`; the manifest still lacks its files."""
+    check_image_size(settings.image_size_px, model.sizes.unet)
+    image = image_spec(settings.image_size_px)
+    schedule = make_schedule(settings.steps, options.spacing)
+    if schedule.steps != settings.steps:
+        progress(f"{settings.steps} steps with leading spacing are {schedule.steps} steps")
+    fusion = fusion_spec(model, settings)
+    graphs: list[GraphSpec] = []
+    parity: list[ParityRecord] = []
+    components = make_components(
+        model,
+        image=image,
+        schedule=schedule,
+        fusion=fusion,
+        only_mid_control=options.only_mid_control,
+    )
+    for component in components:
+        progress(f"exporting the {component.name}")
+        written = write_graph(component, folder)
+        gc.collect()
+        parity += check_parity(component, written.path)
+        graphs.append(
+            GraphSpec(
+                name=component.name,
+                file=written.path.name,
+                inputs=component.inputs,
+                outputs=component.outputs,
+                precision="float32",
+                stored_weights=written.stored_weights,
+                parameters=written.parameters,
+            )
+        )
+    noise = write_noise(folder, latents_spec(model).channels, settings.image_size_px, options)
+    return Manifest(
+        format_revision=FORMAT_REVISION,
+        checkpoint=checkpoint.origin,
+        image=image,
+        latents=latents_spec(model),
+        schedule=schedule,
+        noise=noise,
+        fusion=fusion,
+        heatmap=HeatmapSpec(low=settings.heatmap_low, high=settings.heatmap_high),
+        only_mid_control=options.only_mid_control,
+        graphs=tuple(graphs),
+        files=(),
+        parity=tuple(parity),
+        model=model.sizes.as_dict(),
+        versions=recorded_versions(),
+    )
+
+
+def fusion_spec(model: DiadModel, settings: Settled) -> FusionSpec:
+    """The extractor's scales at this image size, and the smoothing and poolings."""
+    info: Any = model.features.feature_info  # timm's description of the maps it gives
+    layers = tuple(
+        FusionLayer(name=name, channels=channels, side=settings.image_size_px // reduction)
+        for name, channels, reduction in zip(
+            info.module_name(), info.channels(), info.reduction(), strict=True
+        )
+    )
+    return FusionSpec(
+        layers=layers,
+        sigma_px=settings.sigma_px,
+        truncate_sigmas=TRUNCATE_SIGMAS,
+        pool_size_px=settings.pool_size_px,
+        pool_count=settings.pool_count,
+    )
+
+
+def write_noise(folder: Path, channels: int, size_px: int, options: BuildOptions) -> NoiseSpec:
+    """Draw the noise that is the same for every picture."""
+    side = size_px // LATENTS_FACTOR
+    rng = np.random.default_rng(options.seed)
+    noise = rng.standard_normal((channels, side, side), dtype=np.float32)
+    posterior_noise = rng.standard_normal((channels, side, side), dtype=np.float32)
+    if options.posterior == "mode":
+        posterior_noise[:] = 0.0
+    np.save(folder / NOISE_FILE, noise)
+    np.save(folder / POSTERIOR_NOISE_FILE, posterior_noise)
+    return NoiseSpec(
+        seed=options.seed,
+        posterior=options.posterior,
+        noise_file=NOISE_FILE,
+        posterior_noise_file=POSTERIOR_NOISE_FILE,
+    )
+
+
+def recorded_versions() -> dict[str, str]:
+    """Versions of what made the bundle."""
+    found = {"python": platform.python_version()}
+    for package in RECORDED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,111 @@
+"""`diad-export`: build a bundle, look at a bundle or a checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from diad_deploy import __version__
+from diad_deploy.console import run_command
+
+PATH = click.Path(path_type=Path)
+
+
+@click.group(name="diad-export")
+@click.version_option(__version__, prog_name="diad-export")
+def command() -> None:
+    """Turn a trained DiAD checkpoint into a bundle that runs without PyTorch."""
+
+
+@command.command()
+@click.argument("checkpoint", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="The bundle's folder.")
+@click.option("--force", is_flag=True, help="Replace a bundle that is there already.")
+@click.option(
+    "--image-size",
+    "image_size_px",
+    type=click.IntRange(min=1),
+    help="Side of the model's input in pixels [default: the checkpoint's, else 256].",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="DDIM steps [default: the checkpoint's, else 10].",
+)
+@click.option(
+    "--spacing",
+    type=click.Choice(["leading", "trailing"]),
+    default="leading",
+    show_default=True,
+    help="Where the steps lie: as published, or from the last timestep on (for few steps).",
+)
+@click.option(
+    "--posterior",
+    type=click.Choice(["mode", "sample"]),
+    default="mode",
+    show_default=True,
+    help="Take the posterior's mode, or sample it with noise that lies in the bundle.",
+)
+@click.option(
+    "--only-mid-control/--no-only-mid-control",
+    default=True,
+    show_default=True,
+    help="Control enters after the middle block and in three decoder blocks, or in all skips.",
+)
+@click.option(
+    "--sigma",
+    "sigma_px",
+    type=float,
+    help="Smoothing of the anomaly map in pixels [default: the checkpoint's, else 5].",
+)
+@click.option(
+    "--pool",
+    type=(int, int),
+    metavar="SIZE COUNT",
+    help="The score's average pools: side in px, number [default: the checkpoint's, else 8 8].",
+)
+@click.option(
+    "--heatmap-scale",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="Fixed scale of heatmaps [default: the checkpoint's, else 0 1].",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the bundle's noise.")
+def build(
+    checkpoint: Path, output: Path, force: bool, pool: tuple[int, int] | None, **given: Any
+) -> None:
+    """Export CHECKPOINT to a bundle.
+
+    Example: diad-export build demo/checkpoint.safetensors -o bundle
+    """
+    from diad_export.build import build as build_bundle
+    from diad_export.options import BuildOptions
+
+    size_px, count = pool or (None, None)
+    options = BuildOptions(pool_size_px=size_px, pool_count=count, **given)
+    bundle = build_bundle(checkpoint, output, options, force=force, progress=_tell)
+    click.echo(f"wrote {bundle.path}")
+
+
+@command.command()
+@click.argument("path", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
+def inspect(path: Path, as_json: bool) -> None:
+    """Say what PATH is: a bundle, or a checkpoint and what it lacks.
+
+    Example: diad-export inspect demo/checkpoint.safetensors
+    """
+    from diad_export.inspection import inspect_path
+
+    found = inspect_path(path)
+    click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def main() -> None:
+    """Entry point of `diad-export`."""
+    run_command(command)

@@ -1,0 +1,105 @@
+"""What a checkpoint file is, what it lacks, and what to do: `diad-export inspect`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diad_deploy.errors import CheckpointError
+from diad_export.checkpoint import compare_shapes, make_empty_model, model_keys, read_checkpoint
+from diad_export.published_keys import AUTOENCODER, CONTEXT, CONTROL, FEATURES, TEXT, UNET
+
+PARTS = {
+    "UNet": UNET,
+    "SG network": CONTROL,
+    "autoencoder": AUTOENCODER,
+    "text model": TEXT,
+    "feature extractor": FEATURES,
+    "context": CONTEXT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What is in a checkpoint, and whether a bundle can be built from it.
+
+    Attributes:
+        kind: in words.
+        parts: number of tensors of each part.
+        sizes: of the model, where they can be read.
+        missing, extra, misshapen: published keys.
+        advice: what to do; empty where the checkpoint is whole.
+    """
+
+    name: str
+    kind: str
+    parts: dict[str, int]
+    sizes: dict[str, Any] | None
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    misshapen: tuple[str, ...]
+    advice: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether `diad-export build` can use it as it is."""
+        return self.sizes is not None and not self.missing and not self.misshapen
+
+
+def diagnose(path: Path) -> Diagnosis:
+    """Look at a checkpoint file without building anything."""
+    checkpoint = read_checkpoint(path)
+    shapes = checkpoint.shapes()
+    parts = {name: sum(key.startswith(prefix) for key in shapes) for name, prefix in PARTS.items()}
+    try:
+        model = make_empty_model(checkpoint)
+    except CheckpointError as error:
+        return Diagnosis(
+            name=path.name,
+            kind=_kind(parts, whole=False),
+            parts=parts,
+            sizes=None,
+            missing=(),
+            extra=(),
+            misshapen=(),
+            advice=str(error),
+        )
+    fit = compare_shapes(model, shapes)
+    expected = set(model_keys(model).values())
+    return Diagnosis(
+        name=path.name,
+        kind=_kind(parts, whole=not fit.missing),
+        parts=parts,
+        sizes=model.sizes.as_dict(),
+        missing=fit.missing,
+        extra=tuple(key for key in shapes if key not in expected and _unknown(key)),
+        misshapen=fit.misshapen,
+        advice=_advice(fit.missing, fit.misshapen),
+    )
+
+
+def _unknown(key: str) -> bool:
+    """Whether a key beyond those needed is worth a word: schedule buffers and text are not."""
+    return "." in key and not key.startswith((TEXT, FEATURES))
+
+
+def _kind(parts: dict[str, int], *, whole: bool) -> str:
+    unet, control = parts["UNet"] > 0, parts["SG network"] > 0
+    if unet and control:
+        return "a trained DiAD model" if whole else "a DiAD model that is not whole"
+    if unet:
+        return "a Stable Diffusion model without the SG network (before training)"
+    if parts["autoencoder"]:
+        return "an autoencoder alone"
+    return "no model that this project knows"
+
+
+def _advice(missing: tuple[str, ...], misshapen: tuple[str, ...]) -> str:
+    if not missing and not misshapen:
+        return ""
+    if any(key == CONTEXT for key in missing):
+        return "the empty prompt's context is missing; save it under the key 'context'"
+    if missing and all(key.startswith(FEATURES) for key in missing):
+        return "the feature extractor is not whole; save the model with its pretrained_model"
+    return (
+        "train or save the model again with all its parts, or check that the file is the right one"
+    )

@@ -1,0 +1,97 @@
+"""How a bundle is built: what the user says, what the checkpoint recommends, what was published."""
+
+from dataclasses import dataclass, fields
+
+from diad_deploy.errors import OptionError
+from diad_deploy.manifest import Posterior, Spacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommended:
+    """Build settings that travel in the checkpoint; `None` leaves the published value."""
+
+    extractor: str | None = None
+    image_size_px: int | None = None
+    steps: int | None = None
+    sigma_px: float | None = None
+    pool_size_px: int | None = None
+    pool_count: int | None = None
+    heatmap_low: float | None = None
+    heatmap_high: float | None = None
+
+
+PUBLISHED = Recommended(
+    image_size_px=256,
+    steps=10,
+    sigma_px=5.0,
+    pool_size_px=8,
+    pool_count=8,
+    heatmap_low=0.0,
+    heatmap_high=1.0,
+)
+"""What holds where neither the user nor the checkpoint says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How to build. `None` takes what the checkpoint recommends, else the published value."""
+
+    image_size_px: int | None = None
+    steps: int | None = None
+    spacing: Spacing = "leading"
+    posterior: Posterior = "mode"
+    only_mid_control: bool = True
+    sigma_px: float | None = None
+    pool_size_px: int | None = None
+    pool_count: int | None = None
+    heatmap_scale: tuple[float, float] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What is left to the user, the checkpoint or the published code, decided."""
+
+    image_size_px: int
+    steps: int
+    sigma_px: float
+    pool_size_px: int
+    pool_count: int
+    heatmap_low: float
+    heatmap_high: float
+
+
+def settle(options: BuildOptions, recommended: Recommended) -> Settled:
+    """The user's word, else the checkpoint's, else the published value."""
+    low, high = options.heatmap_scale or (None, None)
+    asked = {
+        **{field.name: getattr(options, field.name, None) for field in fields(Settled)},
+        **({"heatmap_low": low, "heatmap_high": high} if low is not None else {}),
+    }
+
+    def first(name: str) -> float:
+        found = (asked.get(name), getattr(recommended, name), getattr(PUBLISHED, name))
+        return next(value for value in found if value is not None)
+
+    settled = Settled(**{field.name: first(field.name) for field in fields(Settled)})  # type: ignore[arg-type]
+    _check(settled)
+    return settled
+
+
+def _check(settled: Settled) -> None:
+    faults = []
+    if settled.sigma_px <= 0:
+        faults.append(f"--sigma {settled.sigma_px} must be above 0")
+    if settled.pool_size_px < 1 or settled.pool_count < 0:
+        faults.append(f"--pool {settled.pool_size_px} {settled.pool_count} must be 1 0 or more")
+    elif settled.pool_count * (settled.pool_size_px - 1) >= settled.image_size_px:
+        faults.append(
+            f"{settled.pool_count} poolings of {settled.pool_size_px} px leave nothing of "
+            f"{settled.image_size_px} px; take fewer or smaller ones with --pool"
+        )
+    if not settled.heatmap_low < settled.heatmap_high:
+        faults.append(
+            f"--heatmap-scale {settled.heatmap_low} {settled.heatmap_high}: expected low, then high"
+        )
+    if faults:
+        raise OptionError("; ".join(faults))

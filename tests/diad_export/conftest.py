@@ -1,0 +1,82 @@
+"""Checkpoints and bundles that several tests share; each is made once."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from diad_deploy.bundle import Bundle
+from diad_export.build import build
+from diad_export.checkpoint import load_model, read_checkpoint, save_checkpoint
+from diad_export.model.diad import DiadModel
+from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
+from diad_export.options import BuildOptions, Recommended
+from tests.golden_case import golden_state_dict
+
+SMALL = ModelSizes(
+    unet=UnetSizes(
+        model_channels=32, multipliers=(1, 2), context_width=32, attention_levels=(True, False)
+    ),
+    autoencoder=AutoencoderSizes(base_channels=32, multipliers=(1, 1, 1, 1), res_blocks=1),
+    features=FeatureSizes(name="resnet10t"),
+)
+"""Every part of a DiAD model, as small as it can be."""
+
+
+@pytest.fixture(scope="session")
+def small_model() -> DiadModel:
+    """A random model of the `SMALL` sizes whose zero convolutions are not zero."""
+    torch.manual_seed(0)
+    model = DiadModel(SMALL, context_tokens=4)
+    model.context.normal_()
+    for parameter in model.semantic_guided.parameters():
+        if parameter.ndim == 4 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(small_model: DiadModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model as a file in half precision, with settings of its own."""
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    recommended = Recommended(
+        extractor="resnet10t",
+        image_size_px=32,
+        steps=2,
+        sigma_px=1.0,
+        pool_size_px=3,
+        pool_count=2,
+        heatmap_low=0.1,
+        heatmap_high=0.9,
+    )
+    save_checkpoint(small_model, path, recommended)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The small checkpoint, built."""
+    return build(small_checkpoint, tmp_path_factory.mktemp("small") / "bundle", BuildOptions())
+
+
+@pytest.fixture(scope="session")
+def golden_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training file at the tiny size: `state_dict` beside what a training leaves."""
+    path = tmp_path_factory.mktemp("golden") / "tiny.ckpt"
+    state = golden_state_dict("tiny")
+    training = {
+        "epoch": 3,
+        "global_step": 1000,
+        "state_dict": state,
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": []}],
+        "hyper_parameters": {"learning_rate": 1e-5},
+        "callbacks": {},
+    }
+    torch.save(training, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden_model(golden_checkpoint: Path) -> DiadModel:
+    """The tiny golden checkpoint, read."""
+    return load_model(read_checkpoint(golden_checkpoint))
