@@ -1,7 +1,7 @@
 """What both command lines share: an error becomes one line and an exit status."""
 
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -10,21 +10,28 @@ from diad_deploy.errors import DiadError
 EXIT_NOTHING_DONE = 2
 EXIT_INTERRUPTED = 130
 
+# a group without a command: its message is the whole help; older versions of click print it
+_ASKS_FOR_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
 
 def run_command(command: click.Command) -> NoReturn:
     """Run `command` with the process's arguments and exit.
 
-    A `DiadError` is printed as one line on standard error and ends with status 2, as a usage
-    error does; Ctrl-C ends with status 130.
+    A `DiadError` and a usage error are each printed as one line on standard error and end with
+    status 2; Ctrl-C ends with status 130. Otherwise a whole number that the command returns is
+    the status.
     """
     name = command.name or "diad"
     try:
-        status = command.main(standalone_mode=False)
+        status = command.main(prog_name=name, standalone_mode=False)
     except DiadError as error:
         _complain(name, str(error))
         sys.exit(EXIT_NOTHING_DONE)
-    except click.ClickException as error:
+    except _ASKS_FOR_HELP as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _complain(name, f"{error.format_message()} See {name} --help.")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _complain(name, "interrupted")
@@ -32,5 +39,13 @@ def run_command(command: click.Command) -> NoReturn:
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def printable(text: str) -> str:
+    """`text` as a terminal can show it: control characters and stray bytes become escapes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def _complain(name: str, message: str) -> None:
-    click.echo(f"{name}: {' '.join(message.split())}", err=True)
+    click.echo(f"{name}: {printable(' '.join(message.split()))}", err=True)

@@ -34,6 +34,14 @@ class PictureFile:
     path: Path
     name: str
 
+    def identity(self) -> tuple[int, int] | None:
+        """Size in bytes and time of change in nanoseconds; None where there is no file."""
+        try:
+            found = self.path.stat()
+        except (OSError, ValueError):
+            return None
+        return found.st_size, found.st_mtime_ns
+
 
 def find_pictures(
     paths: Sequence[str | os.PathLike[str]], *, exclude: Sequence[Path] = ()

@@ -82,7 +82,7 @@ def read_rows(path: Path) -> Iterator[ResultRow]:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
-                yield _from_json_line(line, f"{path}, line {number}")
+                yield parse_row(line, f"{path}, line {number}")
     except FileNotFoundError:
         return
     except OSError as error:
@@ -91,7 +91,12 @@ def read_rows(path: Path) -> Iterator[ResultRow]:
         ) from error
 
 
-def _from_json_line(line: bytes, where: str) -> ResultRow:
+def parse_row(line: bytes, where: str) -> ResultRow:
+    """One line of a `results.jsonl`; `where` names it in the message.
+
+    Raises:
+        OutputError: it is no row.
+    """
     try:
         values = json.loads(line)
         row = ResultRow(**values)

@@ -1,0 +1,152 @@
+"""`python -m demo.choose`: smoothing, poolings and heatmap scale, compared on validation pictures.
+
+Prints a table, best first; a person writes the choice into `settings.toml`. The test split is not
+touched, and the held-out kinds of defect are not in the validation split.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from demo.dataset import Sample, draw_split
+from demo.evaluate import Model
+from demo.metrics import Scored, by_class, mean_over_classes
+from demo.settings import load_settings
+from demo.train import DEFAULT_CHECKPOINT
+from diad_deploy import pipeline
+from diad_deploy.arrays import FloatArray
+from diad_deploy.bundle import Bundle, builtin_bundle
+from diad_deploy.console import run_command
+from diad_deploy.preprocess import prepare_batch
+from diad_deploy.schedule import ddim_steps
+from diad_export.checkpoint import load_model, read_checkpoint
+from diad_export.model.features import distance_maps
+from diad_export.model.fusion import fusion_matrix, pooling_matrix
+
+SIGMAS_PX = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+POOLS = ((1, 0), (4, 2), (4, 4), (4, 8), (8, 2), (8, 4))
+BATCH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One setting and what it reaches on the validation split."""
+
+    sigma_px: float
+    pool_size_px: int
+    pool_count: int
+    image_auroc: float
+    pixel_auroc: float
+
+
+def validation_distances(
+    bundle: Bundle, checkpoint: Path, samples: Sequence[Sample]
+) -> list[list[FloatArray]]:
+    """The distance maps `[h_i, w_i]` of every sample, with the bundle's own steps."""
+    model = Model(bundle)
+    features = load_model(read_checkpoint(checkpoint)).features
+    steps = ddim_steps(bundle.manifest.schedule)
+    found: list[list[FloatArray]] = []
+    for start in range(0, len(samples), BATCH):
+        pictures = [sample.image for sample in samples[start : start + BATCH]]
+        batch = prepare_batch(pictures, bundle.manifest.image)
+        noises = (
+            np.ascontiguousarray(np.broadcast_to(noise, (len(batch), *noise.shape)))
+            for noise in (model.noise, model.posterior_noise)
+        )
+        result = pipeline.run(model.stages, batch, *noises, steps)
+        with torch.inference_mode():
+            maps = distance_maps(
+                features, torch.from_numpy(batch), torch.from_numpy(result.reconstruction)
+            )
+        found += [[m[place, 0].numpy() for m in maps] for place in range(len(batch))]
+    return found
+
+
+def compare(
+    samples: Sequence[Sample], distances: list[list[FloatArray]], size_px: int
+) -> Iterator[Choice]:
+    """What each smoothing and pooling reaches."""
+    for sigma_px in SIGMAS_PX:
+        scored = [
+            score_by_matrices(sample, maps, size_px, sigma_px)
+            for sample, maps in zip(samples, distances, strict=True)
+        ]
+        for size, count in POOLS:
+            pooling = pooling_matrix(size_px, size, count)
+            pooled = [
+                replace(s, score=float((pooling @ s.anomaly_map @ pooling.T).max()))
+                for s in scored
+            ]
+            mean = mean_over_classes(by_class(pooled))
+            yield Choice(sigma_px=sigma_px, pool_size_px=size, pool_count=count, **mean)
+
+
+def score_by_matrices(
+    sample: Sample, maps: list[FloatArray], size_px: int, sigma_px: float
+) -> Scored:
+    """The sample with its anomaly map, not yet scored."""
+    total = np.zeros((size_px, size_px))
+    for distance in maps:
+        matrix = fusion_matrix(len(distance), size_px, sigma_px)
+        total += matrix @ distance @ matrix.T
+    return Scored(
+        product=sample.product,
+        defect=sample.defect,
+        mask=sample.mask,
+        anomaly_map=total.astype(np.float32),
+        score=0.0,
+    )
+
+
+def heatmap_scale(scored: Sequence[Scored]) -> tuple[float, float]:
+    """From what good pictures reach at most places to what most defective pixels exceed little."""
+    good = np.concatenate([s.anomaly_map.ravel() for s in scored if s.defect is None])
+    bad = np.concatenate([s.anomaly_map[s.mask] for s in scored if s.defect is not None])
+    return float(np.percentile(good, 90)), float(np.percentile(bad, 90))
+
+
+@click.command()
+@click.option("--bundle", "bundle_path", type=click.Path(path_type=Path), help="As for evaluate.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CHECKPOINT,
+    show_default="demo/checkpoint.safetensors",
+    help="What the bundle was built from.",
+)
+def command(bundle_path: Path | None, checkpoint: Path) -> None:
+    """Compare smoothings and poolings on the validation split.
+
+    Example: python -m demo.choose
+    """
+    bundle = Bundle.open(bundle_path or builtin_bundle())
+    size_px = bundle.manifest.image.size_px
+    count = load_settings().data.validation_per_product
+    samples = list(draw_split("validation", per_product=count, size_px=size_px))
+    distances = validation_distances(bundle, checkpoint, samples)
+    choices = sorted(
+        compare(samples, distances, size_px), key=lambda c: c.image_auroc + c.pixel_auroc
+    )
+    click.echo("sigma  pool  count  image AUROC  pixel AUROC")
+    for choice in reversed(choices):
+        click.echo(
+            f"{choice.sigma_px:>5}{choice.pool_size_px:>6}{choice.pool_count:>7}"
+            f"{choice.image_auroc:>13.3f}{choice.pixel_auroc:>13.3f}"
+        )
+    best = choices[-1].sigma_px
+    scored = [
+        score_by_matrices(sample, maps, size_px, best)
+        for sample, maps in zip(samples, distances, strict=True)
+    ]
+    low, high = heatmap_scale(scored)
+    click.echo(f"heatmap scale at sigma {best}: {low:.2f} to {high:.2f}")
+
+
+if __name__ == "__main__":
+    run_command(command)

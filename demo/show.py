@@ -1,0 +1,85 @@
+"""`python -m demo.show`: the pictures that come with the package, and the README's picture."""
+
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image
+
+from demo.dataset import PRODUCTS, Sample, draw_sample
+from demo.defects import defects_for
+from diad_deploy import Detector
+from diad_deploy.arrays import PictureArray
+from diad_deploy.bundle import builtin_bundle
+from diad_deploy.console import run_command
+from diad_deploy.report.heatmap import draw_heatmap
+
+BUILTIN_PICTURES = Path(__file__).parents[1] / "diad_deploy" / "builtin" / "pictures"
+README_PICTURE = Path(__file__).parents[1] / "docs" / "result.png"
+SHOW_SPLIT = 9
+"""First number of these seeds: no split of the data set uses it."""
+SIZE_PX = 256
+GAP_PX = 6
+
+
+def showcase() -> list[tuple[str, Sample]]:
+    """A good and a defective piece of every class, the kinds of defect in turn."""
+    shown = []
+    for place, product in enumerate(PRODUCTS):
+        kinds = defects_for(product)
+        kind = kinds[(2 * place + 1) % len(kinds)]
+        good = draw_sample(product, (SHOW_SPLIT, place, 0), size_px=SIZE_PX)
+        bad = draw_sample(product, (SHOW_SPLIT, place, 1), defect=kind, size_px=SIZE_PX)
+        shown += [(f"{product}/good.png", good), (f"{product}/{kind}.png", bad)]
+    return shown
+
+
+def write_pictures(folder: Path) -> None:
+    """Write the showcase as PNG files."""
+    for name, sample in showcase():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(sample.image).save(path, optimize=True)
+
+
+def write_readme_picture(path: Path) -> None:
+    """Input, reconstruction and heatmap of the defective pieces, a class a column."""
+    samples = [sample for _, sample in showcase() if sample.defect is not None]
+    with Detector.open(builtin_bundle()) as detector:
+        found = detector.detect([sample.image for sample in samples])
+        scale = detector.manifest.heatmap
+    columns = []
+    for sample, detection in zip(samples, found, strict=True):
+        side = detection.image.size_px
+        small = np.asarray(Image.fromarray(sample.image).resize((side, side)))
+        heat = draw_heatmap(small, detection.anomaly_map, (scale.low, scale.high))
+        columns.append([small, detection.reconstruction_rgb(), np.asarray(heat)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(_sheet(columns)).save(path, optimize=True)
+
+
+def _sheet(columns: list[list[PictureArray]]) -> PictureArray:
+    side = len(columns[0][0])
+    height = len(columns[0]) * (side + GAP_PX) - GAP_PX
+    width = len(columns) * (side + GAP_PX) - GAP_PX
+    sheet = np.full((height, width, 3), 255, dtype=np.uint8)
+    for x, column in enumerate(columns):
+        for y, tile in enumerate(column):
+            top, left = y * (side + GAP_PX), x * (side + GAP_PX)
+            sheet[top : top + side, left : left + side] = tile
+    return sheet
+
+
+@click.command()
+def command() -> None:
+    """Draw the built-in pictures, and the README's picture with the built-in bundle.
+
+    Example: python -m demo.show
+    """
+    write_pictures(BUILTIN_PICTURES)
+    write_readme_picture(README_PICTURE)
+    click.echo(f"wrote {BUILTIN_PICTURES} and {README_PICTURE}")
+
+
+if __name__ == "__main__":
+    run_command(command)

@@ -1,0 +1,147 @@
+"""`diad-run`: pictures in, a report out."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from diad_deploy import __version__
+from diad_deploy.console import printable, run_command
+
+if TYPE_CHECKING:
+    from diad_deploy.inspection import Request
+    from diad_deploy.run_summary import Summary
+
+FOLDER = click.Path(path_type=Path)
+
+
+EXAMPLES = """\b
+Examples:
+  diad-run parts/ --bundle bundle -o out
+  diad-run 'line1/**/*.png' --bundle bundle -o out --maps npy
+  diad-run --demo -o out"""
+
+
+@click.command(name="diad-run", epilog=EXAMPLES)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--bundle", type=FOLDER, metavar="FOLDER", help="The bundle to run.")
+@click.option(
+    "-o", "--output", type=FOLDER, metavar="FOLDER", required=True, help="Where the report goes."
+)
+@click.option(
+    "--backend", default="auto", show_default=True, help="What runs the model: auto, onnxruntime."
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Pictures to run at once; more need more memory.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads the model may use.  [default: all cores]",
+)
+@click.option(
+    "--scale",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="Scale of all heatmaps, in units of the anomaly map.  [default: the bundle's]",
+)
+@click.option(
+    "--maps", type=click.Choice(["npy", "tiff"]), help="Write the raw anomaly maps too, as float32."
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on with a run that was stopped; failures are tried again."
+)
+@click.option(
+    "--force", is_flag=True, help="Start again over an earlier report; other files are left alone."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option(
+    "--demo", is_flag=True, help="Take the built-in bundle and pictures where none are given."
+)
+@click.version_option(__version__, prog_name="diad-run")
+def command(*, as_json: bool, **given: Any) -> int:
+    """Find defects in pictures and write a report.
+
+    PATHS are picture files, folders (with all that is in them) and patterns such as
+    'parts/**/*.png'. The report holds results.jsonl, results.csv, a heatmap over each picture,
+    and report.html, which opens in any browser.
+
+    Ends with status 0 if all pictures were read, 1 if some could not be, 2 if nothing could be
+    done, and 130 if interrupted.
+    """
+    from diad_deploy.inspection import inspect_paths
+    from diad_deploy.progress import shown_progress
+
+    # a library's remark on a damaged picture is no line for the user: the row has the reason
+    warnings.simplefilter("ignore")
+    with shown_progress() as tell:
+        summary = inspect_paths(_request(**given), progress=tell)
+    if as_json:
+        click.echo(json.dumps(summary.as_json(), indent=2))
+    else:
+        _print_summary(summary)
+    return summary.exit_status
+
+
+def _request(
+    *,
+    paths: tuple[Path, ...],
+    bundle: Path | None,
+    demo: bool,
+    resume: bool,
+    force: bool,
+    scale: tuple[float, float] | None,
+    maps: Literal["npy", "tiff"] | None,
+    **given: Any,
+) -> "Request":
+    from diad_deploy.bundle import builtin_bundle, builtin_pictures
+    from diad_deploy.inspection import InspectionOptions, Request
+
+    if resume and force:
+        raise click.UsageError("--resume and --force exclude each other: take one.")
+    if not demo and not paths:
+        raise click.UsageError("PATHS are missing: name pictures or folders, or take --demo.")
+    if not demo and bundle is None:
+        raise click.UsageError("--bundle is missing: name a bundle's folder, or take --demo.")
+    name = "built-in" if bundle is None else bundle.resolve().name
+    options = InspectionOptions(
+        bundle_name=name,
+        scale=scale,
+        maps=maps,
+        existing="resume" if resume else "force" if force else "refuse",
+    )
+    return Request(
+        paths=paths or (builtin_pictures(),),
+        bundle=bundle or builtin_bundle(),
+        options=options,
+        **given,
+    )
+
+
+def _print_summary(summary: "Summary") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    if summary.highest:
+        table = Table(title="Highest scores", title_justify="left")
+        table.add_column("Picture", overflow="fold")
+        table.add_column("Score", justify="right")
+        for picture, score in summary.highest:
+            table.add_row(Text(printable(picture)), f"{score:.4f}")
+        console.print(table)
+    failed = f", {summary.failed} could not be read" if summary.failed else ""
+    console.print(f"{summary.ok} pictures read{failed}; {summary.pictures_per_second:.3g} a second")
+    console.print(Text(f"report: {printable(summary.report)}"))
+
+
+def main() -> None:
+    """Entry point of `diad-run`."""
+    run_command(command)

@@ -1,0 +1,284 @@
+"""Pictures in, a report out, written as the results come.
+
+files -> read, prepare (threads) -> model, in batches -> draw, write (threads) -> one row each
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diad_deploy import __version__
+from diad_deploy.ahead import map_ahead
+from diad_deploy.detector import Detector
+from diad_deploy.errors import DiadError, OptionError
+from diad_deploy.manifest import to_json
+from diad_deploy.picture_files import PictureFile, find_pictures
+from diad_deploy.report import folder as layout
+from diad_deploy.report.page import PageFacts, write_page
+from diad_deploy.report.picture_outputs import (
+    MapFormat,
+    write_heatmap,
+    write_map,
+    write_thumbnails,
+)
+from diad_deploy.report.ranking import Highest, rank
+from diad_deploy.report.results import ResultRow, ResultsFiles, read_rows, rounded_score
+from diad_deploy.report.resuming import keep_finished, settle
+from diad_deploy.report.run_record import Existing, RunRecord, begin, check_folder
+from diad_deploy.run_summary import Progress, Summary
+from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
+
+WRITERS = 2
+TOLD = 12
+"""How many of the highest scores a summary holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionOptions:
+    """What a person decides about a run.
+
+    Attributes:
+        bundle_name: what the report calls the bundle.
+        scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
+        maps: format of raw maps to write beside the heatmaps; None writes none.
+        existing: what to do where the output folder holds something: refuse, resume, or force.
+    """
+
+    bundle_name: str = "bundle"
+    scale: tuple[float, float] | None = None
+    maps: MapFormat | None = None
+    existing: Existing = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.scale is not None:
+            low, high = self.scale
+            if not (np.isfinite(self.scale).all() and low < high):
+                raise OptionError(
+                    f"--scale {low:g} {high:g}: expected two finite numbers, the lower one first"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A whole run from paths to page.
+
+    Attributes:
+        paths: files, folders and patterns.
+        bundle: the bundle's folder.
+        output: the report's folder.
+        backend, batch_size, threads: as of `Detector.open`.
+        options: the rest.
+    """
+
+    paths: tuple[Path, ...]
+    bundle: Path
+    output: Path
+    backend: str = "auto"
+    batch_size: int = 8
+    threads: int | None = None
+    options: InspectionOptions
+
+
+def _ignore(progress: Progress) -> None:
+    """Nobody looks."""
+
+
+def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _ignore) -> Summary:
+    """Find the pictures, open the bundle, and `inspect`.
+
+    Raises:
+        InputError: there are no pictures, or an option does not fit.
+        OutputError, BundleError, BackendError: as of `inspect` and `Detector.open`.
+        KeyboardInterrupt: as it came.
+    """
+    # what can be refused is refused before the model loads
+    check_folder(request.output, request.options.existing)
+    written = [request.output / name for name in layout.SUBFOLDERS]
+    pictures = find_pictures(request.paths, exclude=written)
+    with Detector.open(
+        request.bundle,
+        backend=request.backend,
+        threads=request.threads,
+        batch_size=request.batch_size,
+    ) as detector:
+        return inspect(pictures, detector, request.output, request.options, progress=progress)
+
+
+def inspect(
+    pictures: Sequence[PictureFile],
+    detector: PreparedDetector,
+    output: str | os.PathLike[str],
+    options: InspectionOptions,
+    *,
+    progress: Callable[[Progress], None] = _ignore,
+) -> Summary:
+    """Run the detector over the pictures and write the report (see `diad_deploy.report`).
+
+    A picture that cannot be read gets a row with the reason. What is finished when the run stops,
+    by an error or by Ctrl-C, is kept and has its page.
+
+    Args:
+        pictures: what to inspect, in the order of the results.
+        detector: an open `Detector`.
+        output: the report's folder.
+        options: see there.
+        progress: called after each row.
+
+    Raises:
+        OutputError: the folder is taken, belongs to another run, or cannot be written.
+        BackendError: the model failed.
+        KeyboardInterrupt: as it came.
+    """
+    run = _Run(pictures, detector, Path(output), options, progress)
+    try:
+        run.write_rows()
+    except (DiadError, KeyboardInterrupt):
+        # a full disk may refuse this too; the first error is the one to tell
+        with suppress(DiadError):
+            run.finish(stopped=True)
+        raise
+    return run.finish(stopped=False)
+
+
+class _Run:
+    """One run: its folder, its clock and its counts."""
+
+    def __init__(
+        self,
+        pictures: Sequence[PictureFile],
+        detector: PreparedDetector,
+        folder: Path,
+        options: InspectionOptions,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._began = time.perf_counter()
+        self._stopwatch = Stopwatch()
+        self._pictures = pictures
+        self._detector = detector
+        self._folder = folder
+        self._maps: MapFormat | None = options.maps
+        self._progress = progress
+        self._record = _record(detector, options)
+        self._kept: frozenset[str] = frozenset()
+        self._highest = Highest()
+        if begin(folder, self._record, options.existing):
+            kept = keep_finished(folder, pictures)
+            self._kept, self._highest = kept.pictures, kept.highest
+
+    def write_rows(self) -> None:
+        """Everything but the page."""
+        todo = [file for file in self._pictures if file.name not in self._kept]
+        done, failed = len(self._pictures) - len(todo), 0
+        self._progress(Progress(done=done, failed=failed, total=len(self._pictures)))
+        path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
+        with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
+            results = stream(todo, self._detector, self._stopwatch)
+            rows = map_ahead(self._write, self._ranked(results), threads=WRITERS, ahead=WRITERS + 2)
+            with closing(results), closing(rows):
+                for row, dropped in rows:
+                    files.append(row)
+                    if dropped is not None and dropped != row.picture:
+                        layout.remove_thumbnails(self._folder, dropped)
+                    done, failed = done + 1, failed + (row.status == "failed")
+                    now = Progress(done=done, failed=failed, total=len(self._pictures))
+                    self._progress(now)
+
+    def finish(self, *, stopped: bool) -> Summary:
+        """Put the results in order where the run was not one piece, and write the page."""
+        if stopped or self._kept:
+            settle(self._folder, [file.name for file in self._pictures])
+        ranking = rank(read_rows(self._folder / layout.RESULTS))
+        ok = len(ranking.scores)
+        seconds = time.perf_counter() - self._began
+        speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
+        facts = PageFacts(
+            total=len(self._kept.union(file.name for file in self._pictures)),
+            seconds=seconds,
+            pictures_per_second=speed,
+            version=__version__,
+        )
+        report = write_page(self._folder, self._record, ranking, facts)
+        return Summary(
+            pictures=ok + ranking.failed,
+            ok=ok,
+            failed=ranking.failed,
+            resumed=len(self._kept),
+            seconds=time.perf_counter() - self._began,
+            model_seconds=self._stopwatch.seconds,
+            pictures_per_second=speed,
+            bundle=self._record.bundle,
+            backend=self._record.backend,
+            output=str(self._folder),
+            report=str(report),
+            highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),
+        )
+
+    def _ranked(
+        self, results: Iterable[Inspected | Unread]
+    ) -> Iterator[tuple[Inspected | Unread, str | None]]:
+        """With each result the name that it drives out of the highest, maybe its own."""
+        for result in results:
+            dropped = None
+            if isinstance(result, Inspected):
+                score = rounded_score(result.detection.score)
+                dropped = self._highest.offer(result.file.name, score)
+            yield result, dropped
+
+    def _write(self, ranked: tuple[Inspected | Unread, str | None]) -> tuple[ResultRow, str | None]:
+        """Draw and write the files of one picture; runs in a thread."""
+        result, dropped = ranked
+        if isinstance(result, Unread):
+            return _failed_row(result), dropped
+        name, detection = result.file.name, result.detection
+        heatmap = write_heatmap(self._folder, name, result.pixels, detection, self._record.scale)
+        if self._maps is not None:
+            write_map(self._folder, name, detection.anomaly_map, self._maps)
+        if dropped != name:
+            write_thumbnails(self._folder, name, result.pixels, detection, heatmap)
+        return _ok_row(result, self._maps), dropped
+
+
+def _record(detector: PreparedDetector, options: InspectionOptions) -> RunRecord:
+    manifest = detector.manifest
+    return RunRecord(
+        bundle=options.bundle_name,
+        bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
+        backend=detector.backend,
+        scale=options.scale or (manifest.heatmap.low, manifest.heatmap.high),
+        maps=options.maps,
+    )
+
+
+def _failed_row(result: Unread) -> ResultRow:
+    size_bytes, modified_ns = result.identity or (None, None)
+    return ResultRow(
+        picture=result.file.name,
+        path=str(result.file.path),
+        status="failed",
+        reason=result.reason,
+        size_bytes=size_bytes,
+        modified_ns=modified_ns,
+    )
+
+
+def _ok_row(result: Inspected, maps: MapFormat | None) -> ResultRow:
+    name = result.file.name
+    size_bytes, modified_ns = result.identity or (None, None)
+    return ResultRow(
+        picture=name,
+        path=str(result.file.path),
+        status="ok",
+        score=rounded_score(result.detection.score),
+        width=result.pixels.shape[1],
+        height=result.pixels.shape[0],
+        heatmap=layout.heatmap_path(name),
+        map=layout.map_path(name, maps) if maps else None,
+        size_bytes=size_bytes,
+        modified_ns=modified_ns,
+    )

@@ -1,0 +1,148 @@
+"""The page of a report: one HTML file, written from the report's other files alone."""
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from diad_deploy.report import folder as layout
+from diad_deploy.report.colours import LEVELS, colour_table, cover_table
+from diad_deploy.report.histogram import Bar, histogram
+from diad_deploy.report.ranking import SHOWN, Ranking
+from diad_deploy.report.results import ResultRow
+from diad_deploy.report.run_record import RunRecord
+
+_LEGEND_STOPS = 16
+_CHART_WIDTH, _CHART_HEIGHT = 720, 180
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFacts:
+    """What the header says of the run besides its record.
+
+    Attributes:
+        total: pictures that were given.
+        seconds: how long the run took, from its first picture to this page.
+        pictures_per_second: done in this run.
+        version: of this package.
+    """
+
+    total: int
+    seconds: float
+    pictures_per_second: float
+    version: str
+
+
+def write_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFacts) -> Path:
+    """Write `report.html`, which needs neither network nor other files to be read.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    path = folder / layout.PAGE
+    html = render_page(folder, record, ranking, facts)
+    with layout.writing_to(folder):
+        layout.replace_file(path, html.encode("utf-8", "backslashreplace"))
+    return path
+
+
+def render_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFacts) -> str:
+    """The page's HTML; every name and reason in it is escaped."""
+    environment = Environment(
+        loader=PackageLoader("diad_deploy.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["score"] = lambda score: f"{score:.4g}"
+    environment.filters["count"] = lambda number: f"{number:,}"
+    environment.filters["duration"] = _duration
+    return environment.get_template("page.html.j2").render(
+        record=record,
+        facts=facts,
+        read=len(ranking.scores),
+        failed=ranking.failed,
+        failures=ranking.failures,
+        shown=SHOWN,
+        pictures=[_shown_picture(folder, place, row) for place, row in _ranked(ranking)],
+        chart=_chart(histogram(ranking.scores)),
+        legend=_legend(),
+    )
+
+
+def _ranked(ranking: Ranking) -> enumerate[ResultRow]:
+    return enumerate(ranking.highest, start=1)
+
+
+def _shown_picture(folder: Path, place: int, row: ResultRow) -> dict[str, Any]:
+    return {
+        "place": place,
+        "row": row,
+        "heatmap_link": quote(os.fsencode(row.heatmap)) if row.heatmap else None,
+        "thumbnails": {
+            kind: _data_uri(folder / layout.thumbnail_path(row.picture, kind))
+            for kind in layout.THUMBNAIL_KINDS
+        },
+    }
+
+
+def _data_uri(path: Path) -> str | None:
+    """The file as text; None where it is not there any more, which costs the page one image."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+
+
+def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
+    """Bars and ticks in the chart's own coordinates."""
+    if not bars:
+        return None
+    tallest = max(bar.count for bar in bars)
+    width = _CHART_WIDTH / len(bars)
+    every = max(1, -(-len(bars) // 8))
+    edges = [*(bar.low for bar in bars), bars[-1].high]
+    return {
+        "width": _CHART_WIDTH,
+        "height": _CHART_HEIGHT,
+        "tallest": tallest,
+        "bars": [
+            {
+                "x": place * width + 0.5,
+                "width": max(width - 1.0, 0.5),
+                # a single picture among thousands must not vanish
+                "height": max(bar.count / tallest * _CHART_HEIGHT, 2.0) if bar.count else 0.0,
+                "bar": bar,
+            }
+            for place, bar in enumerate(bars)
+        ],
+        "ticks": [
+            {"x": place * width, "label": f"{edges[place]:.4g}"}
+            for place in range(0, len(edges), every)
+        ],
+    }
+
+
+def _legend() -> str:
+    """CSS colour stops of the scale as it lies over a picture."""
+    stops = []
+    for step in range(_LEGEND_STOPS):
+        level = step * (LEVELS - 1) // (_LEGEND_STOPS - 1)
+        red, green, blue = colour_table()[level].tolist()
+        cover = cover_table()[level] / 255
+        stops.append(f"rgb({red} {green} {blue} / {cover:.2f})")
+    return ", ".join(stops)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

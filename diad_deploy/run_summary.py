@@ -1,0 +1,56 @@
+"""How far a run is, and how it ended."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is: pictures with a row, those of them that failed, and all."""
+
+    done: int
+    failed: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """How a run ended.
+
+    Attributes:
+        pictures: how many have a row in the report.
+        ok: how many of them were read and have a score.
+        failed: how many could not be read.
+        resumed: how many were taken over from an earlier run.
+        seconds: the whole run; opening the bundle is not part of it.
+        model_seconds: the part of it that the model took.
+        pictures_per_second: over `seconds`, without those taken over.
+        bundle, backend: what ran.
+        output, report: the report's folder and its page.
+        highest: (picture, score) of the highest scores, highest first.
+    """
+
+    pictures: int
+    ok: int
+    failed: int
+    resumed: int
+    seconds: float
+    model_seconds: float
+    pictures_per_second: float
+    bundle: str
+    backend: str
+    output: str
+    report: str
+    highest: tuple[tuple[str, float], ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0: all read. 1: some failed. 2: none could be read."""
+        if self.failed == 0:
+            return 0
+        return 1 if self.ok else 2
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields, for `json.dumps`."""
+        highest = [{"picture": picture, "score": score} for picture, score in self.highest]
+        return {**asdict(self), "highest": highest}

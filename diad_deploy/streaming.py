@@ -1,0 +1,164 @@
+"""Pictures go through the model in batches, read and prepared ahead of it in threads."""
+
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from diad_deploy.ahead import map_ahead
+from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.detection import Detection
+from diad_deploy.errors import InputError, PictureError
+from diad_deploy.images import read_picture
+from diad_deploy.manifest import ImageSpec, Manifest
+from diad_deploy.picture_files import PictureFile
+from diad_deploy.preprocess import prepare
+
+READERS = max(2, min(4, os.cpu_count() or 1))
+
+_MOST_WAITING = 64
+"""Pictures that cannot be read wait with the batch they fall in; no more of them than this."""
+
+
+class PreparedDetector(Protocol):
+    """What a run needs of a `diad_deploy.detector.Detector`."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says of itself."""
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that runs."""
+
+    @property
+    def batch_size(self) -> int:
+        """Most pictures to hand in at once."""
+
+    def detect_prepared(
+        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+    ) -> list[Detection]:
+        """Detections for a batch `[B, 3, S, S]` of pictures of these (height, width)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Unread:
+    """A picture that could not be read, and why."""
+
+    file: PictureFile
+    identity: tuple[int, int] | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inspected:
+    """A picture that went through the model: uint8 `[H, W, 3]` and its result."""
+
+    file: PictureFile
+    identity: tuple[int, int] | None
+    pixels: PictureArray
+    detection: Detection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Loaded:
+    """A picture before the model: uint8 `[H, W, 3]` and float32 `[3, S, S]`."""
+
+    file: PictureFile
+    identity: tuple[int, int] | None
+    pixels: PictureArray
+    prepared: FloatArray
+
+
+class Stopwatch:
+    """Seconds spent in the model."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+def stream(
+    files: Iterable[PictureFile], detector: PreparedDetector, stopwatch: Stopwatch
+) -> Generator[Inspected | Unread, None, None]:
+    """Read, prepare and inspect the files; results come in their order.
+
+    In memory are two batches of pictures and a few more, however many files there are.
+
+    Args:
+        files: taken as they are needed.
+        detector: runs in the caller's thread.
+        stopwatch: runs while the model does.
+
+    Raises:
+        BackendError: the model failed.
+    """
+    read = map_ahead(
+        partial(_load, image=detector.manifest.image),
+        files,
+        threads=READERS,
+        ahead=detector.batch_size + READERS,
+    )
+    with closing(read):
+        for group in _groups(read, detector.batch_size):
+            loaded = [item for item in group if isinstance(item, _Loaded)]
+            detections = iter(_detect(loaded, detector, stopwatch))
+            for item in group:
+                yield item if isinstance(item, Unread) else _inspected(item, next(detections))
+
+
+def _load(file: PictureFile, image: ImageSpec) -> _Loaded | Unread:
+    # before reading: a file that changes meanwhile then counts as changed
+    identity = file.identity()
+    try:
+        pixels = read_picture(file.path)
+        prepared = prepare(pixels, image)
+    except PictureError as error:
+        return Unread(file=file, identity=identity, reason=error.reason)
+    except InputError as error:
+        return Unread(file=file, identity=identity, reason=str(error))
+    except MemoryError:
+        reason = "memory ran out while preparing; make it smaller"
+        return Unread(file=file, identity=identity, reason=reason)
+    return _Loaded(file=file, identity=identity, pixels=pixels, prepared=prepared)
+
+
+def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list[_Loaded | Unread]]:
+    """Up to a batch of readable pictures, with the unreadable ones between them."""
+    group: list[_Loaded | Unread] = []
+    readable = 0
+    for item in items:
+        group.append(item)
+        readable += isinstance(item, _Loaded)
+        if readable in (0, batch_size) or len(group) - readable >= _MOST_WAITING:
+            yield group
+            group, readable = [], 0
+    if group:
+        yield group
+
+
+def _detect(
+    loaded: Sequence[_Loaded], detector: PreparedDetector, stopwatch: Stopwatch
+) -> list[Detection]:
+    if not loaded:
+        return []
+    batch = np.stack([item.prepared for item in loaded])
+    sizes = [(item.pixels.shape[0], item.pixels.shape[1]) for item in loaded]
+    with stopwatch:
+        return detector.detect_prepared(batch, sizes)
+
+
+def _inspected(item: _Loaded, detection: Detection) -> Inspected:
+    return Inspected(
+        file=item.file, identity=item.identity, pixels=item.pixels, detection=detection
+    )

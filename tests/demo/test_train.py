@@ -1,0 +1,95 @@
+"""A short training runs, stops, and goes on to where an unbroken one ends."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from demo.settings import Settings, TrainSettings, load_settings
+from demo.train import command, train
+from demo.training import learning_rate, read_log
+from diad_deploy.errors import OptionError
+from diad_export.checkpoint import load_model, read_checkpoint
+
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def short() -> Settings:
+    settings = load_settings()
+    stages = {
+        name: replace(getattr(settings.train, name), steps=STEPS, batch=2)
+        for name in TrainSettings.__slots__
+    }
+    return replace(
+        settings,
+        data=replace(settings.data, size_px=64, train_per_product=2, generic_pictures=4),
+        unet=replace(settings.unet, multipliers=(1, 1), attention_levels=(True, False)),
+        autoencoder=replace(settings.autoencoder, multipliers=(1, 1, 1, 1)),
+        train=TrainSettings(**stages),
+    )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_stopped_training_ends_where_an_unbroken_one_does(short: Settings, tmp_path: Path) -> None:
+    unbroken, broken = tmp_path / "unbroken.safetensors", tmp_path / "broken.safetensors"
+    train(short, tmp_path / "a", unbroken)
+    rounds = 0
+    while not broken.exists():
+        results = train(short, tmp_path / "b", broken, stop_after=3)
+        rounds += 1
+        assert rounds < 10
+    assert rounds > 1
+    assert all(result.finished for result in results)
+    one = load_model(read_checkpoint(unbroken)).state_dict()
+    other = load_model(read_checkpoint(broken)).state_dict()
+    for name, value in one.items():
+        assert torch.allclose(value.float(), other[name].float(), atol=2e-3), name
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_log_says_what_each_stage_cost(short: Settings, tmp_path: Path) -> None:
+    train(short, tmp_path, tmp_path / "model.safetensors")
+    for name in TrainSettings.__slots__:
+        rows = list(read_log(tmp_path / f"{name}.log.jsonl"))
+        assert rows[-1]["step"] == STEPS
+        assert rows[-1]["cpu_s"] > 0
+
+
+def test_learning_rate_warms_up_and_comes_down() -> None:
+    settings = replace(load_settings().train.diffusion, steps=1000, learning_rate=1.0)
+    rates = [learning_rate(settings, step) for step in range(1000)]
+    assert rates[0] < 0.02
+    assert max(rates) == pytest.approx(1.0, abs=1e-3)
+    assert rates[-1] == pytest.approx(0.02, abs=1e-3)
+
+
+def test_settings_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('seed = "one"\n[data]\nsize_px = 64\n')
+    with pytest.raises(OptionError) as caught:
+        load_settings(path)
+    assert "seed" in str(caught.value)
+    assert "data.train_per_product" in str(caught.value)
+
+
+def test_help_holds_an_example() -> None:
+    assert "Example: python -m demo.train" in CliRunner().invoke(command, ["--help"]).output
+
+
+def test_bad_settings_end_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "demo.train", "--settings", str(tmp_path / "absent.toml")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) <= 3
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,123 @@
+"""Checkpoints are read safely, and what does not fit is named."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from diad_deploy.errors import CheckpointError
+from diad_export.checkpoint import load_model, model_keys, read_checkpoint, save_checkpoint
+from diad_export.model.diad import DiadModel
+from diad_export.options import Recommended
+from diad_export.published_keys import CONTEXT
+
+
+def test_half_precision_round_trip(small_model: DiadModel, small_checkpoint: Path) -> None:
+    checkpoint = read_checkpoint(small_checkpoint)
+    again = load_model(checkpoint)
+    assert checkpoint.recommended.image_size_px == 32
+    for name, value in small_model.state_dict().items():
+        expected = value.half().float() if value.is_floating_point() else value
+        assert torch.equal(again.state_dict()[name], expected), name
+
+
+def test_training_file_is_unwrapped_and_its_optimizer_left_alone(golden_checkpoint: Path) -> None:
+    checkpoint = read_checkpoint(golden_checkpoint)
+    assert "control_model.down11.0.weight" in checkpoint.tensors
+    assert not [key for key in checkpoint.tensors if "exp_avg" in key]
+    assert checkpoint.origin.size_bytes == golden_checkpoint.stat().st_size
+
+
+def test_bare_dictionary(golden_checkpoint: Path, tmp_path: Path) -> None:
+    tensors = dict(read_checkpoint(golden_checkpoint).tensors)
+    bare = tmp_path / "bare.ckpt"
+    torch.save(tensors, bare)
+    assert read_checkpoint(bare).tensors.keys() == tensors.keys()
+
+
+def test_all_that_does_not_fit_is_named(small_checkpoint: Path, tmp_path: Path) -> None:
+    tensors = load_file(small_checkpoint)
+    del tensors["control_model.down11.0.weight"]
+    tensors["model.diffusion_model.out.2.bias"] = torch.zeros(5)
+    path = tmp_path / "damaged.safetensors"
+    save_file(tensors, path)
+    with pytest.raises(CheckpointError) as caught:
+        load_model(read_checkpoint(path))
+    message = str(caught.value)
+    assert "1 missing (control_model.down11.0.weight)" in message
+    assert "model.diffusion_model.out.2.bias: found [5], expected [4]" in message
+
+
+def test_context_is_needed(small_checkpoint: Path, tmp_path: Path) -> None:
+    tensors = load_file(small_checkpoint)
+    del tensors[CONTEXT]
+    path = tmp_path / "without.safetensors"
+    save_file(tensors, path)
+    with pytest.raises(CheckpointError, match="1 missing \\(context\\)"):
+        load_model(read_checkpoint(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04torn", b"\x80\x04."])
+def test_what_is_no_checkpoint(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"file\.ckpt"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "ckpt"])
+def test_truncated(
+    kind: str, small_checkpoint: Path, golden_checkpoint: Path, tmp_path: Path
+) -> None:
+    whole = (small_checkpoint if kind == "safetensors" else golden_checkpoint).read_bytes()
+    path = tmp_path / f"torn.{kind}"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="copy it again"):
+        read_checkpoint(path)
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.mkdir, ("hostile-was-here",)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_code_in_a_pickle_is_never_run(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "hostile.ckpt"
+    if how == "torch":
+        torch.save({"state_dict": Hostile()}, path)
+    else:
+        path.write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(CheckpointError, match="asks for code to be run"):
+        read_checkpoint(path)
+    assert not (tmp_path / "hostile-was-here").exists()
+
+
+def test_absent_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="found nothing"):
+        read_checkpoint(tmp_path / "absent.ckpt")
+    with pytest.raises(CheckpointError, match="found a folder"):
+        read_checkpoint(tmp_path)
+
+
+def test_settings_that_do_not_fit(small_model: DiadModel, tmp_path: Path) -> None:
+    from diad_export.checkpoint import SETTINGS_KEY
+
+    path = tmp_path / "odd.safetensors"
+    save_checkpoint(small_model, path, Recommended())
+    save_file(load_file(path), path, metadata={SETTINGS_KEY: '{"steps": "many"}'})
+    with pytest.raises(CheckpointError, match="steps"):
+        read_checkpoint(path)
+
+
+def test_every_tensor_has_a_published_key(golden_model: DiadModel, golden_checkpoint: Path) -> None:
+    shapes = read_checkpoint(golden_checkpoint).shapes()
+    keys = model_keys(golden_model)
+    assert len(set(keys.values())) == len(keys)
+    assert {key for key in keys.values() if key not in shapes} == {CONTEXT}

@@ -1,0 +1,98 @@
+"""`diad-export`, as typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import DiadError
+from diad_export.cli import command
+from diad_export.doctor import diagnose
+from tests.golden_case import golden_state_dict
+
+
+def inspect(path: Path, *more: str) -> str:
+    result = CliRunner().invoke(command, ["inspect", str(path), *more], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_inspect_bundle(small_bundle: Bundle) -> None:
+    text = inspect(small_bundle.path)
+    assert "a DiAD bundle" in text
+    assert "2 DDIM steps, leading: 501, 1" in text
+    assert json.loads(inspect(small_bundle.path, "--json"))["kind"] == "bundle"
+
+
+def test_inspect_training_file(golden_checkpoint: Path) -> None:
+    text = inspect(golden_checkpoint)
+    assert "a trained DiAD model" in text
+    assert "model_channels 32" in text
+    assert "resnet18" in text
+    found = json.loads(inspect(golden_checkpoint, "--json"))
+    assert found["kind"] == "checkpoint"
+    assert found["whole"] is True
+    assert found["missing"] == found["misshapen"] == found["extra"] == []
+
+
+def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
+    tensors = golden_state_dict("tiny")
+    del tensors["control_model.down22.0.weight"], tensors["first_stage_model.quant_conv.bias"]
+    tensors["model.diffusion_model.out.0.bias"] = torch.zeros(7)
+    tensors["control_model.strange.weight"] = torch.zeros(1)
+    path = tmp_path / "model.ckpt"
+    torch.save(tensors, path)
+    found = diagnose(path)
+    assert found.kind == "a DiAD model that is not whole"
+    assert set(found.missing) == {
+        "control_model.down22.0.weight",
+        "first_stage_model.quant_conv.bias",
+    }
+    assert found.misshapen == ("model.diffusion_model.out.0.bias: found [7], expected [32]",)
+    assert found.extra == ("control_model.strange.weight",)
+    assert not found.whole
+    assert found.advice
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "kind"),
+    [
+        (("model.diffusion_model.", "first_stage_model."), "without the SG network"),
+        (("first_stage_model.",), "an autoencoder alone"),
+        (("cond_stage_model.",), "no model that this project knows"),
+    ],
+)
+def test_inspect_knows_other_files(
+    tmp_path: Path, prefixes: tuple[str, ...], kind: str
+) -> None:
+    tensors = golden_state_dict("tiny")
+    path = tmp_path / "model.ckpt"
+    torch.save({k: v for k, v in tensors.items() if k.startswith(prefixes)}, path)
+    found = diagnose(path)
+    assert kind in found.kind
+    assert found.advice
+
+
+def test_inspect_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DiadError, match="found nothing"):
+        CliRunner().invoke(
+            command, ["inspect", str(tmp_path / "absent")], catch_exceptions=False
+        )
+
+
+def test_build_refuses_a_step_count_that_leaves_the_schedule(
+    small_checkpoint: Path, tmp_path: Path
+) -> None:
+    arguments = ["build", str(small_checkpoint), "-o", str(tmp_path / "b"), "--steps", "9"]
+    with pytest.raises(DiadError, match="take 8 or 10"):
+        CliRunner().invoke(command, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["build", "inspect"])
+def test_help_holds_an_example(name: str) -> None:
+    result = CliRunner().invoke(command, [name, "--help"])
+    assert result.exit_code == 0
+    assert "Example: diad-export" in result.output
