@@ -6,7 +6,6 @@ touched, and the held-out kinds of defect are not in the validation split.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 import click
@@ -24,9 +23,10 @@ from diad_deploy.bundle import Bundle, builtin_bundle
 from diad_deploy.console import run_command
 from diad_deploy.preprocess import prepare_batch
 from diad_deploy.schedule import ddim_steps
-from diad_export.checkpoint import load_model, read_checkpoint
+from diad_export.checkpoint import read_checkpoint
 from diad_export.model.features import distance_maps
 from diad_export.model.fusion import fusion_matrix, pooling_matrix
+from diad_export.weights import load_model
 
 SIGMAS_PX = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 POOLS = ((1, 0), (4, 2), (4, 4), (4, 8), (8, 2), (8, 4))
@@ -80,8 +80,7 @@ def compare(
         for size, count in POOLS:
             pooling = pooling_matrix(size_px, size, count)
             pooled = [
-                replace(s, score=float((pooling @ s.anomaly_map @ pooling.T).max()))
-                for s in scored
+                replace(s, score=float((pooling @ s.anomaly_map @ pooling.T).max())) for s in scored
             ]
             mean = mean_over_classes(by_class(pooled))
             yield Choice(sigma_px=sigma_px, pool_size_px=size, pool_count=count, **mean)

@@ -18,11 +18,12 @@ from demo.stages import (
 )
 from demo.training import StageResult, train_stage
 from diad_deploy.console import run_command
-from diad_export.checkpoint import Recommended, save_checkpoint
 from diad_export.components import image_spec
 from diad_export.model.autoencoder import encode_moments
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import LATENTS_SCALE
+from diad_export.options import Recommended
+from diad_export.weights import save_checkpoint
 
 STAGES = ("features", "autoencoder", "diffusion")
 DEFAULT_FOLDER = Path(__file__).with_name("work")

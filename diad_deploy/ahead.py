@@ -10,19 +10,26 @@ Result = TypeVar("Result")
 
 
 def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int,
+    ahead: int,
+    ready_first: bool = False,
 ) -> Generator[Result, None, None]:
     """`function` of each item, in the items' order.
 
     At most `ahead` items are taken and not yet handed on as results, so memory does not grow with
-    their number. Results that are ready are handed on before the next item is taken. When taking
-    an item raises, even by Ctrl-C, what is in hand is finished and handed on first.
+    their number. When taking an item raises, even by Ctrl-C, what is in hand is finished and
+    handed on first.
 
     Args:
         function: called in a thread; what it raises is raised here, at its place.
         items: taken in the caller's thread.
         threads: how many work at once.
         ahead: most items in hand.
+        ready_first: hand on what is ready before taking the next item: for items that take long
+            to come. Otherwise hands are filled first: for items that are there.
     """
     source = iter(items)
     waiting: deque[Future[Result]] = deque()
@@ -30,7 +37,7 @@ def map_ahead(
     try:
         stopped: BaseException | None = None
         while True:
-            while waiting and (waiting[0].done() or len(waiting) >= ahead):
+            while waiting and (len(waiting) >= ahead or (ready_first and waiting[0].done())):
                 yield waiting.popleft().result()
             try:
                 item = next(source)

@@ -16,8 +16,9 @@ from diad_deploy.errors import PictureError
 LIMIT_PX = 178_956_970
 """Most pixels that are decoded: twice Pillow's warning level, 0.5 GB of RGB."""
 
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
-"""Tried by content, in Pillow's names. Others stay closed: EPS, for one, would start a program."""
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Tried by content, in Pillow's names. Others stay closed: EPS would start a program, and TGA has
+no mark of its own, so that damaged files of any kind pass for it."""
 
 _SIXTEEN_BIT_MAX = 65535
 _TIFF_SAMPLE_FORMAT = 339

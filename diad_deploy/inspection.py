@@ -179,7 +179,13 @@ class _Run:
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
             results = stream(todo, self._detector, self._stopwatch)
-            rows = map_ahead(self._write, self._ranked(results), threads=WRITERS, ahead=WRITERS + 2)
+            rows = map_ahead(
+                self._write,
+                self._ranked(results),
+                threads=WRITERS,
+                ahead=WRITERS + 2,
+                ready_first=True,
+            )
             with closing(results), closing(rows):
                 for row, dropped in rows:
                     files.append(row)

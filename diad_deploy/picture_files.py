@@ -13,7 +13,7 @@ SUFFIXES = frozenset(
     f".{name}"
     for name in (
         *("avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg"),
-        *("pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp"),
+        *("pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
     )
 )
 """What a file in a folder must end in, in any case, to be taken for a picture."""

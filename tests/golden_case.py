@@ -35,12 +35,8 @@ class GoldenCase:
         return torch.from_numpy(prepare_batch(list(self.arrays()["image_uint8"]), image))
 
 
-TINY_A = GoldenCase(
-    name="tiny_public_a", size="tiny", only_mid_control=True, guidance_scale=9.0
-)
-TINY_B = GoldenCase(
-    name="tiny_public_b", size="tiny", only_mid_control=False, guidance_scale=None
-)
+TINY_A = GoldenCase(name="tiny_public_a", size="tiny", only_mid_control=True, guidance_scale=9.0)
+TINY_B = GoldenCase(name="tiny_public_b", size="tiny", only_mid_control=False, guidance_scale=None)
 FULL = GoldenCase(name="full_public", size="full", only_mid_control=True, guidance_scale=9.0)
 
 

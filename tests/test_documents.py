@@ -12,8 +12,12 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "docs").glob("*.md")])
-PARSED_ONLY = {"git clone": [], "python -m demo.train": ["--help"], "python -m demo.choose": ["--help"],
-               "python -m demo.show": ["--help"]}
+PARSED_ONLY = {
+    "git clone": [],
+    "python -m demo.train": ["--help"],
+    "python -m demo.choose": ["--help"],
+    "python -m demo.show": ["--help"],
+}
 """Commands that are not run as they stand: what is run of them instead, if anything."""
 SHORTENED = {"python -m demo.evaluate": ["--per-product", "2"]}
 """Commands that are run with less to do."""

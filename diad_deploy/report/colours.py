@@ -16,7 +16,8 @@ LEVELS = 256
 _LIGHTNESS = (0.38, 0.97)
 _HUE_DEGREES = (295.0, 463.0)
 _CHROMA = 0.24
-_CLEAR_BELOW = 0.06
+_CLEAR_BELOW = 0.1
+_FULL_FROM = 0.7
 _MOST_COVER = 0.82
 
 _LMS_FROM_LAB = np.array(
@@ -41,12 +42,14 @@ def colour_table() -> PictureArray:
     place = np.linspace(0.0, 1.0, LEVELS)
     lightness = np.interp(place, (0.0, 1.0), _LIGHTNESS)
     hue = np.radians(np.interp(place, (0.0, 1.0), _HUE_DEGREES))
-    chroma = np.full(LEVELS, _CHROMA)
-    # where the screen has no such colour, take the strongest of this hue and lightness
-    for _ in range(120):
-        linear = _linear_rgb(lightness, chroma, hue)
-        outside = (linear < 0.0).any(axis=1) | (linear > 1.0).any(axis=1)
-        chroma = np.where(outside, chroma * 0.97, chroma)
+    # where the screen has no such colour, the strongest of this hue and lightness that it has
+    within, beyond = np.zeros(LEVELS), np.full(LEVELS, 2 * _CHROMA)
+    for _ in range(24):
+        middle = (within + beyond) / 2
+        linear = _linear_rgb(lightness, middle, hue)
+        shown = (linear >= 0.0).all(axis=1) & (linear <= 1.0).all(axis=1)
+        within, beyond = np.where(shown, middle, within), np.where(shown, beyond, middle)
+    chroma = np.minimum(within, _CHROMA)
     linear = np.clip(_linear_rgb(lightness, chroma, hue), 0.0, 1.0)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     table: PictureArray = np.rint(encoded * 255.0).astype(np.uint8)
@@ -60,7 +63,7 @@ def cover_table() -> PictureArray:
     Nothing at the scale's low end, so that good parts stay the photograph they are.
     """
     place = np.linspace(0.0, 1.0, LEVELS)
-    risen = np.clip((place - _CLEAR_BELOW) / (0.6 - _CLEAR_BELOW), 0.0, 1.0)
+    risen = np.clip((place - _CLEAR_BELOW) / (_FULL_FROM - _CLEAR_BELOW), 0.0, 1.0)
     cover = _MOST_COVER * risen * risen * (3.0 - 2.0 * risen)
     table: PictureArray = np.rint(cover * 255.0).astype(np.uint8)
     return table

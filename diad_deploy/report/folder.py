@@ -80,11 +80,10 @@ def remove_thumbnails(folder: Path, picture: str) -> None:
 
 def remove_output(folder: Path, relative: str) -> None:
     """Remove one file below `folder`, and the folders that this leaves empty."""
-    # the name may come from a results file that somebody changed
-    if ".." in PurePosixPath(relative).parts:
-        return
     path = folder / relative
-    if not path.is_file():
+    # the name may come from a results file that somebody changed
+    below = ".." not in PurePosixPath(relative).parts and path.is_relative_to(folder)
+    if not below or not path.is_file():
         return
     path.unlink()
     with suppress(OSError):

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from diad_deploy.report import folder as layout
 from diad_deploy.report.colours import LEVELS, colour_table, cover_table
 from diad_deploy.report.histogram import Bar, histogram
+from diad_deploy.report.picture_outputs import THUMBNAIL_PX
 from diad_deploy.report.ranking import SHOWN, Ranking
 from diad_deploy.report.results import ResultRow
 from diad_deploy.report.run_record import RunRecord
@@ -80,7 +81,12 @@ def _ranked(ranking: Ranking) -> enumerate[ResultRow]:
 
 
 def _shown_picture(folder: Path, place: int, row: ResultRow) -> dict[str, Any]:
+    width, height = row.width or 1, row.height or 1
+    # small pictures are shown as large as the others
+    shrink = THUMBNAIL_PX / max(width, height)
     return {
+        "width": max(1, round(width * shrink)),
+        "height": max(1, round(height * shrink)),
         "place": place,
         "row": row,
         "heatmap_link": quote(os.fsencode(row.heatmap)) if row.heatmap else None,

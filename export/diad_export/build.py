@@ -21,7 +21,7 @@ from diad_deploy.manifest import (
     ParityRecord,
 )
 from diad_deploy.schedule import make_schedule
-from diad_export.checkpoint import Checkpoint, load_model, read_checkpoint
+from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.components import image_spec, latents_spec, make_components
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
@@ -29,6 +29,7 @@ from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
 from diad_export.options import BuildOptions, Settled, settle
 from diad_export.parity import check_parity
 from diad_export.to_onnx import write_graph
+from diad_export.weights import load_model
 
 NOISE_FILE = "noise.npy"
 POSTERIOR_NOISE_FILE = "posterior_noise.npy"
@@ -38,7 +39,7 @@ Progress = Callable[[str], None]
 
 
 def build(
-    checkpoint_path: Path,
+    source: Path | Sources,
     destination: Path,
     options: BuildOptions,
     *,
@@ -51,8 +52,8 @@ def build(
         CheckpointError, OptionError, ExportError, OutputError: see each; nothing is left behind.
     """
     with BundleWriter(destination, force=force) as writer:
-        progress(f"reading {checkpoint_path}")
-        checkpoint = read_checkpoint(checkpoint_path)
+        progress("reading the checkpoint")
+        checkpoint = read_checkpoint(source)
         settings = settle(options, checkpoint.recommended)
         model = load_model(checkpoint)
         manifest = export_graphs(model, checkpoint, options, settings, writer.folder, progress)

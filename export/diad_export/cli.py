@@ -1,6 +1,7 @@
 """`diad-export`: build a bundle, look at a bundle or a checkpoint."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,28 @@ def command() -> None:
     """Turn a trained DiAD checkpoint into a bundle that runs without PyTorch."""
 
 
+def _sources(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that say where a model's parts come from."""
+    for option in reversed(
+        (
+            click.option(
+                "--autoencoder", type=PATH, help="Take the autoencoder from this file instead."
+            ),
+            click.option(
+                "--features", type=PATH, help="Take the feature extractor from this file instead."
+            ),
+            click.option(
+                "--context", type=PATH, help="Take the empty prompt's context from this .npy file."
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 @command.command()
 @click.argument("checkpoint", type=PATH)
+@_sources
 @click.option("-o", "--output", type=PATH, required=True, help="The bundle's folder.")
 @click.option("--force", is_flag=True, help="Replace a bundle that is there already.")
 @click.option(
@@ -73,32 +94,44 @@ def command() -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bundle's noise.")
 def build(
-    checkpoint: Path, output: Path, force: bool, pool: tuple[int, int] | None, **given: Any
+    checkpoint: Path,
+    autoencoder: Path | None,
+    features: Path | None,
+    context: Path | None,
+    output: Path,
+    force: bool,
+    pool: tuple[int, int] | None,
+    **given: Any,
 ) -> None:
     """Export CHECKPOINT to a bundle.
 
     Example: diad-export build demo/checkpoint.safetensors -o bundle
     """
     from diad_export.build import build as build_bundle
+    from diad_export.checkpoint import Sources
     from diad_export.options import BuildOptions
 
     size_px, count = pool or (None, None)
     options = BuildOptions(pool_size_px=size_px, pool_count=count, **given)
-    bundle = build_bundle(checkpoint, output, options, force=force, progress=_tell)
+    sources = Sources(
+        checkpoint=checkpoint, autoencoder=autoencoder, features=features, context=context
+    )
+    bundle = build_bundle(sources, output, options, force=force, progress=_tell)
     click.echo(f"wrote {bundle.path}")
 
 
 @command.command()
 @click.argument("path", type=PATH)
+@_sources
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
-def inspect(path: Path, as_json: bool) -> None:
+def inspect(path: Path, as_json: bool, **parts: Path | None) -> None:
     """Say what PATH is: a bundle, or a checkpoint and what it lacks.
 
     Example: diad-export inspect demo/checkpoint.safetensors
     """
     from diad_export.inspection import inspect_path
 
-    found = inspect_path(path)
+    found = inspect_path(path, parts)
     click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
 
 

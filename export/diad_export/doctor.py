@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint import compare_shapes, make_empty_model, model_keys, read_checkpoint
+from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.published_keys import AUTOENCODER, CONTEXT, CONTROL, FEATURES, TEXT, UNET
+from diad_export.weights import compare_shapes, make_empty_model, model_keys
 
 PARTS = {
     "UNet": UNET,
@@ -45,16 +46,16 @@ class Diagnosis:
         return self.sizes is not None and not self.missing and not self.misshapen
 
 
-def diagnose(path: Path) -> Diagnosis:
-    """Look at a checkpoint file without building anything."""
-    checkpoint = read_checkpoint(path)
+def diagnose(source: Path | Sources) -> Diagnosis:
+    """Look at a checkpoint without building anything."""
+    checkpoint = read_checkpoint(source)
     shapes = checkpoint.shapes()
     parts = {name: sum(key.startswith(prefix) for key in shapes) for name, prefix in PARTS.items()}
     try:
         model = make_empty_model(checkpoint)
     except CheckpointError as error:
         return Diagnosis(
-            name=path.name,
+            name=checkpoint.origin.name,
             kind=_kind(parts, whole=False),
             parts=parts,
             sizes=None,
@@ -66,8 +67,8 @@ def diagnose(path: Path) -> Diagnosis:
     fit = compare_shapes(model, shapes)
     expected = set(model_keys(model).values())
     return Diagnosis(
-        name=path.name,
-        kind=_kind(parts, whole=not fit.missing),
+        name=checkpoint.origin.name,
+        kind=_kind(parts, whole=not fit.missing, silent=_is_silent(checkpoint)),
         parts=parts,
         sizes=model.sizes.as_dict(),
         missing=fit.missing,
@@ -82,8 +83,20 @@ def _unknown(key: str) -> bool:
     return "." in key and not key.startswith((TEXT, FEATURES))
 
 
-def _kind(parts: dict[str, int], *, whole: bool) -> str:
+def _is_silent(checkpoint: Checkpoint) -> bool:
+    """Whether the SG network says nothing: all convolutions that let it out are zero."""
+    outlets = [
+        tensor
+        for key, tensor in checkpoint.tensors.items()
+        if key.startswith((f"{CONTROL}zero_convs.", f"{CONTROL}middle_block_out."))
+    ]
+    return bool(outlets) and not any(tensor.any() for tensor in outlets)
+
+
+def _kind(parts: dict[str, int], *, whole: bool, silent: bool = False) -> str:
     unet, control = parts["UNet"] > 0, parts["SG network"] > 0
+    if unet and control and silent:
+        return "a DiAD model before training (the SG network's zero convolutions are still zero)"
     if unet and control:
         return "a trained DiAD model" if whole else "a DiAD model that is not whole"
     if unet:
@@ -97,9 +110,11 @@ def _advice(missing: tuple[str, ...], misshapen: tuple[str, ...]) -> str:
     if not missing and not misshapen:
         return ""
     if any(key == CONTEXT for key in missing):
-        return "the empty prompt's context is missing; save it under the key 'context'"
+        return "there is neither a text model nor a context; give one with --context FILE.npy"
     if missing and all(key.startswith(FEATURES) for key in missing):
-        return "the feature extractor is not whole; save the model with its pretrained_model"
+        return "the feature extractor is not whole; give one with --features FILE"
+    if missing and all(key.startswith(AUTOENCODER) for key in missing):
+        return "the autoencoder is not whole; give one with --autoencoder FILE"
     return (
         "train or save the model again with all its parts, or check that the file is the right one"
     )

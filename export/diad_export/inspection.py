@@ -1,12 +1,15 @@
 """A bundle or a checkpoint, shown to a person or a machine."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from diad_deploy.bundle import Bundle
 from diad_deploy.manifest import Manifest, to_json
+from diad_export.checkpoint import Sources
+from diad_export.doctor import diagnose
 
 MOST_KEYS = 12
 
@@ -30,15 +33,15 @@ class Inspected:
         return self.everything
 
 
-def inspect_path(path: Path) -> Inspected:
-    """Decide by content what `path` is, and describe it.
+def inspect_path(path: Path, parts: Mapping[str, Path | None] | None = None) -> Inspected:
+    """Decide by content what `path` is, and describe it; `parts` as the fields of `Sources`.
 
     Raises:
         BundleError, CheckpointError: it is neither, or damaged.
     """
     if path.is_dir():
         return describe_bundle(Bundle.open(path))
-    return describe_checkpoint(path)
+    return describe_checkpoint(Sources(checkpoint=path, **(parts or {})))
 
 
 def describe_bundle(bundle: Bundle) -> Inspected:
@@ -99,11 +102,10 @@ def _graph_facts(manifest: Manifest) -> list[tuple[str, str]]:
     return facts
 
 
-def describe_checkpoint(path: Path) -> Inspected:
+def describe_checkpoint(sources: Sources) -> Inspected:
     """The doctor's findings."""
-    from diad_export.doctor import diagnose
-
-    found = diagnose(path)
+    found = diagnose(sources)
+    path = sources.checkpoint
     facts = [
         ("is", found.kind),
         *((name, f"{count} tensors") for name, count in found.parts.items() if count),
@@ -117,7 +119,7 @@ def describe_checkpoint(path: Path) -> Inspected:
     ):
         facts.append((word, _keys(keys)))
     facts.append(("to do", found.advice or f"diad-export build {path} -o BUNDLE"))
-    everything = {"kind": "checkpoint", "whole": found.whole, **asdict(found)}
+    everything = {**asdict(found), "kind": "checkpoint", "is": found.kind, "whole": found.whole}
     return Inspected(f"{path}: a checkpoint", tuple(facts), everything)
 
 

@@ -98,7 +98,7 @@ def find_extractor(shapes: Shapes) -> str:
     if not found:
         raise CheckpointError(
             f"the checkpoint has no feature extractor (no key begins with {FEATURES!r}); "
-            f"give one with --features FILE"
+            f"give its file with --features"
         )
     for name in KNOWN_EXTRACTORS:
         wanted = extractor_shapes(name)

@@ -17,9 +17,7 @@ def scored(product: str, defect: str | None, score: float) -> Scored:
     mask[0, 0] = defect is not None
     anomaly_map = np.full((4, 4), 0.1, dtype=np.float32)
     anomaly_map[0, 0] = score
-    return Scored(
-        product=product, defect=defect, mask=mask, anomaly_map=anomaly_map, score=score
-    )
+    return Scored(product=product, defect=defect, mask=mask, anomaly_map=anomaly_map, score=score)
 
 
 def test_auroc_of_a_known_case() -> None:

@@ -14,7 +14,8 @@ from demo.settings import Settings, TrainSettings, load_settings
 from demo.train import command, train
 from demo.training import learning_rate, read_log
 from diad_deploy.errors import OptionError
-from diad_export.checkpoint import load_model, read_checkpoint
+from diad_export.checkpoint import read_checkpoint
+from diad_export.weights import load_model
 
 STEPS = 4
 

@@ -7,10 +7,11 @@ import torch
 
 from diad_deploy.bundle import Bundle
 from diad_export.build import build
-from diad_export.checkpoint import load_model, read_checkpoint, save_checkpoint
+from diad_export.checkpoint import read_checkpoint
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
 from diad_export.options import BuildOptions, Recommended
+from diad_export.weights import load_model, save_checkpoint
 from tests.golden_case import golden_state_dict
 
 SMALL = ModelSizes(

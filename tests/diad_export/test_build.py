@@ -17,13 +17,14 @@ from diad_deploy.bundle import Bundle
 from diad_deploy.errors import ExportError, OptionError, OutputError
 from diad_deploy.preprocess import prepare_batch
 from diad_export.build import build
-from diad_export.checkpoint import load_model, read_checkpoint
+from diad_export.checkpoint import read_checkpoint
 from diad_export.components import image_spec, make_components
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
 from diad_export.options import BuildOptions, Recommended, settle
 from diad_export.parity import check_parity
 from diad_export.to_onnx import write_graph
+from diad_export.weights import load_model
 from tests.golden_case import TINY_A, TINY_B, GoldenCase, relative_error
 
 MAP_LIMIT, MAP_MEAN_LIMIT, SCORE_LIMIT = 1e-3, 1e-4, 1e-3

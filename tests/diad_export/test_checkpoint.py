@@ -4,15 +4,17 @@ import os
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint import load_model, model_keys, read_checkpoint, save_checkpoint
+from diad_export.checkpoint import Sources, read_checkpoint
 from diad_export.model.diad import DiadModel
 from diad_export.options import Recommended
-from diad_export.published_keys import CONTEXT
+from diad_export.published_keys import AUTOENCODER, CONTEXT, FEATURES
+from diad_export.weights import load_model, model_keys, save_checkpoint
 
 
 def test_half_precision_round_trip(small_model: DiadModel, small_checkpoint: Path) -> None:
@@ -94,9 +96,81 @@ def test_code_in_a_pickle_is_never_run(
         torch.save({"state_dict": Hostile()}, path)
     else:
         path.write_bytes(pickle.dumps(Hostile()))
-    with pytest.raises(CheckpointError, match="asks for code to be run"):
+    with pytest.raises(CheckpointError, match=r"holds no tensors|neither a safetensors file nor"):
         read_checkpoint(path)
     assert not (tmp_path / "hostile-was-here").exists()
+
+
+def test_what_a_training_leaves_beside_the_weights_is_not_in_the_way(
+    golden_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older trainings key their callbacks by class, which `weights_only` refuses."""
+    monkeypatch.chdir(tmp_path)
+    weights = {"control_model.x.weight": torch.arange(4.0), "betas": torch.ones(2)}
+    training = {
+        "callbacks": {Hostile: {"best": Hostile()}, "plain": [Hostile()]},
+        "state_dict": weights,
+        "hyper_parameters": Hostile(),
+    }
+    path = tmp_path / "trained.ckpt"
+    torch.save(training, path)
+    read = read_checkpoint(path).tensors
+    assert {key: value.tolist() for key, value in read.items()} == {
+        key: value.tolist() for key, value in weights.items()
+    }
+    assert not (tmp_path / "hostile-was-here").exists()
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "ema_model.", "model_ema.module."])
+def test_wrappers_are_taken_off(small_checkpoint: Path, tmp_path: Path, wrapper: str) -> None:
+    tensors = load_file(small_checkpoint)
+    path = tmp_path / "wrapped.safetensors"
+    save_file({wrapper + key: value for key, value in tensors.items()}, path)
+    assert read_checkpoint(path).tensors.keys() == tensors.keys()
+
+
+@pytest.mark.parametrize("average", ["ema_model.{}", "model_ema.{}"])
+def test_averages_beside_the_weights_are_not_used(
+    small_checkpoint: Path, tmp_path: Path, average: str
+) -> None:
+    tensors = load_file(small_checkpoint)
+    key = "model.diffusion_model.out.2.bias"
+    name = key if average.startswith("ema_model") else key.removeprefix("model.").replace(".", "")
+    path = tmp_path / "averaged.safetensors"
+    save_file({**tensors, average.format(name): torch.full((4,), 9.0)}, path)
+    checkpoint = read_checkpoint(path)
+    assert torch.equal(checkpoint.tensors[key], tensors[key])
+    assert checkpoint.averaged == (average.format(name),)
+
+
+@pytest.mark.parametrize("prefixed", [True, False])
+def test_parts_from_files_of_their_own(
+    small_checkpoint: Path, tmp_path: Path, prefixed: bool
+) -> None:
+    tensors = load_file(small_checkpoint)
+    rest = dict(tensors)
+    files = {}
+    for name, prefix in (("autoencoder", AUTOENCODER), ("features", FEATURES)):
+        part = {key: rest.pop(key) for key in list(rest) if key.startswith(prefix)}
+        own = {key if prefixed else key.removeprefix(prefix): v for key, v in part.items()}
+        files[name] = tmp_path / f"{name}.safetensors"
+        save_file(own, files[name])
+    files["context"] = tmp_path / "context.npy"
+    np.save(files["context"], rest.pop(CONTEXT).numpy())
+    files["checkpoint"] = tmp_path / "rest.safetensors"
+    save_file(rest, files["checkpoint"])
+    with pytest.raises(CheckpointError):
+        load_model(read_checkpoint(files["checkpoint"]))
+    whole = load_model(read_checkpoint(Sources(**files))).state_dict()
+    expected = load_model(read_checkpoint(small_checkpoint)).state_dict()
+    assert all(torch.equal(whole[name], expected[name]) for name in expected)
+
+
+def test_context_of_a_wrong_shape(small_checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "context.npy"
+    np.save(path, np.zeros((4, 32), dtype=np.float32))
+    with pytest.raises(CheckpointError, match=r"found float32 \[4, 32\]"):
+        read_checkpoint(Sources(checkpoint=small_checkpoint, context=path))
 
 
 def test_absent_and_folder(tmp_path: Path) -> None:

@@ -57,6 +57,16 @@ def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
     assert found.advice
 
 
+def test_inspect_knows_a_file_before_training(tmp_path: Path) -> None:
+    tensors = golden_state_dict("tiny")
+    for key in tensors:
+        if "zero_convs" in key or "middle_block_out" in key:
+            tensors[key] = torch.zeros_like(tensors[key])
+    path = tmp_path / "model.ckpt"
+    torch.save(tensors, path)
+    assert "before training" in diagnose(path).kind
+
+
 @pytest.mark.parametrize(
     ("prefixes", "kind"),
     [
@@ -65,9 +75,7 @@ def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
         (("cond_stage_model.",), "no model that this project knows"),
     ],
 )
-def test_inspect_knows_other_files(
-    tmp_path: Path, prefixes: tuple[str, ...], kind: str
-) -> None:
+def test_inspect_knows_other_files(tmp_path: Path, prefixes: tuple[str, ...], kind: str) -> None:
     tensors = golden_state_dict("tiny")
     path = tmp_path / "model.ckpt"
     torch.save({k: v for k, v in tensors.items() if k.startswith(prefixes)}, path)
@@ -78,9 +86,7 @@ def test_inspect_knows_other_files(
 
 def test_inspect_nothing(tmp_path: Path) -> None:
     with pytest.raises(DiadError, match="found nothing"):
-        CliRunner().invoke(
-            command, ["inspect", str(tmp_path / "absent")], catch_exceptions=False
-        )
+        CliRunner().invoke(command, ["inspect", str(tmp_path / "absent")], catch_exceptions=False)
 
 
 def test_build_refuses_a_step_count_that_leaves_the_schedule(

@@ -22,9 +22,7 @@ def test_published_size() -> None:
 
 def test_tiny_size() -> None:
     sizes = read_sizes(golden_shapes("tiny"))
-    assert sizes.unet == UnetSizes(
-        model_channels=32, multipliers=(1, 2, 4, 4), context_width=64
-    )
+    assert sizes.unet == UnetSizes(model_channels=32, multipliers=(1, 2, 4, 4), context_width=64)
     assert sizes.autoencoder.base_channels == 32
     assert sizes.features == FeatureSizes(name="resnet18")
 
@@ -36,7 +34,7 @@ def test_small_size_with_attention_in_one_level_only(small_checkpoint) -> None:
 
 
 def test_extractor_that_is_not_known() -> None:
-    shapes = {key: shape for key, shape in golden_shapes("tiny").items()}
+    shapes = golden_shapes("tiny")
     shapes["pretrained_model.conv1.weight"] = (65, 3, 7, 7)
     with pytest.raises(CheckpointError, match="none of resnet50"):
         find_extractor(shapes)
@@ -48,7 +46,7 @@ def test_no_extractor() -> None:
 
 
 def test_no_unet() -> None:
-    with pytest.raises(CheckpointError, match="lacks 'model.diffusion_model"):
+    with pytest.raises(CheckpointError, match=r"lacks 'model\.diffusion_model"):
         read_sizes({"first_stage_model.encoder.conv_in.weight": (32, 3, 3, 3)})
 
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from diad_deploy.schedule import make_schedule
-from diad_export.checkpoint import load_model, read_checkpoint
+from diad_export.checkpoint import read_checkpoint
 from diad_export.components import image_spec
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
+from diad_export.weights import load_model
 from tests.golden_case import (
     FULL,
     TINY_A,
@@ -83,17 +84,13 @@ def test_context_is_the_recorded_one(golden_model: DiadModel) -> None:
 
 
 def test_another_control_setting_would_be_seen(golden_model: DiadModel) -> None:
-    other = GoldenCase(
-        name=TINY_B.name, size="tiny", only_mid_control=True, guidance_scale=None
-    )
+    other = GoldenCase(name=TINY_B.name, size="tiny", only_mid_control=True, guidance_scale=None)
     with pytest.raises(AssertionError):
         check_case(run_case(golden_model, other, 128), TINY_B)
 
 
 def test_guidance_changes_nothing(golden_model: DiadModel) -> None:
-    unguided = GoldenCase(
-        name=TINY_A.name, size="tiny", only_mid_control=True, guidance_scale=None
-    )
+    unguided = GoldenCase(name=TINY_A.name, size="tiny", only_mid_control=True, guidance_scale=None)
     seen = run_case(golden_model, unguided, 128)
     assert relative_error(seen["latents_final"], TINY_A.arrays()["latents_final"]) < 1e-5
 

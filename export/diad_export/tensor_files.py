@@ -1,0 +1,106 @@
+"""Tensors from a file, safely: safetensors, or PyTorch's own format.
+
+Tensors are memory-mapped, so what is not used (optimizer states) is never read, and nothing that
+a pickle asks for is ever executed.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from diad_deploy.errors import CheckpointError
+from diad_export import inert_pickle
+
+NESTED = ("state_dict", "model_state_dict", "model")
+"""Where trainings put the weights among other things."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorFile:
+    """What a file holds: tensors by key, and a safetensors file's metadata."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_tensors(path: Path) -> TensorFile:
+    """Read a tensor file.
+
+    Raises:
+        CheckpointError: absent, truncated, of no known kind, or without tensors.
+    """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "nothing"
+        raise CheckpointError(f"{path}: expected a checkpoint file, found {found} at this path")
+    try:
+        read = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not read.tensors:
+        raise CheckpointError(f"{path}: holds no tensors; expected a trained model's weights")
+    return read
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether the file begins as safetensors does: a length, then a JSON object."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return len(head) == 9 and head[8:9] == b"{"
+
+
+def _read_safetensors(path: Path) -> TensorFile:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
+            return TensorFile(tensors=tensors, metadata=file.metadata() or {})
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file: {error}; copy it again"
+        ) from None
+
+
+def _read_torch(path: Path) -> TensorFile:
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f"{path}: neither a safetensors file nor a whole PyTorch checkpoint; if it is one, "
+            f"copy it again, or save it again with a PyTorch of 1.6 or later"
+        )
+    try:
+        content = _load(path)
+    except (
+        *(pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError),
+        *(TypeError, AttributeError, ImportError, zipfile.BadZipFile),
+    ) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(f"{path}: not a whole checkpoint: {reason}; copy it again") from None
+    return TensorFile(tensors=dict(_named_tensors(content)))
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError:
+        # what the training left beside the weights; taken as nothing, never run
+        return torch.load(
+            path, map_location="cpu", weights_only=False, mmap=True, pickle_module=inert_pickle
+        )
+
+
+def _named_tensors(content: object) -> Iterator[tuple[str, Tensor]]:
+    if not isinstance(content, Mapping):
+        return
+    for name in NESTED:
+        if isinstance(content.get(name), Mapping):
+            yield from _named_tensors(content[name])
+            return
+    for key, value in content.items():
+        if isinstance(key, str) and isinstance(value, Tensor):
+            yield key, value

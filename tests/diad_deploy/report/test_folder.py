@@ -1,0 +1,75 @@
+"""Names of outputs, and writing that is whole or not at all."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from diad_deploy.errors import OutputError
+from diad_deploy.report import folder as layout
+
+
+def test_suffixes_are_added_so_that_names_do_not_meet() -> None:
+    assert layout.heatmap_path("parts/a.png") == "heatmaps/parts/a.png.png"
+    assert layout.heatmap_path("parts/a.jpg") == "heatmaps/parts/a.jpg.png"
+    assert layout.map_path("parts/a.png", "tiff") == "maps/parts/a.png.tiff"
+    assert layout.map_path("a.png", "npy") == "maps/a.png.npy"
+    assert layout.thumbnail_path("a.png", "input") == "thumbnails/a.png.input.jpg"
+
+
+def test_names_too_long_for_the_file_system_are_shortened_and_stay_apart(tmp_path: Path) -> None:
+    paths = [layout.heatmap_path("parts/" + "ü" * 120 + f"{n}.png") for n in range(2)]
+    assert len(set(paths)) == 2
+    for path in paths:
+        layout.write_output(tmp_path / path, b"x")
+    just_fits = "a" * 251
+    assert layout.heatmap_path(just_fits) == f"heatmaps/{just_fits}.png"
+    assert len(os.fsencode(Path(layout.heatmap_path("a" * 252)).name)) <= 255
+
+
+def test_replacing_leaves_the_old_file_where_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    layout.replace_file(path, b"old")
+
+    def fail() -> None:
+        with layout.replacing(path) as partial:
+            partial.write_bytes(b"ne")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_removing_takes_a_pictures_files_and_the_folders_left_empty(tmp_path: Path) -> None:
+    for path in (
+        layout.heatmap_path("parts/a.png"),
+        layout.map_path("parts/a.png", "npy"),
+        layout.thumbnail_path("parts/a.png", "input"),
+        "heatmaps/parts/mine.txt",
+        "report.html",
+        "mine.txt",
+    ):
+        layout.write_output(tmp_path / path, b"x")
+    layout.remove_report(tmp_path, iter(["parts/a.png", "parts/never.png"]))
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["heatmaps", "heatmaps/parts", "heatmaps/parts/mine.txt", "mine.txt"]
+
+
+def test_nothing_outside_the_folder_is_removed(tmp_path: Path) -> None:
+    outside = tmp_path / "mine.png.png"
+    outside.write_bytes(b"x")
+    report = tmp_path / "out"
+    (report / "heatmaps").mkdir(parents=True)
+    layout.remove_report(report, iter(["../../mine.png", f"{tmp_path}/mine.png"]))
+    assert outside.exists()
+
+
+def test_what_the_file_system_refuses_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as raised, layout.writing_to(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device", "heatmaps/a.png.png")
+    assert str(raised.value).startswith(
+        f"{tmp_path}: cannot be written: No space left on device (heatmaps/a.png.png); free the"
+    )

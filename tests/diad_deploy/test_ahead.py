@@ -1,0 +1,109 @@
+"""Threads ahead of the consumer: in order, bounded, and nothing in hand is lost."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from diad_deploy.ahead import map_ahead
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    def slow_first(item: int) -> int:
+        time.sleep(0.02 if item % 4 == 0 else 0.0)
+        return item * 10
+
+    assert list(map_ahead(slow_first, range(20), threads=4, ahead=6)) == [
+        item * 10 for item in range(20)
+    ]
+
+
+def test_no_items() -> None:
+    assert list(map_ahead(str, [], threads=2, ahead=2)) == []
+
+
+def test_no_more_items_are_taken_than_asked() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for item in range(100):
+            taken += 1
+            yield item
+
+    release = threading.Event()
+    results = map_ahead(lambda item: release.wait(5) and item, items(), threads=2, ahead=5)
+    threading.Timer(0.1, release.set).start()
+    assert next(results) == 0
+    assert taken == 5
+    for handed_on, _ in enumerate(results, start=2):
+        assert taken - handed_on <= 5
+
+
+def test_work_is_done_ahead_of_the_consumer() -> None:
+    done = threading.Semaphore(0)
+
+    def work(item: int) -> int:
+        done.release()
+        return item
+
+    results = map_ahead(work, range(10), threads=2, ahead=4)
+    next(results)
+    time.sleep(0.1)
+    finished = 0
+    while done.acquire(blocking=False):
+        finished += 1
+    assert finished == 4
+    results.close()
+
+
+def test_what_is_ready_can_be_handed_on_before_the_next_item_is_taken() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for item in range(5):
+            time.sleep(0.05)
+            taken.append(item)
+            yield item
+
+    results = map_ahead(str, items(), threads=1, ahead=4, ready_first=True)
+    assert next(results) == "0"
+    assert len(taken) <= 2
+    results.close()
+
+
+def test_an_exception_comes_at_its_place() -> None:
+    def fail_at_three(item: int) -> int:
+        if item == 3:
+            raise ValueError("three")
+        return item
+
+    results = map_ahead(fail_at_three, range(10), threads=2, ahead=4)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(results)
+
+
+def test_what_is_in_hand_is_handed_on_before_an_interruption() -> None:
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise KeyboardInterrupt
+
+    def slow(item: int) -> int:
+        time.sleep(0.02)
+        return item
+
+    handed_on = []
+    with pytest.raises(KeyboardInterrupt):
+        for item in map_ahead(slow, items(), threads=1, ahead=8):
+            handed_on.append(item)  # noqa: PERF402 - a list() would lose them with the exception
+    assert handed_on == [0, 1, 2]
+
+
+def test_closing_ends_the_threads() -> None:
+    before = threading.active_count()
+    results = map_ahead(str, range(100), threads=3, ahead=6)
+    next(results)
+    results.close()
+    assert threading.active_count() == before

@@ -1,0 +1,295 @@
+"""Decoding: what a viewer shows, or a reason in one line."""
+
+import io
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diad_deploy.errors import PictureError
+from diad_deploy.images import read_picture
+
+RAMP = np.linspace(0, 65535, 256).reshape(16, 16)
+
+
+def save(path: Path, image: Image.Image, **settings: object) -> Path:
+    image.save(path, **settings)
+    return path
+
+
+def photo(width: int = 24, height: int = 16) -> Image.Image:
+    rng = np.random.default_rng(5)
+    return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def test_a_plain_picture_is_read_as_it_is(tmp_path: Path) -> None:
+    picture = read_picture(save(tmp_path / "a.png", photo()))
+    assert picture.dtype == np.uint8
+    assert picture.shape == (16, 24, 3)
+    np.testing.assert_array_equal(picture, np.asarray(photo()))
+
+
+def test_the_content_counts_and_not_the_suffix(tmp_path: Path) -> None:
+    jpeg = save(tmp_path / "a.jpg", photo(), quality=95)
+    mislabelled = tmp_path / "b.png"
+    mislabelled.write_bytes(jpeg.read_bytes())
+    np.testing.assert_array_equal(read_picture(mislabelled), read_picture(jpeg))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_is_applied(tmp_path: Path, orientation: int) -> None:
+    stored = photo()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = read_picture(save(tmp_path / "a.png", stored, exif=exif))
+    pixels = np.asarray(stored)
+    upright = {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.transpose(1, 0, 2),
+        6: np.rot90(pixels, -1),
+        7: pixels.transpose(1, 0, 2)[::-1, ::-1],
+        8: np.rot90(pixels, 1),
+    }
+    np.testing.assert_array_equal(picture, upright[orientation])
+
+
+def test_damaged_exif_costs_the_rotation_and_not_the_picture(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", photo(), exif=b"Exif\x00\x00MM\x00\x2a\x00")
+    np.testing.assert_array_equal(read_picture(path), np.asarray(photo()))
+
+
+def test_16_bit_greyscale_is_scaled_and_not_clipped(tmp_path: Path) -> None:
+    values = RAMP.astype(np.uint16)
+    picture = read_picture(save(tmp_path / "a.png", Image.fromarray(values)))
+    np.testing.assert_array_equal(picture[..., 0], np.rint(values / 257))
+    np.testing.assert_array_equal(picture[..., 0], picture[..., 2])
+
+
+@pytest.mark.parametrize("suffix", ["tif", "pgm"])
+def test_16_bit_greyscale_of_other_formats(tmp_path: Path, suffix: str) -> None:
+    values = RAMP.astype(np.uint16)
+    picture = read_picture(save(tmp_path / f"a.{suffix}", Image.fromarray(values)))
+    np.testing.assert_array_equal(picture[..., 0], np.rint(values / 257))
+
+
+def test_a_dark_16_bit_picture_stays_dark(tmp_path: Path) -> None:
+    values = np.full((8, 8), 200, np.uint16)
+    assert read_picture(save(tmp_path / "a.png", Image.fromarray(values))).max() == 1
+
+
+def test_the_transparent_grey_of_a_16_bit_picture_is_white(tmp_path: Path) -> None:
+    values = np.full((8, 8), 1000, np.uint16)
+    values[0] = 3000
+    picture = read_picture(save(tmp_path / "a.png", Image.fromarray(values), transparency=3000))
+    assert picture[0].min() == 255
+    assert picture[1:].max() == 4
+
+
+def test_32_bit_integers_that_hold_16_bits(tmp_path: Path) -> None:
+    values = RAMP.astype(np.int32)
+    picture = read_picture(save(tmp_path / "a.tif", Image.fromarray(values)))
+    np.testing.assert_array_equal(picture[..., 0], np.rint(values / 257))
+
+
+def test_32_bit_integers_of_the_whole_range(tmp_path: Path) -> None:
+    values = np.linspace(0, 2**31 - 1, 64).astype(np.int32).reshape(8, 8)
+    picture = read_picture(save(tmp_path / "a.tif", Image.fromarray(values)))
+    np.testing.assert_array_equal(picture[..., 0], np.rint(values / (2**31 - 1) * 255))
+
+
+def test_unsigned_32_bit_integers_above_the_signed_range(tmp_path: Path) -> None:
+    values = np.linspace(0, 2**32 - 1, 64).astype(np.uint32).reshape(8, 8)
+    image = Image.fromarray(values.view(np.int32))
+    path = save(tmp_path / "a.tif", image)
+    # Pillow writes "signed" (2) as the sample format; a camera's unsigned picture has 1
+    entry = b"\x53\x01\x03\x00\x01\x00\x00\x00\x02\x00"
+    content = path.read_bytes()
+    assert content.count(entry) == 1
+    path.write_bytes(content.replace(entry, entry[:-2] + b"\x01\x00"))
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture[..., 0], np.rint(values / (2**32 - 1) * 255))
+
+
+@pytest.mark.parametrize("largest", [1.0, 255.0, 65535.0, 1e6])
+def test_floats_take_the_range_that_holds_them(tmp_path: Path, largest: float) -> None:
+    values = np.linspace(0, largest, 64, dtype=np.float32).reshape(8, 8)
+    picture = read_picture(save(tmp_path / "a.tif", Image.fromarray(values)))
+    np.testing.assert_array_equal(picture[..., 0], np.rint(values / largest * 255))
+
+
+def test_floats_that_are_no_numbers_do_not_hide_the_others(tmp_path: Path) -> None:
+    values = np.full((4, 4), 0.5, np.float32)
+    values[0, :3] = [np.nan, np.inf, -np.inf]
+    picture = read_picture(save(tmp_path / "a.tif", Image.fromarray(values)))
+    assert picture[..., 0].tolist()[0] == [0, 255, 0, 128]
+
+
+def test_alpha_is_laid_over_white(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[..., 0] = 200
+    pixels[0, :, 3] = 255
+    pixels[1, :, 3] = 128
+    picture = read_picture(save(tmp_path / "a.png", Image.fromarray(pixels)))
+    assert picture[0, 0].tolist() == [200, 0, 0]
+    assert picture[1, 0].tolist() == [227, 127, 127]
+    assert picture[2, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "YCbCr"])
+def test_other_modes_become_the_same_rgb(tmp_path: Path, mode: str) -> None:
+    image = photo().convert(mode)
+    suffix = {"CMYK": "tif", "YCbCr": "tif"}.get(mode, "png")
+    picture = read_picture(save(tmp_path / f"a.{suffix}", image))
+    np.testing.assert_array_equal(picture, np.asarray(image.convert("RGB")))
+
+
+def test_a_transparent_palette_colour_is_white(tmp_path: Path) -> None:
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30, 40, 50, 60])
+    image.putpixel((0, 0), 2)
+    picture = read_picture(save(tmp_path / "a.png", image, transparency=1))
+    assert picture[0, 0].tolist() == [40, 50, 60]
+    assert picture[1, 1].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tif"])
+def test_of_an_animation_the_first_frame_is_taken(tmp_path: Path, suffix: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("#ff0000", "#00ff00", "#0000ff")]
+    lossless = {"lossless": True} if suffix == "webp" else {}
+    path = save(
+        tmp_path / f"a.{suffix}", frames[0], save_all=True, append_images=frames[1:], **lossless
+    )
+    assert read_picture(path)[4, 4].tolist() == [255, 0, 0]
+
+
+def test_a_picture_of_one_pixel(tmp_path: Path) -> None:
+    assert read_picture(save(tmp_path / "a.png", photo(1, 1))).shape == (1, 1, 3)
+
+
+def truncated(path: Path) -> None:
+    content = io.BytesIO()
+    photo(200, 200).save(content, "PNG")
+    path.write_bytes(content.getvalue()[:20_000])
+
+
+def bomb(path: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (lambda path: path.write_text("not a picture"), "not a picture"),
+        (lambda path: path.mkdir(), "a folder"),
+        (lambda path: os.mkfifo(path), "a device or pipe"),
+        (lambda path: path.symlink_to("nowhere"), "no such file"),
+        (lambda path: None, "no such file"),
+        (truncated, "damaged or cut short"),
+        (bomb, "too large, the limit is 179 megapixels"),
+    ],
+)
+def test_what_cannot_be_read_has_a_reason(
+    tmp_path: Path, make: Callable[[Path], object], reason: str
+) -> None:
+    path = tmp_path / "a.png"
+    make(path)
+    with pytest.raises(PictureError) as raised:
+        read_picture(path)
+    assert raised.value.reason.startswith(reason)
+    assert "\n" not in raised.value.reason
+    assert raised.value.path == str(path)
+
+
+def test_a_file_below_a_file_is_not_there(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", photo())
+    with pytest.raises(PictureError, match="no such file"):
+        read_picture(path / "b.png")
+
+
+def test_the_limit_is_on_pixels_and_holds_before_decoding(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", photo(30, 20))
+    assert read_picture(path, limit_px=600).shape == (20, 30, 3)
+    path.write_bytes(path.read_bytes()[:100])  # decoding would fail otherwise
+    with pytest.raises(PictureError, match="30 x 20 pixels: too large"):
+        read_picture(path, limit_px=599)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_rights(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", photo())
+    path.chmod(0)
+    with pytest.raises(PictureError, match="cannot be opened: Permission denied"):
+        read_picture(path)
+
+
+def test_running_out_of_memory_is_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "a.png", photo())
+
+    def refuse(self: Image.Image) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", refuse)
+    with pytest.raises(PictureError, match="memory ran out"):
+        read_picture(path)
+
+
+def test_formats_that_start_programs_stay_closed(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.eps", photo())
+    with pytest.raises(PictureError, match="not a picture"):
+        read_picture(path)
+
+
+def test_interruptions_are_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", photo())
+
+    def interrupt(self: Image.Image) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        read_picture(path)
+
+
+# Pillow warns of some damage that it can live with
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "suffix", ["png", "jpg", "bmp", "tif", "webp", "gif", "ppm", "jp2", "avif"]
+)
+def test_whatever_the_bytes_there_is_a_picture_or_a_reason(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    exif = {"exif": b"Exif\x00\x00II\x2a\x00\x08\x00\x00\x00\x00\x00"} if suffix == "jpg" else {}
+    if suffix == "avif" and ".avif" not in Image.registered_extensions():
+        pytest.skip("this Pillow has no AVIF")
+    photo(40, 30).save(path, **exif)
+    whole = path.read_bytes()
+    chance = random.Random(11)
+    failed = 0
+    for _ in range(60):
+        content = bytearray(whole)
+        for _ in range(chance.randrange(1, 8)):
+            # headers break in more ways than pixels do
+            end = chance.choice([64, 256, len(content)])
+            content[chance.randrange(min(end, len(content)))] = chance.randrange(256)
+        if chance.random() < 0.5:
+            del content[chance.randrange(len(content)) :]
+        path.write_bytes(content)
+        try:
+            picture = read_picture(path, limit_px=1_000_000)
+        except PictureError as error:
+            failed += 1
+            assert error.reason
+            assert "\n" not in error.reason
+        else:
+            assert picture.dtype == np.uint8
+            assert picture.ndim == 3
+    assert failed > 5
