@@ -55,11 +55,8 @@ def validation_distances(
     for start in range(0, len(samples), BATCH):
         pictures = [sample.image for sample in samples[start : start + BATCH]]
         batch = prepare_batch(pictures, bundle.manifest.image)
-        noises = (
-            np.ascontiguousarray(np.broadcast_to(noise, (len(batch), *noise.shape)))
-            for noise in (model.noise, model.posterior_noise)
-        )
-        result = pipeline.run(model.stages, batch, *noises, steps)
+        noise, posterior_noise = model.noises(len(batch))
+        result = pipeline.run(model.stages, batch, noise, posterior_noise, steps)
         with torch.inference_mode():
             maps = distance_maps(
                 features, torch.from_numpy(batch), torch.from_numpy(result.reconstruction)

@@ -63,15 +63,17 @@ class Model:
     def detect(self, batch: FloatArray, steps: int) -> Results:
         """Anomaly maps and scores after `steps` DDIM steps of the bundle's spacing."""
         schedule = make_schedule(steps, self.bundle.manifest.schedule.spacing)
-        shape = (len(batch), *self.noise.shape)
-        result = pipeline.run(
-            self.stages,
-            batch,
+        noise, posterior_noise = self.noises(len(batch))
+        result = pipeline.run(self.stages, batch, noise, posterior_noise, ddim_steps(schedule))
+        return result.anomaly_map, result.image_score
+
+    def noises(self, count: int) -> tuple[FloatArray, FloatArray]:
+        """The bundle's diffusion and posterior noise for `count` pictures."""
+        shape = (count, *self.noise.shape)
+        return (
             np.broadcast_to(self.noise, shape).copy(),
             np.broadcast_to(self.posterior_noise, shape).copy(),
-            ddim_steps(schedule),
         )
-        return result.anomaly_map, result.image_score
 
     def autoencoder_only(self, batch: FloatArray) -> Results:
         """Anomaly maps and scores where the latents are decoded as they were encoded."""

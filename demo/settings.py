@@ -27,8 +27,7 @@ class DataSettings:
 class UnetSettings:
     """See `diad_export.model.sizes.UnetSizes`."""
 
-    model_channels: int
-    multipliers: tuple[int, ...]
+    channels: tuple[int, ...]
     attention_levels: tuple[bool, ...]
     context_width: int
     context_tokens: int
@@ -38,8 +37,7 @@ class UnetSettings:
 class AutoencoderSettings:
     """See `diad_export.model.sizes.AutoencoderSizes`."""
 
-    base_channels: int
-    multipliers: tuple[int, ...]
+    channels: tuple[int, ...]
     res_blocks: int
 
 
@@ -52,20 +50,22 @@ class ExtractorSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageSettings:
-    """Length of one training stage."""
+    """Length of one training stage; `average` is the decay of its averaged weights."""
 
     steps: int
     batch: int
     learning_rate: float
+    average: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """The three stages, in the order they run."""
+    """The stages, in the order they run."""
 
     features: StageSettings
     autoencoder: StageSettings
     diffusion: StageSettings
+    hardening: StageSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +97,12 @@ class Settings:
         unet, autoencoder = self.unet, self.autoencoder
         return ModelSizes(
             unet=UnetSizes(
-                model_channels=unet.model_channels,
-                multipliers=unet.multipliers,
+                channels=unet.channels,
                 context_width=unet.context_width,
                 attention_levels=unet.attention_levels,
             ),
             autoencoder=AutoencoderSizes(
-                base_channels=autoencoder.base_channels,
-                multipliers=autoencoder.multipliers,
+                channels=autoencoder.channels,
                 res_blocks=autoencoder.res_blocks,
             ),
             features=FeatureSizes(name=self.extractor.name),

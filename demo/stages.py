@@ -1,4 +1,4 @@
-"""The three things the demo trains: feature extractor, autoencoder, UNet with SG network.
+"""What the demo trains: feature extractor, autoencoder, UNet with SG network, extractor again.
 
 None of them ever sees a defect. Each is what the paper takes ready-made or trains, made small:
 the extractor stands for an ImageNet ResNet-50, the autoencoder for Stable Diffusion's.
@@ -25,6 +25,8 @@ CROP_PX = 64
 CROP_UNTIL = 0.75
 PERCEPTUAL_WEIGHT = 0.7
 KL_WEIGHT = 1e-6
+GUESSED_TIMESTEPS = (300, 930)
+LARGEST_LATENT = 4.0
 
 
 class PictureSource:
@@ -207,6 +209,74 @@ class DiffusionStage:
             control = self.model.control_outputs(noised, hint, times)
             predicted = self.model.predict_noise(noised, times, control, only_mid_control=True)
         return mse_loss(predicted.float(), noise)
+
+
+class HardeningStage:
+    """The extractor again: a cell is found again in what the model makes of a good picture.
+
+    The view is decoded from the latents (of generic pictures) or from one denoising step's guess
+    at them (of products), in another light: so what the codec softens and the diffusion cannot
+    know of a good part weighs little, and what is really different still weighs.
+    """
+
+    name = "hardening"
+
+    def __init__(self, model: DiadModel, source: PictureSource, product_latents: Tensor) -> None:
+        """`source` has two arrays: products, whose scaled latents are given, and generic ones."""
+        self.model, self.source, self.latents = model, source, product_latents
+        self.module = model.features.requires_grad_(True)
+        self.products = torch.from_numpy(published_alphas_cumprod()).float()
+
+    def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
+        """Mean cross-entropy over the scales."""
+        del progress
+        images, views = self._pairs(batch // 2, generator)
+        with half_precision():
+            left, right = self.module(images), self.module(relight(views, generator))
+        losses = [
+            cell_contrast(a.float(), b.float(), generator) for a, b in zip(left, right, strict=True)
+        ]
+        return torch.stack(losses).mean()
+
+    @torch.no_grad()
+    def _pairs(self, half: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`half` products and as many generic pictures, and the model's view of each."""
+        chosen = [
+            torch.randint(len(array), (half,), generator=generator) for array in self.source.arrays
+        ]
+        products, generic = (
+            self.source.normalise(torch.from_numpy(array[picked.numpy()]))
+            for array, picked in zip(self.source.arrays, chosen, strict=True)
+        )
+        with half_precision():
+            guessed = self._guess(products, self.latents[chosen[0]], generator)
+            coded = LATENTS_SCALE * encode_moments(self.model.autoencoder, generic)[0]
+            views = decode_latents(self.model.autoencoder, torch.cat([guessed, coded]).float())
+        return torch.cat([products, generic]), views.float()
+
+    def _guess(self, images: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
+        """Latents as one denoising step guesses them, from a random high timestep."""
+        times = torch.randint(*GUESSED_TIMESTEPS, (len(images),), generator=generator)
+        noise = torch.randn(latents.shape, generator=generator)
+        product = self.products[times].view(-1, 1, 1, 1)
+        noised = product.sqrt() * latents + (1 - product).sqrt() * noise
+        hint = self.model.semantic_guided.hint_features(images)
+        control = self.model.control_outputs(noised, hint, times)
+        predicted = self.model.predict_noise(noised, times, control, only_mid_control=True)
+        clean: Tensor = (noised - (1 - product).sqrt() * predicted.float()) / product.sqrt()
+        return clean.clamp(-LARGEST_LATENT, LARGEST_LATENT)
+
+
+def relight(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each picture a little lighter or darker, of another tint, with light from another side."""
+    count, _, height, width = images.shape
+    gain = 1.0 + 0.2 * (2 * torch.rand((count, 1, 1, 1), generator=generator) - 1)
+    tint = 0.12 * torch.randn((count, 3, 1, 1), generator=generator)
+    slope = 0.15 * torch.randn((count, 2, 1, 1), generator=generator)
+    across = torch.linspace(-1, 1, width).view(1, 1, 1, -1)
+    down = torch.linspace(-1, 1, height).view(1, 1, -1, 1)
+    offset = 0.25 * torch.randn((count, 1, 1, 1), generator=generator)
+    return gain * images + tint + offset + slope[:, :1] * across + slope[:, 1:] * down
 
 
 def wake_zero_convolutions(model: DiadModel, generator: torch.Generator) -> None:

@@ -1,8 +1,9 @@
-"""`python -m demo.train`: draws the pictures, trains the three stages, writes the checkpoint."""
+"""`python -m demo.train`: draws the pictures, trains the stages, writes the checkpoint."""
 
 from pathlib import Path
 
 import click
+import numpy as np
 import torch
 
 from demo.pictures import generic_pictures, training_pictures
@@ -11,12 +12,13 @@ from demo.stages import (
     AutoencoderStage,
     DiffusionStage,
     FeatureStage,
+    HardeningStage,
     Pictures,
     PictureSource,
     standardise_latents,
     wake_zero_convolutions,
 )
-from demo.training import StageResult, train_stage
+from demo.training import Stage, StageResult, train_stage
 from diad_deploy.console import run_command
 from diad_export.components import image_spec
 from diad_export.model.autoencoder import encode_moments
@@ -25,7 +27,7 @@ from diad_export.model.sizes import LATENTS_SCALE
 from diad_export.options import Recommended
 from diad_export.weights import save_checkpoint
 
-STAGES = ("features", "autoencoder", "diffusion")
+STAGES = ("features", "autoencoder", "diffusion", "hardening")
 DEFAULT_FOLDER = Path(__file__).with_name("work")
 DEFAULT_CHECKPOINT = Path(__file__).with_name("checkpoint.safetensors")
 
@@ -68,24 +70,34 @@ def train(
 
 def _make_stage(
     name: str, settings: Settings, folder: Path, model: DiadModel, products: Pictures
-) -> FeatureStage | AutoencoderStage | DiffusionStage:
+) -> Stage:
     image = image_spec(settings.data.size_px)
+    good = PictureSource([products], image)
     if name == "diffusion":
-        source = PictureSource([products], image)
-        return DiffusionStage(model, source, _encode_all(model, source))
-    source = PictureSource([products, generic_pictures(settings, folder)], image)
-    return FeatureStage(model, source) if name == "features" else AutoencoderStage(model, source)
+        return DiffusionStage(model, good, _encoded(model, good, folder))
+    everything = PictureSource([products, generic_pictures(settings, folder)], image)
+    if name == "features":
+        return FeatureStage(model, everything)
+    if name == "autoencoder":
+        return AutoencoderStage(model, everything)
+    return HardeningStage(model, everything, _encoded(model, good, folder))
 
 
 @torch.no_grad()
-def _encode_all(model: DiadModel, source: PictureSource) -> torch.Tensor:
-    """Scaled posterior means of all pictures of the source's one array."""
-    [pictures] = source.arrays
-    parts = []
-    for start in range(0, len(pictures), 32):
-        images = source.normalise(torch.tensor(pictures[start : start + 32]))
-        parts.append(LATENTS_SCALE * encode_moments(model.autoencoder, images)[0])
-    return torch.cat(parts).contiguous()
+def _encoded(model: DiadModel, source: PictureSource, folder: Path) -> torch.Tensor:
+    """Scaled posterior means of all pictures of the source's one array; kept in `folder`."""
+    path = folder / "latents.npy"
+    if not path.exists():
+        [pictures] = source.arrays
+        parts = []
+        for start in range(0, len(pictures), 32):
+            images = source.normalise(torch.tensor(pictures[start : start + 32]))
+            parts.append(LATENTS_SCALE * encode_moments(model.autoencoder, images)[0])
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.save(file, torch.cat(parts).numpy())
+        partial.replace(path)
+    return torch.from_numpy(np.load(path))
 
 
 def _recommended(settings: Settings) -> Recommended:

@@ -1,4 +1,4 @@
-"""The training loop that all three stages share: resumable, seeded, logged.
+"""The training loop that all stages share: resumable, seeded, logged.
 
 What a step sees depends on the seed and the step's number alone, so a training that was stopped
 and goes on ends where an unbroken one does.
@@ -23,7 +23,6 @@ SAVE_EVERY_S = 60.0
 LOG_EVERY_STEPS = 25
 WARMUP_STEPS = 100
 FINAL_LEARNING_RATE_SHARE = 0.02
-EMA_DECAY = 0.998
 GRADIENT_NORM = 1.0
 
 
@@ -92,7 +91,7 @@ class _Run:
         self.wall_s = 0.0
         self.losses: list[float] = []
         self.average = AveragedModel(
-            stage.module, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True
+            stage.module, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
         )
         self.optimizer = torch.optim.AdamW(
             [p for p in stage.module.parameters() if p.requires_grad],

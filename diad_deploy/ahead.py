@@ -10,12 +10,7 @@ Result = TypeVar("Result")
 
 
 def map_ahead(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    threads: int,
-    ahead: int,
-    ready_first: bool = False,
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int
 ) -> Generator[Result, None, None]:
     """`function` of each item, in the items' order.
 
@@ -28,8 +23,6 @@ def map_ahead(
         items: taken in the caller's thread.
         threads: how many work at once.
         ahead: most items in hand.
-        ready_first: hand on what is ready before taking the next item: for items that take long
-            to come. Otherwise hands are filled first: for items that are there.
     """
     source = iter(items)
     waiting: deque[Future[Result]] = deque()
@@ -37,7 +30,7 @@ def map_ahead(
     try:
         stopped: BaseException | None = None
         while True:
-            while waiting and (len(waiting) >= ahead or (ready_first and waiting[0].done())):
+            while len(waiting) >= ahead:
                 yield waiting.popleft().result()
             try:
                 item = next(source)

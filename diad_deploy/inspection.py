@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from diad_deploy.report.ranking import Highest, rank
 from diad_deploy.report.results import ResultRow, ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
 from diad_deploy.report.run_record import Existing, RunRecord, begin, check_folder
+from diad_deploy.rows_in_order import RowsInOrder
 from diad_deploy.run_summary import Progress, Summary
 from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
 
@@ -128,7 +130,7 @@ def inspect(
         detector: an open `Detector`.
         output: the report's folder.
         options: see there.
-        progress: called after each row.
+        progress: called after each row, from other threads but one call at a time.
 
     Raises:
         OutputError: the folder is taken, belongs to another run, or cannot be written.
@@ -174,26 +176,21 @@ class _Run:
     def write_rows(self) -> None:
         """Everything but the page."""
         todo = [file for file in self._pictures if file.name not in self._kept]
-        done, failed = len(self._pictures) - len(todo), 0
-        self._progress(Progress(done=done, failed=failed, total=len(self._pictures)))
+        total, done = len(self._pictures), len(self._pictures) - len(todo)
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
+            rows = RowsInOrder(files, self._folder, self._progress, total=total, done=done)
             results = stream(todo, self._detector, self._stopwatch)
-            rows = map_ahead(
-                self._write,
-                self._ranked(results),
+            written = map_ahead(
+                partial(self._write, rows),
+                enumerate(self._ranked(results)),
                 threads=WRITERS,
-                ahead=WRITERS + 2,
-                ready_first=True,
+                # a whole batch is drawn while the model has the next
+                ahead=self._detector.batch_size + WRITERS,
             )
-            with closing(results), closing(rows):
-                for row, dropped in rows:
-                    files.append(row)
-                    if dropped is not None and dropped != row.picture:
-                        layout.remove_thumbnails(self._folder, dropped)
-                    done, failed = done + 1, failed + (row.status == "failed")
-                    now = Progress(done=done, failed=failed, total=len(self._pictures))
-                    self._progress(now)
+            with closing(results), closing(written):
+                for _ in written:
+                    pass
 
     def finish(self, *, stopped: bool) -> Summary:
         """Put the results in order where the run was not one piece, and write the page."""
@@ -236,18 +233,21 @@ class _Run:
                 dropped = self._highest.offer(result.file.name, score)
             yield result, dropped
 
-    def _write(self, ranked: tuple[Inspected | Unread, str | None]) -> tuple[ResultRow, str | None]:
-        """Draw and write the files of one picture; runs in a thread."""
-        result, dropped = ranked
+    def _write(
+        self, rows: RowsInOrder, item: tuple[int, tuple[Inspected | Unread, str | None]]
+    ) -> None:
+        """Draw and write the files of one picture, then its row; runs in a thread."""
+        place, (result, dropped) = item
         if isinstance(result, Unread):
-            return _failed_row(result), dropped
+            rows.put(place, _failed_row(result))
+            return
         name, detection = result.file.name, result.detection
         heatmap = write_heatmap(self._folder, name, result.pixels, detection, self._record.scale)
         if self._maps is not None:
             write_map(self._folder, name, detection.anomaly_map, self._maps)
         if dropped != name:
             write_thumbnails(self._folder, name, result.pixels, detection, heatmap)
-        return _ok_row(result, self._maps), dropped
+        rows.put(place, _ok_row(result, self._maps), dropped)
 
 
 def _record(detector: PreparedDetector, options: InspectionOptions) -> RunRecord:

@@ -128,7 +128,7 @@ def make_components(
     side = image.size_px // spec.factor
     picture = (BATCH, 3, image.size_px, image.size_px)
     latent = (BATCH, spec.channels, side, side)
-    hint = (BATCH, model.sizes.unet.model_channels, side, side)
+    hint = (BATCH, model.sizes.unet.channels[0], side, side)
     anomaly_map = (BATCH, image.size_px, image.size_px)
     return (
         Component(

@@ -80,7 +80,7 @@ def _encoder_half(sizes: UnetSizes, ours: str, published: str) -> Pairs:
     yield from _both(f"{ours}time_embedding.linear_1", f"{published}time_embed.0")
     yield from _both(f"{ours}time_embedding.linear_2", f"{published}time_embed.2")
     yield from _both(f"{ours}conv_in", f"{published}input_blocks.0.0")
-    index, channels = 1, sizes.model_channels
+    index, channels = 1, sizes.channels[0]
     for level, width in enumerate(sizes.channels):
         for block in range(sizes.res_blocks):
             yield from _resnet(

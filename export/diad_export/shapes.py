@@ -41,10 +41,8 @@ def read_sizes(shapes: Shapes, *, extractor: str | None = None) -> ModelSizes:
 
 
 def read_unet_sizes(shapes: Shapes) -> UnetSizes:
-    """Width, multipliers, attention and context of the UNet."""
-    first = _shape(shapes, f"{UNET}input_blocks.0.0.weight", "the UNet")
-    model_channels = first[0]
-    multipliers: list[int] = []
+    """Width of every level, attention and context of the UNet."""
+    channels = [_shape(shapes, f"{UNET}input_blocks.0.0.weight", "the UNet")[0]]
     attention: list[bool] = []
     blocks_in_level = 0
     res_blocks = 0
@@ -53,16 +51,19 @@ def read_unet_sizes(shapes: Shapes) -> UnetSizes:
         if f"{block}.0.op.weight" in shapes:
             blocks_in_level = 0
             continue
-        width = _shape(shapes, f"{block}.0.in_layers.2.weight", "the UNet")[0]
         if blocks_in_level == 0:
-            multipliers.append(width // model_channels)
+            channels.append(_shape(shapes, f"{block}.0.in_layers.2.weight", "the UNet")[0])
             attention.append(f"{block}.1.norm.weight" in shapes)
         blocks_in_level += 1
         res_blocks = max(res_blocks, blocks_in_level)
+    if channels[0] not in channels[1:2]:
+        raise CheckpointError(
+            f"the UNet begins with {channels[0]} channels and goes on with {channels[1:]}; only "
+            f"models whose first level keeps the number are known (a first multiplier of 1)"
+        )
     middle = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
     return UnetSizes(
-        model_channels=model_channels,
-        multipliers=tuple(multipliers),
+        channels=tuple(channels[1:]),
         res_blocks=res_blocks,
         context_width=_shape(shapes, middle, "the UNet")[1],
         attention_levels=tuple(attention),
@@ -70,10 +71,9 @@ def read_unet_sizes(shapes: Shapes) -> UnetSizes:
 
 
 def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
-    """Width, multipliers and latent channels of the autoencoder."""
-    base = _shape(shapes, f"{AUTOENCODER}encoder.conv_in.weight", "the autoencoder")[0]
+    """Width of every level and latent channels of the autoencoder."""
     levels = _count(shapes, rf"{re.escape(AUTOENCODER)}encoder\.down\.(\d+)\.")
-    widths = [
+    channels = [
         _shape(
             shapes, f"{AUTOENCODER}encoder.down.{level}.block.0.conv1.weight", "the autoencoder"
         )[0]
@@ -81,8 +81,7 @@ def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
     ]
     latents = _shape(shapes, f"{AUTOENCODER}post_quant_conv.weight", "the autoencoder")[0]
     return AutoencoderSizes(
-        base_channels=base,
-        multipliers=tuple(width // base for width in widths),
+        channels=tuple(channels),
         res_blocks=_count(shapes, rf"{re.escape(AUTOENCODER)}encoder\.down\.0\.block\.(\d+)\."),
         latent_channels=latents,
     )

@@ -30,8 +30,8 @@ def short() -> Settings:
     return replace(
         settings,
         data=replace(settings.data, size_px=64, train_per_product=2, generic_pictures=4),
-        unet=replace(settings.unet, multipliers=(1, 1), attention_levels=(True, False)),
-        autoencoder=replace(settings.autoencoder, multipliers=(1, 1, 1, 1)),
+        unet=replace(settings.unet, channels=(32, 32), attention_levels=(True, False)),
+        autoencoder=replace(settings.autoencoder, channels=(32, 32, 32, 32)),
         train=TrainSettings(**stages),
     )
 

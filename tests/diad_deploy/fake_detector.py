@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -67,6 +68,12 @@ class FakeDetector:
         self.batches: list[int] = []
         self._seconds = seconds_per_picture
         self._before = before
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     @property
     def seen(self) -> int:

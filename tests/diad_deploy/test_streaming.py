@@ -65,7 +65,7 @@ def test_the_stopwatch_runs_while_the_model_does(tmp_path: Path) -> None:
     stopwatch = Stopwatch()
     detector = FakeDetector(batch_size=2, seconds_per_picture=0.05)
     assert len(list(stream(find_pictures([tmp_path / "parts"]), detector, stopwatch))) == 4
-    assert 0.2 <= stopwatch.seconds < 0.4
+    assert 0.2 <= stopwatch.seconds < 1.0
 
 
 def test_a_model_that_fails_ends_the_run(tmp_path: Path) -> None:

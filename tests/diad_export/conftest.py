@@ -16,9 +16,9 @@ from tests.golden_case import golden_state_dict
 
 SMALL = ModelSizes(
     unet=UnetSizes(
-        model_channels=32, multipliers=(1, 2), context_width=32, attention_levels=(True, False)
+        channels=(32, 64), context_width=32, attention_levels=(True, False)
     ),
-    autoencoder=AutoencoderSizes(base_channels=32, multipliers=(1, 1, 1, 1), res_blocks=1),
+    autoencoder=AutoencoderSizes(channels=(32, 32, 32, 32), res_blocks=1),
     features=FeatureSizes(name="resnet10t"),
 )
 """Every part of a DiAD model, as small as it can be."""

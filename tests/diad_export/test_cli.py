@@ -30,7 +30,7 @@ def test_inspect_bundle(small_bundle: Bundle) -> None:
 def test_inspect_training_file(golden_checkpoint: Path) -> None:
     text = inspect(golden_checkpoint)
     assert "a trained DiAD model" in text
-    assert "model_channels 32" in text
+    assert "channels (32, 64, 128, 128)" in text
     assert "resnet18" in text
     found = json.loads(inspect(golden_checkpoint, "--json"))
     assert found["kind"] == "checkpoint"

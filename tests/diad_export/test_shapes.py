@@ -22,8 +22,8 @@ def test_published_size() -> None:
 
 def test_tiny_size() -> None:
     sizes = read_sizes(golden_shapes("tiny"))
-    assert sizes.unet == UnetSizes(model_channels=32, multipliers=(1, 2, 4, 4), context_width=64)
-    assert sizes.autoencoder.base_channels == 32
+    assert sizes.unet == UnetSizes(channels=(32, 64, 128, 128), context_width=64)
+    assert sizes.autoencoder.channels == (32, 64, 128, 128)
     assert sizes.features == FeatureSizes(name="resnet18")
 
 
@@ -50,10 +50,17 @@ def test_no_unet() -> None:
         read_sizes({"first_stage_model.encoder.conv_in.weight": (32, 3, 3, 3)})
 
 
+def test_first_level_that_widens() -> None:
+    shapes = golden_shapes("tiny")
+    shapes["model.diffusion_model.input_blocks.0.0.weight"] = (64, 4, 3, 3)
+    with pytest.raises(CheckpointError, match="begins with 64 channels"):
+        read_sizes(shapes)
+
+
 def test_sizes_that_make_no_model() -> None:
     with pytest.raises(OptionError, match="multiples of 32"):
         ModelSizes(
-            unet=UnetSizes(model_channels=48, multipliers=(1, 2, 4, 4)),
+            unet=UnetSizes(channels=(48, 96, 192, 192)),
             autoencoder=PUBLISHED.autoencoder,
             features=PUBLISHED.features,
         )

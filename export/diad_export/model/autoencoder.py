@@ -8,7 +8,7 @@ from diad_export.model.sizes import LATENTS_SCALE, NORM_GROUPS, AutoencoderSizes
 
 def make_autoencoder(sizes: AutoencoderSizes) -> AutoencoderKL:
     """The autoencoder with random weights."""
-    levels = len(sizes.multipliers)
+    levels = len(sizes.channels)
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,

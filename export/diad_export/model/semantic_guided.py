@@ -49,7 +49,7 @@ def level_outputs(sizes: UnetSizes) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
     A level begins with the map that the level above it handed down.
     """
-    outputs = [sizes.model_channels]
+    outputs = [sizes.channels[0]]
     for level, width in enumerate(sizes.channels):
         outputs += [width] * (sizes.res_blocks + (level < len(sizes.channels) - 1))
     last = len(outputs) - SFF_LEVEL_OUTPUTS

@@ -20,33 +20,24 @@ SFF_LEVEL_OUTPUTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnetSizes:
-    """UNet and SG network: `model_channels` times `multipliers`, one a level."""
+    """UNet and SG network: the channels of every level, shallow to deep.
 
-    model_channels: int
-    multipliers: tuple[int, ...]
+    The first is the published code's `model_channels`, which also sets the time embedding's width.
+    """
+
+    channels: tuple[int, ...]
     res_blocks: int = 2
     context_width: int = 768
     attention_levels: tuple[bool, ...] = (True, True, True, False)
 
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Channels of every level, shallow to deep."""
-        return tuple(self.model_channels * factor for factor in self.multipliers)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderSizes:
-    """Autoencoder: `base_channels` times `multipliers`, four levels for a factor of eight."""
+    """Autoencoder: the channels of its four levels, shallow to deep, for a factor of eight."""
 
-    base_channels: int
-    multipliers: tuple[int, ...]
+    channels: tuple[int, ...]
     res_blocks: int = 2
     latent_channels: int = 4
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Channels of every level, shallow to deep."""
-        return tuple(self.base_channels * factor for factor in self.multipliers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +75,26 @@ def _faults(sizes: ModelSizes) -> list[str]:
         odd = [c for c in channels if c % NORM_GROUPS]
         if odd:
             faults.append(f"{name} channels {odd} are not multiples of {NORM_GROUPS}")
-    if len(sizes.unet.attention_levels) != len(sizes.unet.multipliers):
+    if len(sizes.unet.attention_levels) != len(sizes.unet.channels):
         faults.append(
-            f"{len(sizes.unet.multipliers)} UNet levels but "
+            f"{len(sizes.unet.channels)} UNet levels but "
             f"{len(sizes.unet.attention_levels)} attention levels"
         )
-    if len(sizes.unet.multipliers) < 2:
+    if len(sizes.unet.channels) < 2:
         faults.append("SFF joins two levels, the UNet has fewer")
     if sizes.unet.res_blocks + 1 != SFF_LEVEL_OUTPUTS:
         faults.append(f"SFF needs 2 residual blocks a level, found {sizes.unet.res_blocks}")
-    if 2 ** (len(sizes.autoencoder.multipliers) - 1) != LATENTS_FACTOR:
+    if 2 ** (len(sizes.autoencoder.channels) - 1) != LATENTS_FACTOR:
         faults.append(
             f"the autoencoder needs 4 levels for a factor of {LATENTS_FACTOR}, "
-            f"found {len(sizes.autoencoder.multipliers)}"
+            f"found {len(sizes.autoencoder.channels)}"
         )
     return faults
 
 
 PUBLISHED = ModelSizes(
-    unet=UnetSizes(model_channels=320, multipliers=(1, 2, 4, 4)),
-    autoencoder=AutoencoderSizes(base_channels=128, multipliers=(1, 2, 4, 4)),
+    unet=UnetSizes(channels=(320, 640, 1280, 1280)),
+    autoencoder=AutoencoderSizes(channels=(128, 256, 512, 512)),
     features=FeatureSizes(name="resnet50"),
 )
 """The size of the paper: Stable Diffusion 1.x with a ResNet-50."""
@@ -115,7 +106,7 @@ def check_image_size(size_px: int, unet: UnetSizes) -> None:
     Raises:
         OptionError: names the multiple that is needed and the nearest sides that fit.
     """
-    multiple = LATENTS_FACTOR * 2 ** (len(unet.multipliers) - 1)
+    multiple = LATENTS_FACTOR * 2 ** (len(unet.channels) - 1)
     if size_px >= 2 * multiple and size_px % multiple == 0:
         return
     below = max(2 * multiple, size_px // multiple * multiple)

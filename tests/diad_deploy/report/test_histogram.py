@@ -1,5 +1,7 @@
 """Bars over all scores."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ def test_every_score_is_in_one_bar(count: int, low: float, high: float) -> None:
     assert len(bars) <= 42
     assert bars[0].low <= scores.min()
     assert bars[-1].high >= scores.max() * (1 - 1e-12)
-    for bar, following in zip(bars, bars[1:], strict=False):
+    for bar, following in pairwise(bars):
         assert bar.high == following.low
         inside = (scores >= bar.low) & (scores < bar.high)
         assert bar.count == inside.sum()

@@ -126,7 +126,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("x")
     for place in (path, path / "deeper"):
-        with pytest.raises(OutputError, match="is a file|cannot be written: Not a directory"):
+        with pytest.raises(OutputError, match=r"is a file|cannot be written: Not a directory"):
             begin(place, RECORD, "force")
     assert path.read_text() == "x"
 

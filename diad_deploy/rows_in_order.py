@@ -1,0 +1,66 @@
+"""Rows from several threads, written in the pictures' order as soon as they can be."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+from diad_deploy.report import folder as layout
+from diad_deploy.report.results import ResultRow, ResultsFiles
+from diad_deploy.run_summary import Progress
+
+
+class RowsInOrder:
+    """Takes rows in any order; writes each once those before it are written.
+
+    Args:
+        files: where rows go.
+        folder: the report's.
+        progress: called once at the start and after each row, one call at a time.
+        total: pictures in the run.
+        done: pictures that have their rows from an earlier run.
+    """
+
+    def __init__(
+        self,
+        files: ResultsFiles,
+        folder: Path,
+        progress: Callable[[Progress], None],
+        *,
+        total: int,
+        done: int,
+    ) -> None:
+        self._files = files
+        self._folder = folder
+        self._progress = progress
+        self._now = Progress(done=done, failed=0, total=total)
+        self._lock = Lock()
+        self._next = 0
+        self._waiting: dict[int, tuple[ResultRow, str | None]] = {}
+        progress(self._now)
+
+    def put(self, place: int, row: ResultRow, dropped: str | None = None) -> None:
+        """Take the row of the picture at `place`, counted from 0.
+
+        Args:
+            place: of the picture among those of this run.
+            row: its row; its other files are written already.
+            dropped: the picture that this one drives out of the highest: its thumbnails go.
+
+        Raises:
+            OSError: a row cannot be written, this one or one that it was waited for.
+        """
+        with self._lock:
+            self._waiting[place] = row, dropped
+            while self._next in self._waiting:
+                self._write(*self._waiting.pop(self._next))
+                self._next += 1
+
+    def _write(self, row: ResultRow, dropped: str | None) -> None:
+        self._files.append(row)
+        # only now, in order: before, the other picture's thread might still be writing them
+        if dropped is not None and dropped != row.picture:
+            layout.remove_thumbnails(self._folder, dropped)
+        failed = self._now.failed + (row.status == "failed")
+        self._now = replace(self._now, done=self._now.done + 1, failed=failed)
+        self._progress(self._now)

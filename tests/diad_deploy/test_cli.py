@@ -1,0 +1,326 @@
+"""`diad-run` as a person or a script meets it."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diad_deploy import __version__
+from diad_deploy.cli import main
+from diad_deploy.errors import BackendError, BundleMissingError
+from diad_deploy.report.results import read_rows
+from tests.diad_deploy.fake_detector import FakeDetector, write_picture, write_pictures
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    write_pictures(tmp_path / "parts", 14)
+    return tmp_path / "parts"
+
+
+@pytest.fixture
+def detector() -> FakeDetector:
+    return FakeDetector()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, detector: FakeDetector) -> list[dict[str, Any]]:
+    """What the detector was opened with."""
+    calls: list[dict[str, Any]] = []
+
+    def open_fake(bundle: Path, **options: Any) -> FakeDetector:
+        calls.append({"bundle": bundle, **options})
+        return detector
+
+    monkeypatch.setattr("diad_deploy.inspection.Detector.open", open_fake)
+    return calls
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    opened: list[dict[str, Any]],
+) -> Run:
+    """Runs `diad-run` with a fake detector: exit status, standard output, standard error."""
+
+    def run_main(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["diad-run", *map(str, arguments)])
+        with pytest.raises(SystemExit) as raised:
+            main()
+        out, err = capsys.readouterr()
+        return int(raised.value.code or 0), out, err
+
+    return run_main
+
+
+def one_line(text: str) -> bool:
+    return text.startswith("diad-run: ") and text.count("\n") == 1
+
+
+def test_a_run_ends_with_a_table_and_the_reports_path(
+    run: Run, parts: Path, tmp_path: Path
+) -> None:
+    status, out, _ = run(parts, "--bundle", "b", "-o", tmp_path / "out")
+    assert status == 0
+    assert "Highest scores" in out
+    assert out.index("parts/013.png") < out.index("parts/006.png")
+    assert out.count(".png") == 12
+    assert out.splitlines()[-1] == f"report: {tmp_path / 'out' / 'report.html'}"
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_json_is_all_of_standard_output(run: Run, parts: Path, tmp_path: Path) -> None:
+    (parts / "bad.png").write_bytes(b"")
+    status, out, err = run(parts, "--bundle", "b", "-o", tmp_path / "out", "--json")
+    assert status == 1
+    summary = json.loads(out)
+    assert (summary["pictures"], summary["ok"], summary["failed"]) == (15, 14, 1)
+    assert summary["highest"][0]["picture"] == "parts/013.png"
+    assert err.splitlines()[-1] == "15 of 15 pictures, 1 failed"
+
+
+def test_options_reach_the_detector_and_the_report(
+    run: Run, parts: Path, tmp_path: Path, opened: list[dict[str, Any]]
+) -> None:
+    out = tmp_path / "out"
+    model = ("--backend", "onnxruntime", "--batch-size", 3, "--threads", 2)
+    report = ("--scale", -0.5, 2, "--maps", "tiff")
+    status, *_ = run(parts, "--bundle", tmp_path / "my bundle", "-o", out, *model, *report)
+    assert status == 0
+    assert opened == [
+        {
+            "bundle": tmp_path / "my bundle",
+            "backend": "onnxruntime",
+            "threads": 2,
+            "batch_size": 3,
+        }
+    ]
+    record = json.loads((out / "run.json").read_text())
+    assert (record["bundle"], record["scale"], record["maps"]) == ("my bundle", [-0.5, 2.0], "tiff")
+    assert (out / "maps/parts/000.png.tiff").is_file()
+
+
+def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:
+    status, out, _ = run(tmp_path / "gone.png", "--bundle", "b", "-o", tmp_path / "out")
+    assert status == 2
+    assert "1 could not be read" in out
+    (row,) = read_rows(tmp_path / "out" / "results.jsonl")
+    assert (row.picture, row.reason) == ("gone.png", "no such file")
+
+
+def test_demo_takes_what_is_built_in(
+    run: Run,
+    parts: Path,
+    tmp_path: Path,
+    opened: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("diad_deploy.bundle.builtin_pictures", lambda: parts)
+    monkeypatch.setattr("diad_deploy.bundle.builtin_bundle", lambda: tmp_path / "builtin")
+    status, out, _ = run("--demo", "-o", tmp_path / "out", "--json")
+    assert (status, json.loads(out)["pictures"]) == (0, 14)
+    assert opened[0]["bundle"] == tmp_path / "builtin"
+
+
+def test_resume_and_force(run: Run, parts: Path, tmp_path: Path, detector: FakeDetector) -> None:
+    arguments = (parts, "--bundle", "b", "-o", tmp_path / "out")
+    assert run(*arguments)[0] == 0
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert "--resume" in err
+    write_picture(parts / "new.png")
+    assert run(*arguments, "--resume")[0] == 0
+    assert detector.seen == 15
+    assert run(*arguments, "--force")[0] == 0
+    assert detector.seen == 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bundle", "b", "-o", "out"], "PATHS are missing"),
+        (["p", "-o", "out"], "--bundle is missing"),
+        (["p", "--bundle", "b"], "Missing option '-o'"),
+        (["p", "--bundle", "b", "-o", "out", "--force", "--resume"], "exclude each other"),
+        (["p", "--bundle", "b", "-o", "out", "--scale", "1", "0"], "the lower one first"),
+        (["p", "--bundle", "b", "-o", "out", "--scale", "nan", "1"], "finite"),
+        (["p", "--bundle", "b", "-o", "out", "--scale", "1"], "requires 2 arguments"),
+        (["p", "--bundle", "b", "-o", "out", "--maps", "exr"], "'npy', 'tiff'"),
+        (["p", "--bundle", "b", "-o", "out", "--batch-size", "0"], "x>=1"),
+        (["p", "--bundle", "b", "-o", "out", "--threads", "many"], "not a valid integer"),
+        (["p", "--bundle", "b", "-o", "out", "--colour"], "No such option"),
+    ],
+)
+def test_usage_errors_are_one_line(run: Run, arguments: list[str], message: str) -> None:
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert message in err
+
+
+def test_an_empty_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    status, _, err = run(tmp_path / "parts", "--bundle", "b", "-o", tmp_path / "out")
+    assert status == 2
+    assert one_line(err)
+    assert "no pictures found" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_cannot_be_made(run: Run, parts: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    status, _, err = run(parts, "--bundle", "b", "-o", tmp_path / "file" / "out")
+    assert status == 2
+    assert one_line(err)
+
+
+@pytest.mark.parametrize("error", [BundleMissingError("b: no such folder"), BackendError("none")])
+def test_a_bundle_that_does_not_open(
+    run: Run, parts: Path, tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> FakeDetector:
+        raise error
+
+    monkeypatch.setattr("diad_deploy.inspection.Detector.open", refuse)
+    status, out, err = run(parts, "--bundle", "b", "-o", tmp_path / "out")
+    assert (status, out, err) == (2, "", f"diad-run: {error}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_cannot_talk_to_the_terminal(run: Run, tmp_path: Path) -> None:
+    write_picture(tmp_path / "parts" / "\x1b[31m[red]\udcff.png")
+    _, out, _ = run(tmp_path / "parts", "--bundle", "b", "-o", tmp_path / "out")
+    assert "\\x1b[31m[red]\\udcff.png" in out
+    status, out, _ = run(tmp_path / "parts", "--bundle", "b", "-o", tmp_path / "out2", "--json")
+    assert status == 0
+    assert json.loads(out)["highest"][0]["picture"] == "parts/\x1b[31m[red]\udcff.png"
+
+
+INTERRUPTED = """
+    import sys, time
+    from diad_deploy import inspection
+    from diad_deploy.cli import main
+    from tests.diad_deploy.fake_detector import FakeDetector
+
+    def before(batch):
+        if batch == 2:
+            print("in the model", file=sys.stderr, flush=True)
+            time.sleep(20)
+
+    detector = FakeDetector(before=before)
+    inspection.Detector.open = lambda *_, **__: detector
+    main()
+"""
+
+
+def subprocess_environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+
+
+def test_ctrl_c_keeps_what_is_finished(parts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(INTERRUPTED), parts, "--bundle", "b", "-o", out],
+        cwd=ROOT,
+        env=subprocess_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "in the model\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "diad-run: interrupted"
+    assert len(list(read_rows(out / "results.jsonl"))) == 8
+    assert "stopped after 8 of 14" in (out / "report.html").read_text()
+
+
+def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env=subprocess_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+HELP = """
+import sys
+from diad_deploy.cli import main
+try:
+    main()
+finally:
+    heavy = ["numpy", "PIL", "rich", "jinja2", "pydantic", "onnxruntime", "torch", "onnx"]
+    print([name for name in heavy if name in sys.modules], file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_loads_nothing_heavy(argument: str) -> None:
+    done = python(HELP, argument)
+    assert done.returncode == 0
+    assert done.stderr == "[]\n"
+
+
+def test_the_test_for_heavy_imports_can_fail() -> None:
+    assert python("import numpy\n" + HELP, "--help").stderr == "['numpy']\n"
+
+
+def test_help_comes_within_half_a_second() -> None:
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        python(HELP, "--help")
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.5
+
+
+def test_help_explains_each_option_and_has_an_example() -> None:
+    out = python(HELP, "--help").stdout
+    assert "diad-run parts/ --bundle bundle -o out" in out
+    options = "bundle output backend batch-size threads scale maps resume force json demo version"
+    for option in options.split():
+        assert f"--{option}" in out
+    assert "\x08" not in out
+
+
+def test_version() -> None:
+    assert python(HELP, "--version").stdout == f"diad-run, version {__version__}\n"
+
+
+def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: Path) -> None:
+    code = textwrap.dedent(INTERRUPTED).replace("batch == 2", "False")
+    terminal, other_end = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, parts, "--bundle", "b", "-o", tmp_path / "out", "--json"],
+        cwd=ROOT,
+        env={**subprocess_environment(), "TERM": "xterm-256color"},
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+    ) as process:
+        os.close(other_end)
+        out, _ = process.communicate(timeout=20)
+        shown = os.read(terminal, 100_000).decode()
+        os.close(terminal)
+    assert process.returncode == 0
+    assert json.loads(out)["ok"] == 14
+    assert "14/14" in shown
