@@ -15,9 +15,7 @@ from diad_export.weights import load_model, save_checkpoint
 from tests.golden_case import golden_state_dict
 
 SMALL = ModelSizes(
-    unet=UnetSizes(
-        channels=(32, 64), context_width=32, attention_levels=(True, False)
-    ),
+    unet=UnetSizes(channels=(32, 64), context_width=32, attention_levels=(True, False)),
     autoencoder=AutoencoderSizes(channels=(32, 32, 32, 32), res_blocks=1),
     features=FeatureSizes(name="resnet10t"),
 )

@@ -1,0 +1,20 @@
+"""What tests of both packages share."""
+
+from pathlib import Path
+
+import pytest
+
+from diad_deploy.bundle import Bundle
+from tests.standin import write_standin_bundle
+
+
+@pytest.fixture(scope="session")
+def standin_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A small valid bundle with known graphs; not to be changed."""
+    return write_standin_bundle(tmp_path_factory.mktemp("standin") / "bundle")
+
+
+@pytest.fixture
+def own_bundle(tmp_path: Path) -> Bundle:
+    """The same, to be damaged."""
+    return write_standin_bundle(tmp_path / "bundle")

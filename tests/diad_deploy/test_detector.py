@@ -1,0 +1,136 @@
+"""The public API, on graphs whose numbers can be told by hand."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diad_deploy import Detector
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import BackendError, InputError, OptionError
+from diad_deploy.preprocess import prepare
+from diad_deploy.schedule import ddim_steps
+from tests.standin import CHANNELS, FACTOR, NOISE_SHARE
+
+
+def pictures(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [rng.integers(0, 256, (30 + i, 45 - i, 3), dtype=np.uint8) for i in range(count)]
+
+
+def by_hand(
+    bundle: Bundle, picture: np.ndarray, noise: np.ndarray, posterior_noise: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Anomaly map and score of the stand-in graphs, in NumPy."""
+    image = prepare(picture, bundle.manifest.image)
+    side = bundle.manifest.image.size_px // FACTOR
+    hint = np.zeros((CHANNELS, side, side))
+    hint[:3] = image.reshape(3, side, FACTOR, side, FACTOR).mean(axis=(2, 4))
+    latents = hint + NOISE_SHARE * noise + NOISE_SHARE * posterior_noise
+    for step in ddim_steps(bundle.manifest.schedule):
+        latents = step.latents_scale * latents + step.noise_scale * (latents - hint)
+    reconstruction = latents[:3].repeat(FACTOR, axis=1).repeat(FACTOR, axis=2)
+    anomaly_map = np.abs(image - reconstruction).mean(axis=0)
+    return anomaly_map, float(anomaly_map.max())
+
+
+def test_numbers_are_those_told_by_hand(standin_bundle: Bundle) -> None:
+    noise, posterior_noise = standin_bundle.noise()
+    with Detector.open(standin_bundle) as detector:
+        found = detector.detect(pictures(3))
+    for picture, detection in zip(pictures(3), found, strict=True):
+        anomaly_map, score = by_hand(standin_bundle, picture, noise, posterior_noise)
+        assert np.allclose(detection.anomaly_map, anomaly_map, atol=1e-4)
+        assert detection.score == pytest.approx(score, abs=1e-4)
+        assert detection.map_at_picture_size().shape == picture.shape[:2]
+        assert detection.reconstruction_rgb().shape == (32, 32, 3)
+
+
+def test_given_noise_replaces_the_bundles(standin_bundle: Bundle) -> None:
+    rng = np.random.default_rng(8)
+    noise, posterior_noise = rng.normal(size=(2, 3, 4, 4, 4))
+    with Detector.open(standin_bundle, batch_size=2) as detector:
+        found = detector.detect(pictures(3), noise=noise, posterior_noise=posterior_noise)
+        one = detector.detect(pictures(1), noise=noise[0], posterior_noise=posterior_noise[0])
+    for place, (picture, detection) in enumerate(zip(pictures(3), found, strict=True)):
+        _, score = by_hand(standin_bundle, picture, noise[place], posterior_noise[place])
+        assert detection.score == pytest.approx(score, abs=1e-4)
+    assert one[0].score == pytest.approx(found[0].score, abs=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 8])
+def test_same_picture_same_score_whatever_the_batch(
+    standin_bundle: Bundle, batch_size: int
+) -> None:
+    images = pictures(5)
+    with Detector.open(standin_bundle, batch_size=1) as detector:
+        alone = [d.score for d in detector.detect(images)]
+    with Detector.open(standin_bundle, batch_size=batch_size) as detector:
+        backwards = [d.score for d in detector.detect(images[::-1])]
+    assert np.abs(np.subtract(alone, backwards[::-1])).max() <= 1e-5
+
+
+def test_paths_are_read(standin_bundle: Bundle, tmp_path: Path) -> None:
+    [picture] = pictures(1)
+    Image.fromarray(picture).save(tmp_path / "part.png")
+    with Detector.open(standin_bundle) as detector:
+        [one], [other] = detector.detect([tmp_path / "part.png"]), detector.detect([picture])
+    assert one.score == other.score
+    assert one.picture_size_px == picture.shape[:2]
+
+
+def test_nothing_in_nothing_out(standin_bundle: Bundle) -> None:
+    with Detector.open(standin_bundle) as detector:
+        assert detector.detect([]) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((4, 4), dtype=np.uint8),
+        np.zeros((4, 4, 4), dtype=np.uint8),
+        np.zeros((4, 4, 3), dtype=np.float32),
+        np.zeros((0, 4, 3), dtype=np.uint8),
+    ],
+)
+def test_arrays_that_are_no_pictures(standin_bundle: Bundle, wrong: np.ndarray) -> None:
+    with Detector.open(standin_bundle) as detector, pytest.raises(InputError):
+        detector.detect([wrong])
+
+
+def test_noise_of_a_wrong_shape(standin_bundle: Bundle) -> None:
+    with (
+        Detector.open(standin_bundle) as detector,
+        pytest.raises(OptionError, match=r"expected \[4, 4, 4\]"),
+    ):
+        detector.detect(pictures(2), noise=np.zeros((3, 4, 4, 4)))
+
+
+def test_unknown_backend_and_closed_detector(standin_bundle: Bundle) -> None:
+    with pytest.raises(OptionError, match="onnxruntime"):
+        Detector.open(standin_bundle, backend="abacus")
+    detector = Detector.open(standin_bundle)
+    detector.close()
+    detector.close()
+    with pytest.raises(BackendError, match="closed"):
+        detector.detect(pictures(1))
+
+
+def test_threads_share_a_detector(standin_bundle: Bundle) -> None:
+    images = pictures(4)
+    with Detector.open(standin_bundle) as detector:
+        expected = [d.score for d in detector.detect(images)]
+        scores: dict[int, list[float]] = {}
+
+        def work(name: int) -> None:
+            scores[name] = [d.score for d in detector.detect(images)]
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert all(found == expected for found in scores.values())
+    assert len(scores) == 4
