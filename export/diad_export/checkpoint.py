@@ -5,7 +5,7 @@ What kinds of file there are is `tensor_files.py`'s matter, what a model needs `
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +33,14 @@ class Sources:
         autoencoder: a file with the autoencoder, which then replaces the checkpoint's.
         features: a file with the extractor's weights, likewise.
         context: a `.npy` file with the empty prompt's context `[1, T, W]`, likewise.
+        extractor: name of the extractor's timm network, where shapes do not tell it.
     """
 
     checkpoint: Path
     autoencoder: Path | None = None
     features: Path | None = None
     context: Path | None = None
+    extractor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +81,14 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
         _replace(tensors, FEATURES, sources.features)
     if sources.context is not None:
         tensors[CONTEXT] = _read_context(sources.context)
+    recommended = _recommended(sources.checkpoint, read.metadata.get(SETTINGS_KEY, "{}"))
+    if sources.extractor is not None:
+        recommended = replace(recommended, extractor=sources.extractor)
     return Checkpoint(
         origin=_origin(sources.checkpoint),
         tensors=tensors,
         averaged=tuple(keys.averaged[name] for name in keys.averaged if name in keys.plain),
-        recommended=_recommended(sources.checkpoint, read.metadata.get(SETTINGS_KEY, "{}")),
+        recommended=recommended,
     )
 
 

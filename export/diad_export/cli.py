@@ -32,6 +32,9 @@ def _sources(function: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--context", type=PATH, help="Take the empty prompt's context from this .npy file."
             ),
+            click.option(
+                "--extractor", help="The extractor's timm network, where shapes do not tell it."
+            ),
         )
     ):
         function = option(function)
@@ -98,6 +101,7 @@ def build(
     autoencoder: Path | None,
     features: Path | None,
     context: Path | None,
+    extractor: str | None,
     output: Path,
     force: bool,
     pool: tuple[int, int] | None,
@@ -114,7 +118,11 @@ def build(
     size_px, count = pool or (None, None)
     options = BuildOptions(pool_size_px=size_px, pool_count=count, **given)
     sources = Sources(
-        checkpoint=checkpoint, autoencoder=autoencoder, features=features, context=context
+        checkpoint=checkpoint,
+        autoencoder=autoencoder,
+        features=features,
+        context=context,
+        extractor=extractor,
     )
     bundle = build_bundle(sources, output, options, force=force, progress=_tell)
     click.echo(f"wrote {bundle.path}")
@@ -124,7 +132,7 @@ def build(
 @click.argument("path", type=PATH)
 @_sources
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
-def inspect(path: Path, as_json: bool, **parts: Path | None) -> None:
+def inspect(path: Path, as_json: bool, **parts: Any) -> None:
     """Say what PATH is: a bundle, or a checkpoint and what it lacks.
 
     Example: diad-export inspect demo/checkpoint.safetensors

@@ -33,7 +33,7 @@ class Inspected:
         return self.everything
 
 
-def inspect_path(path: Path, parts: Mapping[str, Path | None] | None = None) -> Inspected:
+def inspect_path(path: Path, parts: Mapping[str, Any] | None = None) -> Inspected:
     """Decide by content what `path` is, and describe it; `parts` as the fields of `Sources`.
 
     Raises:

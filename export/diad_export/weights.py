@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import timm
 import torch
 from safetensors.torch import save_file
 
@@ -50,7 +51,12 @@ def load_model(checkpoint: Checkpoint) -> DiadModel:
 def make_empty_model(checkpoint: Checkpoint) -> DiadModel:
     """The model that fits the checkpoint's shapes, without memory for its weights."""
     shapes = checkpoint.shapes()
-    sizes = read_sizes(shapes, extractor=checkpoint.recommended.extractor)
+    extractor = checkpoint.recommended.extractor
+    if extractor is not None and not timm.is_model(extractor):
+        raise CheckpointError(
+            f"no timm network {extractor!r}; name one of timm.list_models() with --extractor"
+        )
+    sizes = read_sizes(shapes, extractor=extractor)
     with torch.device("meta"):
         return DiadModel(sizes, context_tokens=read_context_tokens(shapes) or CONTEXT_TOKENS)
 

@@ -166,6 +166,16 @@ def test_parts_from_files_of_their_own(
     assert all(torch.equal(whole[name], expected[name]) for name in expected)
 
 
+def test_extractor_by_name(small_checkpoint: Path) -> None:
+    sources = Sources(checkpoint=small_checkpoint, extractor="resnet18")
+    with pytest.raises(CheckpointError, match=r"missing \(pretrained_model"):
+        load_model(read_checkpoint(sources))
+    with pytest.raises(CheckpointError, match="no timm network 'resnet-nothing'"):
+        load_model(
+            read_checkpoint(Sources(checkpoint=small_checkpoint, extractor="resnet-nothing"))
+        )
+
+
 def test_context_of_a_wrong_shape(small_checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "context.npy"
     np.save(path, np.zeros((4, 32), dtype=np.float32))
