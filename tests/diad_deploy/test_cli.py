@@ -12,13 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from diad_deploy import __version__
+from diad_deploy.bundle import Bundle
 from diad_deploy.cli import main
+from diad_deploy.detector import Detector
 from diad_deploy.errors import BackendError, BundleMissingError
 from diad_deploy.report.results import read_rows
 from tests.diad_deploy.fake_detector import FakeDetector, write_picture, write_pictures
+from tests.standin import write_standin_bundle
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., tuple[int, str, str]]
@@ -261,6 +265,53 @@ def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+MAIN = "from diad_deploy.cli import main; main()"
+
+
+def test_from_pictures_to_page_with_a_model(
+    standin_bundle: Bundle, parts: Path, tmp_path: Path
+) -> None:
+    (parts / "bad.png").write_text("no picture")
+    out = tmp_path / "out"
+    arguments = (parts, "--bundle", standin_bundle.path, "-o", out, "--maps", "npy", "--json")
+    done = python(MAIN, *arguments, "--threads", 1)
+    assert done.returncode == 1, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["ok"], summary["failed"], summary["backend"]) == (14, 1, "onnxruntime")
+    with Detector.open(standin_bundle, threads=1) as detector:
+        for row in read_rows(out / "results.jsonl"):
+            if row.status == "ok":
+                (detection,) = detector.detect([row.path])
+                assert row.score == pytest.approx(detection.score, rel=1e-5)
+                assert row.map is not None
+                np.testing.assert_allclose(np.load(out / row.map), detection.anomaly_map, atol=1e-6)
+
+
+def test_a_damaged_bundle_is_one_line(own_bundle: Bundle, parts: Path, tmp_path: Path) -> None:
+    graph = own_bundle.file(own_bundle.manifest.graph("decoder").file)
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(content)
+    done = python(MAIN, parts, "--bundle", own_bundle.path, "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert one_line(done.stderr)
+    assert "changed" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_resuming_with_another_bundle_is_one_line(
+    standin_bundle: Bundle, parts: Path, tmp_path: Path
+) -> None:
+    other = write_standin_bundle(tmp_path / "other", steps=4)
+    first = (parts, "--bundle", standin_bundle.path, "-o", tmp_path / "out")
+    assert python(MAIN, *first).returncode == 0
+    done = python(MAIN, parts, "--bundle", other.path, "-o", tmp_path / "out", "--resume")
+    assert done.returncode == 2
+    assert one_line(done.stderr)
+    assert "was 'bundle'" in done.stderr
+    assert "now 'other'" in done.stderr
 
 
 HELP = """
