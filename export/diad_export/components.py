@@ -167,7 +167,7 @@ def example_inputs(component: Component, *, batch: int, seed: int = 0) -> tuple[
     for spec in component.inputs:
         shape = [batch if size == BATCH else int(size) for size in spec.shape]
         value = torch.randn(shape, generator=generator)
-        made.append(value.abs() * 300.0 + 1.0 if spec.name == "timestep" else value)
+        made.append(value.abs().mul(300.0).ceil() if spec.name == "timestep" else value)
     return tuple(made)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import onnx
 import onnx_ir as ir
 import torch
+from onnx_ir.passes.common import DeduplicateHashedInitializersPass
 
 from diad_deploy.errors import ExportError
 from diad_export.components import BATCH, EXAMPLE_BATCH, Component, example_inputs
@@ -66,7 +67,10 @@ def write_graph(component: Component, folder: Path) -> WrittenGraph:
 
 
 def trace(component: Component) -> ir.Model:
-    """The component's graph in memory, float32, with its tensors named as the component says."""
+    """The component's graph in memory, float32, with its tensors named as the component says.
+
+    Every constant is in it once.
+    """
     batch = torch.export.Dim(BATCH, min=1, max=LARGEST_BATCH)
     dynamic = tuple({0: batch} if BATCH in spec.shape else None for spec in component.inputs)
     try:
@@ -88,6 +92,7 @@ def trace(component: Component) -> ir.Model:
     if program is None:
         raise ExportError(f"{component.name}: torch exported nothing; expected an ONNX program")
     _strip_notes(program.model)
+    DeduplicateHashedInitializersPass()(program.model)
     return program.model
 
 

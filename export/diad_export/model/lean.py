@@ -1,8 +1,9 @@
 """The denoiser without the work that cannot change its result.
 
 Left out, exactly: guidance (same prompt and hint on both sides), the text model and the key and
-value projections of every cross-attention (the prompt is always empty), the hint block (it sees
-the picture only), and SG outputs that reach nothing.
+value projections of every cross-attention (the prompt is always empty, `constant_context.py`), the
+hint block (it sees the picture only), SG outputs that reach nothing, and what depends on the
+timestep alone (`timestep_table.py`).
 """
 
 import copy
@@ -10,48 +11,15 @@ from typing import TypeVar
 
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
+from diad_export.model.constant_context import hold_context
 from diad_export.model.diad import DiadModel
 from diad_export.model.semantic_guided import SemanticGuidedNetwork
 from diad_export.model.sizes import SFF_LEVEL_OUTPUTS
+from diad_export.model.timestep_table import tabulate_timesteps
 
 Module = TypeVar("Module", bound=nn.Module)
-
-
-class ConstantContextAttention(nn.Module):
-    """Processor of a cross-attention whose keys and values are constants.
-
-    Takes the place of diffusers' processor; `encoder_hidden_states` is ignored.
-    """
-
-    key: Tensor
-    value: Tensor
-
-    def __init__(self, attention: Attention, context: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("key", self._heads(attention, attention.to_k(context)))
-        self.register_buffer("value", self._heads(attention, attention.to_v(context)))
-
-    @staticmethod
-    def _heads(attention: Attention, projected: Tensor) -> Tensor:
-        """`[1, T, C]` -> `[1, heads, T, C / heads]`."""
-        tokens = projected.shape[1]
-        return projected.view(1, tokens, attention.heads, -1).transpose(1, 2).contiguous()
-
-    def __call__(self, attention: Attention, hidden_states: Tensor, **ignored: object) -> Tensor:
-        """Attention of `hidden_states` `[B, N, C]` over the constant context."""
-        del ignored
-        batch, cells, channels = hidden_states.shape
-        query = attention.to_q(hidden_states).view(batch, cells, attention.heads, -1)
-        key = self.key.expand(batch, -1, -1, -1)
-        value = self.value.expand(batch, -1, -1, -1)
-        mixed = scaled_dot_product_attention(query.transpose(1, 2), key, value)
-        merged = mixed.transpose(1, 2).reshape(batch, cells, channels)
-        result: Tensor = attention.to_out[0](merged)
-        return result
 
 
 class LeanDenoiser(nn.Module):
@@ -75,10 +43,8 @@ class LeanDenoiser(nn.Module):
         del control.controlnet_cond_embedding
         control.controlnet_down_blocks = control.controlnet_down_blocks[self.first_output :]
         for network in (self.unet, control):
-            for module in network.modules():
-                if isinstance(module, Attention) and module.is_cross_attention:
-                    module.processor = ConstantContextAttention(module, context)
-                    del module.to_k, module.to_v
+            hold_context(network, context)
+            tabulate_timesteps(network)
 
     def forward(
         self,
