@@ -1,6 +1,7 @@
 """`diad-export`: build a bundle, look at a bundle or a checkpoint."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ def build(
     from diad_export.build import build as build_bundle
     from diad_export.checkpoint import Sources
     from diad_export.options import BuildOptions
+    from diad_export.peak_memory import peak_memory_bytes
 
+    start = time.monotonic()
     size_px, count = pool or (None, None)
     options = BuildOptions(pool_size_px=size_px, pool_count=count, **given)
     sources = Sources(
@@ -126,6 +129,9 @@ def build(
     )
     bundle = build_bundle(sources, output, options, force=force, progress=_tell)
     click.echo(f"wrote {bundle.path}")
+    peak = peak_memory_bytes()
+    if peak is not None:
+        _tell(f"{time.monotonic() - start:.0f} s, at most {peak / 1e9:.1f} GB of memory")
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""The work in an ONNX graph, counted from the graph itself: what runs, what is held, what is read."""
+"""The work in an ONNX graph, counted from the graph itself."""
 
 import math
 from collections import Counter

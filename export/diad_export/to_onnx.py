@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import onnx
 import onnx_ir as ir
 import torch
-from onnx_ir.passes.common import DeduplicateHashedInitializersPass
 
 from diad_deploy.errors import ExportError
 from diad_export.components import BATCH, EXAMPLE_BATCH, Component, example_inputs
+from diad_export.single_constants import hold_constants_once
 from diad_export.storage import store_as_float16
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def trace(component: Component) -> ir.Model:
     if program is None:
         raise ExportError(f"{component.name}: torch exported nothing; expected an ONNX program")
     _strip_notes(program.model)
-    DeduplicateHashedInitializersPass()(program.model)
+    hold_constants_once(program.model)
     return program.model
 
 

@@ -25,8 +25,9 @@ def hold_context(network: nn.Module, context: Tensor) -> None:
 
 def _is_less_folded(attention: Attention, *, tokens: int) -> bool:
     """Whether `C x heads T` is fewer multiply-adds a cell than `C x C` and `C x T`."""
-    channels = attention.to_q.out_features
-    return attention.heads * tokens < channels + tokens
+    channels: int = attention.to_q.out_features
+    heads: int = attention.heads
+    return heads * tokens < channels + tokens
 
 
 class ConstantContextAttention(nn.Module):
@@ -82,7 +83,8 @@ class FoldedAttention(nn.Module):
     def __call__(self, attention: Attention, hidden_states: Tensor, **ignored: object) -> Tensor:
         """Attention of `hidden_states` `[B, N, C]` over the constant context."""
         del ignored
-        logits = linear(hidden_states, self.to_logits).unflatten(2, (attention.heads, -1))
+        batch, cells, _ = hidden_states.shape
+        logits = linear(hidden_states, self.to_logits).view(batch, cells, attention.heads, -1)
         return linear(logits.softmax(dim=-1).flatten(2), self.from_weights, self.bias)
 
 

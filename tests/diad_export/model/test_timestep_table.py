@@ -41,7 +41,9 @@ def test_the_weights_go_and_the_tables_are_smaller(wide: UNet2DConditionModel) -
 
     tabulated = copy.deepcopy(wide)
     tabulate_timesteps(tabulated)
-    assert not [name for name in tabulated.state_dict() if "time_emb" in name and "rows" not in name]
+    assert not [
+        name for name in tabulated.state_dict() if "time_emb" in name and "rows" not in name
+    ]
     assert any(isinstance(module, TimestepTable) for module in tabulated.modules())
     assert held(tabulated) < held(wide)
 

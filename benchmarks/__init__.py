@@ -1,0 +1,1 @@
+"""Measurements against the PyTorch reference. Not part of the wheel."""

@@ -1,0 +1,68 @@
+"""The work of a PyTorch computation, counted while it runs on tensors without memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+from torch.utils.flop_counter import FlopCounterMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What was done.
+
+    Attributes:
+        operators: calls that compute or copy; views are free.
+        weights: elements of all parameters and buffers that were read, each counted once.
+        multiply_adds: of convolutions and matrix products.
+    """
+
+    operators: int
+    weights: int
+    multiply_adds: int
+
+
+class _Reads(TorchDispatchMode):
+    """Counts operators, and remembers which of the known tensors they read."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.known = {id(t): t.numel() for t in (*module.parameters(), *module.buffers())}
+        self.read: set[int] = set()
+        self.operators = 0
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.operators += not func.is_view
+        for value in tree_iter((args, kwargs)):
+            if isinstance(value, Tensor) and id(value) in self.known:
+                self.read.add(id(value))
+        return func(*args, **(kwargs or {}))
+
+
+@torch.no_grad()
+def count_torch_work(module: nn.Module, run: Callable[[], object]) -> Work:
+    """Count what `run` does with the weights of `module`."""
+    with FlopCounterMode(display=False) as flops, _Reads(module) as reads:
+        run()
+    return Work(
+        operators=reads.operators,
+        weights=sum(reads.known[key] for key in reads.read),
+        multiply_adds=flops.get_total_flops() // 2,
+    )
