@@ -25,8 +25,7 @@ from diad_export.model.fusion import resize_sum
 from diad_export.model.lean import LeanDenoiser
 from diad_export.model.sizes import LATENTS_FACTOR, ModelSizes
 from diad_export.model.timestep_table import tabulate_timesteps
-from diad_export.options import PUBLISHED as PUBLISHED_OPTIONS
-from diad_export.options import BuildOptions, settle
+from diad_export.options import Settled
 
 CLIP_LAYERS = 12
 CLIP_HEAD_WIDTH = 64
@@ -54,20 +53,21 @@ class _Picture:
         return torch.ones(1, device="meta")
 
 
-def climb(sizes: ModelSizes, *, image_size_px: int, steps: int) -> Iterator[Rung]:
+def climb(sizes: ModelSizes, settings: Settled) -> Iterator[Rung]:
     """The rungs of a model of these sizes with `only_mid_control`, the published order first.
 
     SciPy's smoothing and the score's poolings are not counted: no rung multiplies matrices there
     but the last.
     """
-    side = image_size_px // LATENTS_FACTOR
+    size_px = settings.image_size_px
+    side = size_px // LATENTS_FACTOR
     with torch.device("meta"):
         model = DiadModel(sizes).requires_grad_(False)
         text = CLIPTextModel(_clip(sizes.unet.context_width)).eval().requires_grad_(False)
         picture = _Picture(
-            image=torch.empty(1, 3, image_size_px, image_size_px),
+            image=torch.empty(1, 3, size_px, size_px),
             noise=torch.empty(1, sizes.autoencoder.latent_channels, side, side),
-            steps=steps,
+            steps=settings.steps,
         )
 
     def rung(left_out: str, module: nn.Module, run: Callable[[], object]) -> Rung:
@@ -101,7 +101,7 @@ def climb(sizes: ModelSizes, *, image_size_px: int, steps: int) -> Iterator[Rung
         held,
         partial(_without_dead_control, model, lean, picture),
     )
-    graphs = _four_modules(model, image_size_px, steps)
+    graphs = _four_modules(model, settings)
     yield rung(
         "resizing and filters: the four graphs", graphs, partial(_as_exported, graphs, picture)
     )
@@ -162,12 +162,11 @@ def _step(denoiser: nn.Module, latents: Tensor, hint: Tensor, picture: _Picture)
     return after
 
 
-def _four_modules(model: DiadModel, image_size_px: int, steps: int) -> nn.ModuleDict:
-    settings = settle(BuildOptions(image_size_px=image_size_px, steps=steps), PUBLISHED_OPTIONS)
+def _four_modules(model: DiadModel, settings: Settled) -> nn.ModuleDict:
     components = make_components(
         model,
-        image=image_spec(image_size_px),
-        schedule=make_schedule(steps),
+        image=image_spec(settings.image_size_px),
+        schedule=make_schedule(settings.steps),
         fusion=fusion_spec(model, settings),
         only_mid_control=True,
     )

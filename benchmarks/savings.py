@@ -24,7 +24,7 @@ from diad_export.checkpoint import read_checkpoint
 from diad_export.graph_work import GraphWork, count_work
 from diad_export.model.sizes import PUBLISHED as PUBLISHED_SIZES
 from diad_export.model.sizes import ModelSizes
-from diad_export.options import BuildOptions, Recommended
+from diad_export.options import BuildOptions, Recommended, Settled, settle
 from diad_export.shapes import read_sizes
 from diad_export.weights import save_checkpoint
 
@@ -48,7 +48,7 @@ def command(
     Example: python -m benchmarks.savings --count-only
     """
     if count_only:
-        rungs = tuple(climb(PUBLISHED_SIZES, image_size_px=256, steps=10))
+        rungs = tuple(climb(PUBLISHED_SIZES, settle(BuildOptions(), Recommended())))
         _print(as_json, {"rungs": [asdict(rung) for rung in rungs]}, rungs_table(rungs))
         return
     if bundle is not None and checkpoint is None:
@@ -91,7 +91,16 @@ def _model_and_bundle(checkpoint: Path | None, bundle: Path | None) -> Iterator[
 def _rungs(checkpoint: Path, manifest: Manifest) -> Iterator[Rung]:
     read = read_checkpoint(checkpoint)
     sizes: ModelSizes = read_sizes(read.shapes(), extractor=read.recommended.extractor)
-    return climb(sizes, image_size_px=manifest.image.size_px, steps=manifest.schedule.steps)
+    settings = Settled(
+        image_size_px=manifest.image.size_px,
+        steps=manifest.schedule.steps,
+        sigma_px=manifest.fusion.sigma_px,
+        pool_size_px=manifest.fusion.pool_size_px,
+        pool_count=manifest.fusion.pool_count,
+        heatmap_low=manifest.heatmap.low,
+        heatmap_high=manifest.heatmap.high,
+    )
+    return climb(sizes, settings)
 
 
 def rungs_table(rungs: tuple[Rung, ...]) -> Table:
@@ -122,7 +131,7 @@ def graphs_table(graphs: dict[str, GraphWork], steps: int) -> Table:
         table.add_row(
             name,
             str(steps if name == "denoiser" else 1),
-            f"{work.operators.total():,}",
+            f"{sum(work.operators.values()):,}",
             f"{work.initialisers:,}",
             f"{work.constants / 1e6:.1f}",
             f"{2e-9 * work.multiply_adds:.1f}",

@@ -7,6 +7,8 @@ import pytest
 from diad_deploy.bundle import Bundle
 from tests.standin import write_standin_bundle
 
+pytest_plugins = ["tests.trained"]
+
 
 @pytest.fixture(scope="session")
 def standin_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:

@@ -28,6 +28,7 @@ from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
 from diad_export.options import BuildOptions, Settled, settle
 from diad_export.parity import check_parity
+from diad_export.pretrained_features import complete_features
 from diad_export.to_onnx import write_graph
 from diad_export.weights import load_model
 
@@ -53,7 +54,9 @@ def build(
     """
     with BundleWriter(destination, force=force) as writer:
         progress("reading the checkpoint")
-        checkpoint = read_checkpoint(source)
+        checkpoint, pretrained = complete_features(read_checkpoint(source))
+        if pretrained is not None:
+            progress(f"the checkpoint has no extractor: taking timm's pretrained {pretrained}")
         settings = settle(options, checkpoint.recommended)
         model = load_model(checkpoint)
         manifest = export_graphs(model, checkpoint, options, settings, writer.folder, progress)

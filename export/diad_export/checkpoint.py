@@ -15,10 +15,16 @@ from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
 from diad_deploy.manifest import CheckpointOrigin
+from diad_export.component_folder import (
+    is_diffusers_autoencoder,
+    published_autoencoder,
+    read_component_folder,
+    weight_files,
+)
 from diad_export.key_prefixes import sort_keys
 from diad_export.options import Recommended
 from diad_export.published_keys import AUTOENCODER, CONTEXT, FEATURES
-from diad_export.tensor_files import read_tensors
+from diad_export.tensor_files import TensorFile, read_tensors
 
 SETTINGS_KEY = "diad_deploy.settings"
 """Entry of a safetensors file's metadata: JSON of `Recommended`."""
@@ -29,8 +35,10 @@ class Sources:
     """Where the parts of a model come from.
 
     Attributes:
-        checkpoint: the file that holds all, or all but what the others hold.
-        autoencoder: a file with the autoencoder, which then replaces the checkpoint's.
+        checkpoint: the file or folder of components that holds all, or all but what the others
+            hold.
+        autoencoder: a file or a component's folder with the autoencoder, which then replaces the
+            checkpoint's.
         features: a file with the extractor's weights, likewise.
         context: a `.npy` file with the empty prompt's context `[1, T, W]`, likewise.
         extractor: name of the extractor's timm network, where shapes do not tell it.
@@ -70,7 +78,7 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
         CheckpointError: a file is absent, truncated, of no known kind, or without tensors.
     """
     sources = source if isinstance(source, Sources) else Sources(checkpoint=source)
-    read = read_tensors(sources.checkpoint)
+    read, files = _read(sources.checkpoint)
     keys = sort_keys(read.tensors)
     # where a file has averaged weights alone, they are the model
     chosen = {**keys.averaged, **keys.plain}
@@ -85,16 +93,30 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
     if sources.extractor is not None:
         recommended = replace(recommended, extractor=sources.extractor)
     return Checkpoint(
-        origin=_origin(sources.checkpoint),
+        origin=_origin(sources.checkpoint, files),
         tensors=tensors,
         averaged=tuple(keys.averaged[name] for name in keys.averaged if name in keys.plain),
         recommended=recommended,
     )
 
 
+def _read(path: Path) -> tuple[TensorFile, tuple[Path, ...]]:
+    """What a file or a folder of components holds, and the files that make it up."""
+    if not path.is_dir():
+        return read_tensors(path), (path,)
+    folder = read_component_folder(path)
+    if folder.context is None:
+        return TensorFile(tensors=folder.tensors), folder.files
+    tensors = {**folder.tensors, CONTEXT: _read_context(folder.context)}
+    return TensorFile(tensors=tensors), (*folder.files, folder.context)
+
+
 def _replace(tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
     """Put the part in `path`, with or without its prefix, in the place of what is there."""
-    read = read_tensors(path).tensors
+    files = weight_files(path) if path.is_dir() else [path]
+    read = {key: tensor for file in files for key, tensor in read_tensors(file).tensors.items()}
+    if prefix == AUTOENCODER and is_diffusers_autoencoder(read):
+        read = published_autoencoder(read)
     keys = sort_keys(read).plain
     own = {name: key for name, key in keys.items() if name.startswith(prefix)} or {
         prefix + name: key for name, key in keys.items()
@@ -127,7 +149,17 @@ def _recommended(path: Path, text: str) -> Recommended:
         ) from None
 
 
-def _origin(path: Path) -> CheckpointOrigin:
+def _origin(path: Path, files: tuple[Path, ...]) -> CheckpointOrigin:
+    """Name, hash and size; a folder's hash is that of its files' names and hashes."""
+    digests = {str(file.relative_to(path)): _digest(file) for file in files if file != path}
+    listed = "\n".join(f"{digest}  {name}" for name, digest in sorted(digests.items()))
+    return CheckpointOrigin(
+        name=path.resolve().name,
+        sha256=hashlib.sha256(listed.encode()).hexdigest() if digests else _digest(path),
+        size_bytes=sum(file.stat().st_size for file in files),
+    )
+
+
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return CheckpointOrigin(name=path.name, sha256=digest, size_bytes=path.stat().st_size)
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -68,14 +68,19 @@ def diagnose(source: Path | Sources) -> Diagnosis:
     expected = set(model_keys(model).values())
     return Diagnosis(
         name=checkpoint.origin.name,
-        kind=_kind(parts, whole=not fit.missing, silent=_is_silent(checkpoint)),
+        kind=_kind(parts, whole=not _trained(fit.missing), silent=_is_silent(checkpoint)),
         parts=parts,
         sizes=model.sizes.as_dict(),
         missing=fit.missing,
         extra=tuple(key for key in shapes if key not in expected and _unknown(key)),
         misshapen=fit.misshapen,
-        advice=_advice(fit.missing, fit.misshapen),
+        advice=_advice(fit.missing, fit.misshapen, has_extractor=parts["feature extractor"] > 0),
     )
+
+
+def _trained(missing: tuple[str, ...]) -> list[str]:
+    """Of what is missing, what a training makes: the extractor is timm's."""
+    return [key for key in missing if not key.startswith(FEATURES)]
 
 
 def _unknown(key: str) -> bool:
@@ -106,12 +111,17 @@ def _kind(parts: dict[str, int], *, whole: bool, silent: bool = False) -> str:
     return "no model that this project knows"
 
 
-def _advice(missing: tuple[str, ...], misshapen: tuple[str, ...]) -> str:
+def _advice(missing: tuple[str, ...], misshapen: tuple[str, ...], *, has_extractor: bool) -> str:
     if not missing and not misshapen:
         return ""
     if any(key == CONTEXT for key in missing):
         return "there is neither a text model nor a context; give one with --context FILE.npy"
-    if missing and all(key.startswith(FEATURES) for key in missing):
+    if missing and not _trained(missing) and not has_extractor and not misshapen:
+        return (
+            "the feature extractor is not in the file: give it with --features FILE, or let the "
+            "build take timm's pretrained one, where it can be had"
+        )
+    if missing and not _trained(missing):
         return "the feature extractor is not whole; give one with --features FILE"
     if missing and all(key.startswith(AUTOENCODER) for key in missing):
         return "the autoencoder is not whole; give one with --autoencoder FILE"

@@ -25,7 +25,7 @@ class GraphWork:
         multiply_adds: of convolutions and matrix products; the rest is not counted.
     """
 
-    operators: Counter[str]
+    operators: dict[str, int]
     initialisers: int
     constants: int
     multiply_adds: int
@@ -48,7 +48,7 @@ def count_work(path: Path, *, batch: int = 1) -> GraphWork:
         ) from None
     sizes = [math.prod(tensor.dims) for tensor in model.graph.initializer]
     return GraphWork(
-        operators=Counter(node.op_type for node in model.graph.node),
+        operators=dict(Counter(node.op_type for node in model.graph.node)),
         initialisers=len(sizes),
         constants=sum(sizes),
         multiply_adds=multiply_adds,

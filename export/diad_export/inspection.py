@@ -9,6 +9,7 @@ from typing import Any
 from diad_deploy.bundle import Bundle
 from diad_deploy.manifest import Manifest, to_json
 from diad_export.checkpoint import Sources
+from diad_export.component_folder import is_component_folder
 from diad_export.doctor import diagnose
 
 MOST_KEYS = 12
@@ -39,7 +40,7 @@ def inspect_path(path: Path, parts: Mapping[str, Any] | None = None) -> Inspecte
     Raises:
         BundleError, CheckpointError: it is neither, or damaged.
     """
-    if path.is_dir():
+    if path.is_dir() and not is_component_folder(path):
         return describe_bundle(Bundle.open(path))
     return describe_checkpoint(Sources(checkpoint=path, **(parts or {})))
 

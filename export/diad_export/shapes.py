@@ -6,7 +6,13 @@ from collections.abc import Mapping
 import timm
 
 from diad_deploy.errors import CheckpointError
-from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
+from diad_export.model.sizes import (
+    PUBLISHED,
+    AutoencoderSizes,
+    FeatureSizes,
+    ModelSizes,
+    UnetSizes,
+)
 from diad_export.published_keys import AUTOENCODER, CONTEXT, FEATURES, UNET
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -88,17 +94,17 @@ def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
 
 
 def find_extractor(shapes: Shapes) -> str:
-    """The timm network whose `features_only` tensors are all in the file, with these shapes."""
+    """The timm network whose `features_only` tensors are all in the file, with these shapes.
+
+    Where there is no extractor at all it is the published one, whose tensors are then missing.
+    """
     found = {
         key.removeprefix(FEATURES): shape
         for key, shape in shapes.items()
         if key.startswith(FEATURES)
     }
     if not found:
-        raise CheckpointError(
-            f"the checkpoint has no feature extractor (no key begins with {FEATURES!r}); "
-            f"give its file with --features"
-        )
+        return PUBLISHED.features.name
     for name in KNOWN_EXTRACTORS:
         wanted = extractor_shapes(name)
         if all(found.get(key) == shape for key, shape in wanted.items()):

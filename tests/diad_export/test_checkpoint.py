@@ -186,7 +186,7 @@ def test_context_of_a_wrong_shape(small_checkpoint: Path, tmp_path: Path) -> Non
 def test_absent_and_folder(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="found nothing"):
         read_checkpoint(tmp_path / "absent.ckpt")
-    with pytest.raises(CheckpointError, match="found a folder"):
+    with pytest.raises(CheckpointError, match="a folder with components"):
         read_checkpoint(tmp_path)
 
 
