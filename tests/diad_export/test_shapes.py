@@ -7,8 +7,8 @@ import pytest
 from diad_deploy.errors import CheckpointError, OptionError
 from diad_export.model.sizes import PUBLISHED, FeatureSizes, ModelSizes, UnetSizes, check_image_size
 from diad_export.shapes import find_extractor, read_sizes
-from tests.trained import SMALL
 from tests.golden_case import GOLDEN
+from tests.trained import SMALL
 
 
 def golden_shapes(size: str) -> dict[str, tuple[int, ...]]:

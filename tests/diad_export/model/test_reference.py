@@ -1,23 +1,17 @@
 """The PyTorch reference against the values recorded from the published implementation."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from diad_deploy.schedule import make_schedule
-from diad_export.checkpoint import read_checkpoint
 from diad_export.components import image_spec
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
-from diad_export.weights import load_model
 from tests.golden_case import (
-    FULL,
     TINY_A,
     TINY_B,
     GoldenCase,
-    golden_state_dict,
     relative_error,
 )
 
@@ -93,10 +87,3 @@ def test_guidance_changes_nothing(golden_model: DiadModel) -> None:
     unguided = GoldenCase(name=TINY_A.name, size="tiny", only_mid_control=True, guidance_scale=None)
     seen = run_case(golden_model, unguided, 128)
     assert relative_error(seen["latents_final"], TINY_A.arrays()["latents_final"]) < 1e-5
-
-
-@pytest.mark.slow
-def test_full_size_is_as_recorded(tmp_path: Path) -> None:
-    path = tmp_path / "full.ckpt"
-    torch.save(golden_state_dict("full"), path)
-    check_case(run_case(load_model(read_checkpoint(path)), FULL, 256), FULL)

@@ -1,0 +1,65 @@
+"""The published size: the recorded values, through PyTorch and through a bundle, within its cost.
+
+Needs 20 GB of disk, 14 GB of memory and about ten minutes; `make test-slow` runs it.
+"""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from diad_deploy.detector import Detector
+from diad_export.checkpoint import read_checkpoint
+from diad_export.weights import load_model
+from tests.diad_export.model.test_reference import check_case, run_case
+from tests.golden_case import FULL, golden_state_dict, relative_error
+
+pytestmark = pytest.mark.slow
+
+BUILD = "from diad_export.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def full_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training file of the published size with the recorded rule's weights."""
+    path = tmp_path_factory.mktemp("full") / "full.ckpt"
+    torch.save({"state_dict": golden_state_dict("full"), "optimizer_states": []}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def full_bundle(full_checkpoint: Path) -> Path:
+    """Its bundle, built by the command, whose cost is checked."""
+    bundle = full_checkpoint.with_name("bundle")
+    command = [sys.executable, "-c", BUILD, "build", str(full_checkpoint), "-o", str(bundle)]
+    start = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 600
+    peak = re.search(r"at most ([0-9.]+) GB of memory", done.stderr)
+    assert peak is not None
+    assert float(peak[1]) < 14
+    return bundle
+
+
+def test_reference_is_as_recorded(full_checkpoint: Path) -> None:
+    check_case(run_case(load_model(read_checkpoint(full_checkpoint)), FULL, 256), FULL)
+
+
+def test_bundle_is_as_recorded(full_bundle: Path) -> None:
+    recorded = FULL.arrays()
+    start = time.monotonic()
+    with Detector.open(full_bundle) as detector:
+        assert time.monotonic() - start < 30
+        [found] = detector.detect(
+            list(recorded["image_uint8"]),
+            noise=recorded["noise"],
+            posterior_noise=recorded["posterior_noise"],
+        )
+    assert relative_error(found.reconstruction, recorded["reconstruction"][0]) <= 1e-4
+    assert relative_error(found.anomaly_map, recorded["anomaly_map"][0]) <= 1e-4
+    assert abs(found.score - recorded["image_score"][0]) <= 1e-4
