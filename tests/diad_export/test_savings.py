@@ -102,9 +102,8 @@ def test_the_work_is_gone(published_graph: Path, saved_graph: Path) -> None:
     assert saved.initialisers < published.initialisers
     assert saved.constants < published.constants
     assert saved.multiply_adds < 0.5 * published.multiply_adds
-    convolutions = published.operators["Conv"], saved.operators["Conv"]
-    # two sides with eight convolutions of the hint block each
-    assert convolutions[0] == 2 * (convolutions[1] + 8)
+    # the exporter has already merged what both sides of guidance obviously share
+    assert saved.operators["Conv"] < 0.6 * published.operators["Conv"]
 
 
 def operators(work: GraphWork) -> int:
