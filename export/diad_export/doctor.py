@@ -123,6 +123,8 @@ def _advice(missing: tuple[str, ...], misshapen: tuple[str, ...], *, has_extract
         )
     if missing and not _trained(missing):
         return "the feature extractor is not whole; give one with --features FILE"
+    if all(key.startswith(TEXT) for key in (*missing, *misshapen)):
+        return "the text model is not whole; give the context itself with --context FILE.npy"
     if missing and all(key.startswith(AUTOENCODER) for key in missing):
         return "the autoencoder is not whole; give one with --autoencoder FILE"
     return (

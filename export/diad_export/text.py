@@ -4,13 +4,17 @@ The prompt is always empty, so the text model is run once, at the build, and is 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from diad_deploy.errors import CheckpointError
+
+Shapes = Mapping[str, tuple[int, ...]]
+Entry = TypeVar("Entry")
 
 TEXT_MODEL = "cond_stage_model.transformer.text_model."
 START_TOKEN = 49406
@@ -31,12 +35,7 @@ def empty_prompt_context(tensors: Mapping[str, Tensor]) -> Tensor:
     Raises:
         CheckpointError: tensors of the text model are missing or misshapen.
     """
-    weights = {
-        key.removeprefix(TEXT_MODEL): tensor.float()
-        for key, tensor in tensors.items()
-        if key.startswith(TEXT_MODEL) and not key.endswith("position_ids")
-    }
-    model = _make(weights)
+    model = _make({name: tensor.float() for name, tensor in _own(tensors).items()})
     tokens = model.config.max_position_embeddings
     prompt = torch.full((1, tokens), END_TOKEN)
     prompt[0, 0] = START_TOKEN
@@ -45,29 +44,63 @@ def empty_prompt_context(tensors: Mapping[str, Tensor]) -> Tensor:
     return context
 
 
+def compare_text(shapes: Shapes) -> tuple[list[str], list[str]]:
+    """Published keys that the text model of a file of these shapes lacks, and misshapen ones."""
+    own = _own(shapes)
+    try:
+        with torch.device("meta"):
+            expected = _inner(CLIPTextModel(_config(own))).state_dict()
+    except KeyError as error:
+        return [TEXT_MODEL + str(error.args[0])], []
+    missing = [TEXT_MODEL + name for name in expected if name not in own]
+    misshapen = [
+        f"{TEXT_MODEL}{name}: found {list(own[name])}, expected {list(value.shape)}"
+        for name, value in expected.items()
+        if name in own and tuple(own[name]) != tuple(value.shape)
+    ]
+    return missing, misshapen
+
+
+def _own(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The text model's own entries by their own names; positions are counted, not learnt."""
+    return {
+        key.removeprefix(TEXT_MODEL): value
+        for key, value in entries.items()
+        if key.startswith(TEXT_MODEL) and not key.endswith("position_ids")
+    }
+
+
 def _make(weights: dict[str, Tensor]) -> CLIPTextModel:
     try:
-        vocabulary, width = weights["embeddings.token_embedding.weight"].shape
-        config = CLIPTextConfig(
-            vocab_size=vocabulary,
-            hidden_size=width,
-            intermediate_size=len(weights["encoder.layers.0.mlp.fc1.bias"]),
-            num_hidden_layers=_layers(weights),
-            num_attention_heads=max(FEWEST_HEADS, width // CLIP_HEAD_WIDTH),
-            max_position_embeddings=len(weights["embeddings.position_embedding.weight"]),
-            hidden_act="quick_gelu",
-        )
-        model = CLIPTextModel(config)
-        inner = getattr(model, "text_model", model)
-        inner.load_state_dict(weights, strict=True)
+        model = CLIPTextModel(_config({name: tuple(t.shape) for name, t in weights.items()}))
+        _inner(model).load_state_dict(weights, strict=True)
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"the checkpoint's text model is not whole: {' '.join(str(error).split())[:300]}; "
-            f"give the context itself under the key 'context'"
+            f"give the context itself with --context FILE.npy"
         ) from None
     return model
 
 
-def _layers(weights: dict[str, Tensor]) -> int:
-    found = [int(m[1]) for key in weights if (m := re.match(r"encoder\.layers\.(\d+)\.", key))]
+def _inner(model: CLIPTextModel) -> nn.Module:
+    """The module whose names are the checkpoint's; some releases wrap it."""
+    inner: nn.Module = getattr(model, "text_model", model)
+    return inner
+
+
+def _config(shapes: Shapes) -> CLIPTextConfig:
+    vocabulary, width = shapes["embeddings.token_embedding.weight"]
+    return CLIPTextConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=shapes["encoder.layers.0.mlp.fc1.bias"][0],
+        num_hidden_layers=_layers(shapes),
+        num_attention_heads=max(FEWEST_HEADS, width // CLIP_HEAD_WIDTH),
+        max_position_embeddings=shapes["embeddings.position_embedding.weight"][0],
+        hidden_act="quick_gelu",
+    )
+
+
+def _layers(names: Iterable[str]) -> int:
+    found = [int(m[1]) for name in names if (m := re.match(r"encoder\.layers\.(\d+)\.", name))]
     return max(found, default=-1) + 1

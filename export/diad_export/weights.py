@@ -15,7 +15,7 @@ from diad_export.model.diad import CONTEXT_TOKENS, DiadModel
 from diad_export.options import Recommended
 from diad_export.published_keys import CONTEXT, FEATURES, published_names
 from diad_export.shapes import read_context_tokens, read_sizes
-from diad_export.text import empty_prompt_context, has_text_model
+from diad_export.text import compare_text, empty_prompt_context, has_text_model
 
 MOST_NAMED = 5
 
@@ -78,7 +78,8 @@ def model_keys(model: DiadModel) -> dict[str, str]:
 def compare_shapes(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> Fit:
     """What of `model` is not in a file of these shapes.
 
-    The context is not missed where the file has the text model that makes it.
+    The context is not missed where the file has the text model that makes it; that one has to be
+    whole then.
     """
     state = model.state_dict()
     missing, misshapen = [], []
@@ -91,6 +92,10 @@ def compare_shapes(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> F
             misshapen.append(
                 f"{published}: found {list(shapes[published])}, expected {list(expected)}"
             )
+    if CONTEXT not in shapes and has_text_model(shapes):
+        lacking, odd = compare_text(shapes)
+        missing += lacking
+        misshapen += odd
     return Fit(missing=tuple(missing), misshapen=tuple(misshapen))
 
 

@@ -8,9 +8,11 @@ import torch
 from click.testing import CliRunner
 
 from diad_deploy.bundle import Bundle
-from diad_deploy.errors import DiadError
+from diad_deploy.errors import CheckpointError, DiadError
+from diad_export.checkpoint import read_checkpoint
 from diad_export.cli import command
 from diad_export.doctor import diagnose
+from diad_export.weights import load_model
 from tests.golden_case import golden_state_dict
 
 
@@ -55,6 +57,20 @@ def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
     assert found.extra == ("control_model.strange.weight",)
     assert not found.whole
     assert found.advice
+
+
+def test_inspect_looks_into_the_text_model(tmp_path: Path) -> None:
+    state = golden_state_dict("tiny")
+    layers = "cond_stage_model.transformer.text_model.encoder.layers"
+    del state[f"{layers}.1.mlp.fc2.bias"]
+    state[f"{layers}.1.mlp.fc1.weight"] = torch.zeros(3, 3)
+    torch.save(state, tmp_path / "text.ckpt")
+    found = json.loads(inspect(tmp_path / "text.ckpt", "--json"))
+    assert found["missing"] == [f"{layers}.1.mlp.fc2.bias"]
+    assert found["misshapen"] == [f"{layers}.1.mlp.fc1.weight: found [3, 3], expected [128, 64]"]
+    assert "--context" in found["advice"]
+    with pytest.raises(CheckpointError, match=r"1 missing \(cond_stage_model"):
+        load_model(read_checkpoint(tmp_path / "text.ckpt"))
 
 
 def test_inspect_knows_a_file_before_training(tmp_path: Path) -> None:
