@@ -32,7 +32,7 @@ INLINE_BYTES = 512 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenGraph:
-    """A graph on disk: number of parameters, and how its weights are stored."""
+    """A graph on disk: number of parameters, and how most of them are stored."""
 
     path: Path
     parameters: int
@@ -51,7 +51,7 @@ def write_graph(component: Component, folder: Path) -> WrittenGraph:
         for value in model.graph.initializers.values()
         if value.const_value is not None
     )
-    halved = store_as_float16(model)
+    store_as_float16(model)
     path = folder / f"{component.name}.onnx"
     size = sum(
         int(value.const_value.nbytes)
@@ -61,9 +61,17 @@ def write_graph(component: Component, folder: Path) -> WrittenGraph:
     external = f"{path.name}.data" if size > INLINE_BYTES else None
     ir.save(model, path, external_data=external)
     _check(path, component.name)
-    return WrittenGraph(
-        path=path, parameters=parameters, stored_weights="float16" if halved else "float32"
+    return WrittenGraph(path=path, parameters=parameters, stored_weights=_stored(model, parameters))
+
+
+def _stored(model: ir.Model, parameters: int) -> str:
+    """The type in which most of the parameters are stored."""
+    halved = sum(
+        int(value.const_value.size)
+        for value in model.graph.initializers.values()
+        if value.const_value is not None and value.const_value.dtype == ir.DataType.FLOAT16
     )
+    return "float16" if 2 * halved > parameters else "float32"
 
 
 def trace(component: Component) -> ir.Model:
