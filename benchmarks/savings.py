@@ -4,7 +4,9 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +78,24 @@ def command(
 def _model_and_bundle(checkpoint: Path | None, bundle: Path | None) -> Iterator[tuple[Path, Path]]:
     """What the user gave, or stand-ins that live as long as the measurement."""
     with tempfile.TemporaryDirectory(prefix="diad-savings-") as scratch:
-        if checkpoint is None:
-            _tell("making a model of the published size with random weights")
-            checkpoint = Path(scratch) / STANDIN_FILE
-            save_checkpoint(
-                make_standin(PUBLISHED_SIZES), checkpoint, Recommended(), dtype=torch.float32
-            )
-        if bundle is None:
-            bundle = Path(scratch) / "bundle"
-            build(checkpoint, bundle, BuildOptions(), progress=_tell)
+        # in a process of their own, whose memory is free again when the measurement begins
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as apart:
+            if checkpoint is None:
+                _tell("making a model of the published size with random weights")
+                checkpoint = Path(scratch) / STANDIN_FILE
+                apart.submit(_save_standin, checkpoint).result()
+            if bundle is None:
+                bundle = Path(scratch) / "bundle"
+                apart.submit(_build, checkpoint, bundle).result()
         yield checkpoint, bundle
+
+
+def _save_standin(path: Path) -> None:
+    save_checkpoint(make_standin(PUBLISHED_SIZES), path, Recommended(), dtype=torch.float32)
+
+
+def _build(checkpoint: Path, bundle: Path) -> None:
+    build(checkpoint, bundle, BuildOptions(), progress=_tell)
 
 
 def _rungs(checkpoint: Path, manifest: Manifest) -> Iterator[Rung]:
