@@ -45,7 +45,7 @@ def command(
 ) -> None:
     """Time the published order of work in PyTorch against the bundle on ONNX Runtime.
 
-    At the published size this takes 20 GB of memory, 11 GB of disk and a quarter of an hour.
+    At the published size this takes 15 GB of memory, 11 GB of disk and ten minutes.
 
     Example: python -m benchmarks.savings --count-only
     """
