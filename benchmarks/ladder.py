@@ -23,13 +23,13 @@ from diad_export.model.diad import CONTEXT_TOKENS, DiadModel
 from diad_export.model.features import distance_maps
 from diad_export.model.fusion import resize_sum
 from diad_export.model.lean import LeanDenoiser
+from diad_export.model.reference import PUBLISHED_GUIDANCE_SCALE
 from diad_export.model.sizes import LATENTS_FACTOR, ModelSizes
 from diad_export.model.timestep_table import tabulate_timesteps
 from diad_export.options import Settled
+from diad_export.text import CLIP_HEAD_WIDTH
 
 CLIP_LAYERS = 12
-CLIP_HEAD_WIDTH = 64
-GUIDANCE_SCALE = 9.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ def _published(
         predicted = [_predict(model, picture, latents, hint) for _ in range(sides)]
         noise = predicted[0]
         if sides > 1:
-            noise = predicted[1] + GUIDANCE_SCALE * (predicted[0] - predicted[1])
+            noise = predicted[1] + PUBLISHED_GUIDANCE_SCALE * (predicted[0] - predicted[1])
         latents = latents * 0.5 + noise * 0.5
     for _ in range(decodes):
         reconstruction = decode_latents(model.autoencoder, latents)

@@ -18,16 +18,12 @@ from rich.table import Table
 from benchmarks.ladder import Rung, climb
 from benchmarks.side_by_side import BUNDLE, PUBLISHED, SideBySide, measure
 from benchmarks.standin import make_standin
-from diad_deploy.bundle import Bundle
 from diad_deploy.console import run_command
 from diad_deploy.manifest import Manifest
 from diad_export.build import build
-from diad_export.checkpoint import read_checkpoint
 from diad_export.graph_work import GraphWork, count_work
 from diad_export.model.sizes import PUBLISHED as PUBLISHED_SIZES
-from diad_export.model.sizes import ModelSizes
 from diad_export.options import BuildOptions, Recommended, Settled, settle
-from diad_export.shapes import read_sizes
 from diad_export.weights import save_checkpoint
 
 PATH = click.Path(path_type=Path)
@@ -57,8 +53,8 @@ def command(
         raise click.UsageError("--bundle needs the --checkpoint that it was built from")
     with _model_and_bundle(checkpoint, bundle) as (model_file, folder):
         measured = measure(model_file, folder, rounds=rounds, tell=_tell)
-        manifest = Bundle.open(folder).manifest
-        rungs = tuple(_rungs(model_file, manifest))
+        manifest = measured.manifest
+        rungs = tuple(climb(measured.sizes, _settings(manifest)))
         graphs = {graph.name: count_work(folder / graph.file) for graph in manifest.graphs}
     everything = {
         **measured.as_json(),
@@ -98,10 +94,9 @@ def _build(checkpoint: Path, bundle: Path) -> None:
     build(checkpoint, bundle, BuildOptions(), progress=_tell)
 
 
-def _rungs(checkpoint: Path, manifest: Manifest) -> Iterator[Rung]:
-    read = read_checkpoint(checkpoint)
-    sizes: ModelSizes = read_sizes(read.shapes(), extractor=read.recommended.extractor)
-    settings = Settled(
+def _settings(manifest: Manifest) -> Settled:
+    """What the bundle was built with."""
+    return Settled(
         image_size_px=manifest.image.size_px,
         steps=manifest.schedule.steps,
         sigma_px=manifest.fusion.sigma_px,
@@ -110,7 +105,6 @@ def _rungs(checkpoint: Path, manifest: Manifest) -> Iterator[Rung]:
         heatmap_low=manifest.heatmap.low,
         heatmap_high=manifest.heatmap.high,
     )
-    return climb(sizes, settings)
 
 
 def rungs_table(rungs: tuple[Rung, ...]) -> Table:

@@ -21,11 +21,16 @@ from diad_deploy.schedule import make_schedule
 from diad_export.build import Progress, recorded_versions
 from diad_export.checkpoint import Checkpoint, read_checkpoint
 from diad_export.model.autoencoder import decode_latents
-from diad_export.model.reference import ReferenceOptions, ReferenceResult, run_reference
+from diad_export.model.reference import (
+    PUBLISHED_GUIDANCE_SCALE,
+    ReferenceOptions,
+    ReferenceResult,
+    run_reference,
+)
+from diad_export.model.sizes import ModelSizes
 from diad_export.peak_memory import peak_memory_bytes
 from diad_export.weights import load_model
 
-GUIDANCE_SCALE = 9.0
 PUBLISHED, BUNDLE = "published order of work, PyTorch", "bundle, ONNX Runtime"
 
 
@@ -34,10 +39,13 @@ class SideBySide:
     """What was measured, and how far both are apart.
 
     Attributes:
+        sizes, manifest: of the model and of the bundle that ran.
         opening_s: seconds from a bundle's folder to a detector, hashes checked.
         map_error: norm of the maps' difference over the published map's norm.
     """
 
+    sizes: ModelSizes
+    manifest: Manifest
     rounds: Rounds
     opening_s: float
     map_error: float
@@ -46,9 +54,11 @@ class SideBySide:
     machine: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for a machine."""
+        """Everything that was measured, for a machine."""
+        measured = asdict(self)
+        del measured["sizes"], measured["manifest"]
         return {
-            **asdict(self),
+            **measured,
             "median_s": {name: self.rounds.median_s(name) for name in self.rounds.seconds},
             "times_faster": self.rounds.ratios(PUBLISHED, BUNDLE),
         }
@@ -92,6 +102,8 @@ def measure(checkpoint: Path, folder: Path, *, rounds: int, tell: Progress) -> S
         taken = take_turns({PUBLISHED: published, BUNDLE: from_bundle}, rounds=rounds, tell=tell)
     map_error, score_difference = _differences(found[PUBLISHED], found[BUNDLE])
     return SideBySide(
+        sizes=model.sizes,
+        manifest=bundle.manifest,
         rounds=taken,
         opening_s=opening_s,
         map_error=map_error,
@@ -115,7 +127,7 @@ def _options(manifest: Manifest, *, steps: int | None = None) -> ReferenceOption
     return ReferenceOptions(
         schedule=schedule if steps is None else make_schedule(steps, schedule.spacing),
         only_mid_control=manifest.only_mid_control,
-        guidance_scale=GUIDANCE_SCALE,
+        guidance_scale=PUBLISHED_GUIDANCE_SCALE,
         sigma_px=manifest.fusion.sigma_px,
         pool_size_px=manifest.fusion.pool_size_px,
         pool_count=manifest.fusion.pool_count,

@@ -52,7 +52,7 @@ def read_unet_sizes(shapes: Shapes) -> UnetSizes:
     attention: list[bool] = []
     blocks_in_level = 0
     res_blocks = 0
-    for index in range(1, _count(shapes, rf"{re.escape(UNET)}input_blocks\.(\d+)\.")):
+    for index in range(1, count_numbered(shapes, rf"{re.escape(UNET)}input_blocks\.(\d+)\.")):
         block = f"{UNET}input_blocks.{index}"
         if f"{block}.0.op.weight" in shapes:
             blocks_in_level = 0
@@ -78,7 +78,7 @@ def read_unet_sizes(shapes: Shapes) -> UnetSizes:
 
 def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
     """Width of every level and latent channels of the autoencoder."""
-    levels = _count(shapes, rf"{re.escape(AUTOENCODER)}encoder\.down\.(\d+)\.")
+    levels = count_numbered(shapes, rf"{re.escape(AUTOENCODER)}encoder\.down\.(\d+)\.")
     channels = [
         _shape(
             shapes, f"{AUTOENCODER}encoder.down.{level}.block.0.conv1.weight", "the autoencoder"
@@ -88,7 +88,9 @@ def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
     latents = _shape(shapes, f"{AUTOENCODER}post_quant_conv.weight", "the autoencoder")[0]
     return AutoencoderSizes(
         channels=tuple(channels),
-        res_blocks=_count(shapes, rf"{re.escape(AUTOENCODER)}encoder\.down\.0\.block\.(\d+)\."),
+        res_blocks=count_numbered(
+            shapes, rf"{re.escape(AUTOENCODER)}encoder\.down\.0\.block\.(\d+)\."
+        ),
         latent_channels=latents,
     )
 
@@ -141,6 +143,7 @@ def _shape(shapes: Shapes, key: str, part: str) -> tuple[int, ...]:
     return shapes[key]
 
 
-def _count(shapes: Shapes, pattern: str) -> int:
+def count_numbered(shapes: Shapes, pattern: str) -> int:
+    """One more than the largest number that `pattern` captures at the start of a key."""
     found = [int(match[1]) for key in shapes if (match := re.match(pattern, key))]
     return max(found, default=-1) + 1

@@ -20,6 +20,8 @@ from diad_export.model.sizes import LATENTS_SCALE
 
 Observe = Callable[[str, Tensor], None]
 
+PUBLISHED_GUIDANCE_SCALE = 9.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceOptions:
