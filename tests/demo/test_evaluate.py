@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from demo.dataset import PRODUCTS
+from demo.dataset import HELD_OUT_DEFECTS, PRODUCTS
 from demo.evaluate import as_text, command, evaluate
-from demo.metrics import Scored, auroc, by_class, mean_over_classes
+from demo.metrics import Scored, auroc, by_class, by_kind, mean_over_classes
 from diad_deploy.bundle import Bundle
 
 
@@ -43,11 +43,30 @@ def test_json_has_all_figures() -> None:
     found = json.loads(result.output)
     assert found["classes"].keys() == PRODUCTS.keys()
     assert found["steps"].keys() >= {"1", "2", "5", "10"}
-    assert found["steps"]["10"] == found["mean"]
+    assert found["steps"]["10"].items() <= found["mean"].items()
     assert found["pictures"] == 2 * len(PRODUCTS)
     for figures in (found["mean"], found["autoencoder_only"], *found["classes"].values()):
-        assert figures.keys() == {"image_auroc", "pixel_auroc"}
+        assert figures.keys() == {
+            f"{level}_{figure}"
+            for level in ("image", "pixel")
+            for figure in ("auroc", "low", "high")
+        }
         assert all(0 <= value <= 1 for value in figures.values())
+    for kind, figures in found["kinds"].items():
+        assert figures["held_out"] == (kind in HELD_OUT_DEFECTS)
+
+
+def test_a_kind_is_compared_with_the_good_pictures_of_its_classes() -> None:
+    pictures = [
+        scored("a", None, 0.5),
+        scored("a", "x", 0.9),
+        scored("a", "y", 0.2),
+        scored("b", None, 0.5),
+        scored("b", "y", 0.9),
+    ]
+    kinds = by_kind(pictures)
+    assert kinds["x"]["image_auroc"] == 1.0
+    assert kinds["y"]["image_auroc"] == 0.5
 
 
 def test_text_is_a_row_a_class(standin_bundle: Bundle) -> None:
