@@ -107,20 +107,17 @@ def evaluate(bundle: Bundle, samples: Sequence[Sample]) -> Evaluation:
     found = run_samples(bundle, samples, lambda batch: model.detect(batch, own))
     classes, mean = with_intervals(found)
     _, alone = with_intervals(run_samples(bundle, samples, model.autoencoder_only))
-    steps = {}
-    for count in sorted({*OTHER_STEPS, own}):
-        other = (
-            found
-            if count == own
-            else run_samples(bundle, samples, lambda batch, n=count: model.detect(batch, n))
-        )
-        steps[str(count)] = mean_over_classes(by_class(other))
+    steps = {own: {name: mean[name] for name in ("image_auroc", "pixel_auroc")}}
+    for count in OTHER_STEPS:
+        if count != own:
+            other = run_samples(bundle, samples, lambda batch, n=count: model.detect(batch, n))
+            steps[count] = mean_over_classes(by_class(other))
     return Evaluation(
         classes=classes,
         mean=mean,
         kinds=by_kind(found),
         autoencoder_only=alone,
-        steps=steps,
+        steps={str(count): steps[count] for count in sorted(steps)},
         pictures=len(samples),
     )
 

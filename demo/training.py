@@ -85,7 +85,7 @@ class _Run:
     def __init__(self, stage: Stage, settings: StageSettings, folder: Path) -> None:
         self.stage, self.settings = stage, settings
         self.path = folder / f"{stage.name}.pt"
-        self.log_path = folder / f"{stage.name}.log.jsonl"
+        self.log_path = log_path(folder, stage.name)
         self.step = 0
         self.cpu_s = 0.0
         self.wall_s = 0.0
@@ -171,6 +171,11 @@ def learning_rate(settings: StageSettings, step: int) -> float:
     progress = (step - warmup) / max(1, settings.steps - warmup)
     share = FINAL_LEARNING_RATE_SHARE
     return settings.learning_rate * (share + (1 - share) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def log_path(folder: Path, stage: str) -> Path:
+    """Where the stage of this name writes its log."""
+    return folder / f"{stage}.log.jsonl"
 
 
 def read_log(path: Path) -> Iterator[dict[str, float]]:

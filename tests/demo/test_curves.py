@@ -6,15 +6,16 @@ from pathlib import Path
 from click.testing import CliRunner
 from PIL import Image
 
-from demo.curves import DEFAULT_KEPT, STAGES, command
+from demo.curves import DEFAULT_KEPT, command
 from demo.settings import load_settings
-from demo.training import read_log
+from demo.train import STAGES
+from demo.training import log_path, read_log
 
 
 def test_logs_of_the_committed_training_are_whole() -> None:
     train = load_settings().train
     for stage in STAGES:
-        rows = list(read_log(DEFAULT_KEPT / f"{stage}.log.jsonl"))
+        rows = list(read_log(log_path(DEFAULT_KEPT, stage)))
         assert rows[-1]["step"] == getattr(train, stage).steps
         assert rows[-1]["loss"] < rows[0]["loss"]
 
