@@ -12,8 +12,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from demo.dataset import Sample, draw_split
-from demo.metrics import Scored, by_class, mean_over_classes
+from demo.bootstrap import intervals
+from demo.dataset import HELD_OUT_DEFECTS, Sample, draw_split
+from demo.metrics import (
+    Figures,
+    Scored,
+    by_class,
+    by_kind,
+    mean_over_classes,
+    split_classes,
+)
 from demo.settings import load_settings
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
@@ -27,25 +35,33 @@ from diad_deploy.schedule import ddim_steps, make_schedule, published_alphas_cum
 BATCH = 8
 OTHER_STEPS = (1, 2, 5)
 
-Figures = dict[str, dict[str, float]]
 Results = tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The model's AUROC a class, and the means of its variants."""
+    """The model's AUROC a class and a kind of defect, and the means of its variants.
 
-    classes: Figures
-    mean: dict[str, float]
-    autoencoder_only: dict[str, float]
-    steps: Figures
+    `classes`, `mean` and `autoencoder_only` hold `image_auroc`, `pixel_auroc`, and the ends of
+    their 95 % bootstrap intervals: `image_low`, `image_high`, `pixel_low`, `pixel_high`.
+    """
+
+    classes: dict[str, Figures]
+    mean: Figures
+    kinds: dict[str, Figures]
+    autoencoder_only: Figures
+    steps: dict[str, Figures]
     pictures: int
 
     def as_json(self) -> dict[str, object]:
-        """Plain dictionaries."""
+        """Plain dictionaries; kinds that training and choosing never saw are marked."""
         return {
             "mean": self.mean,
             "classes": self.classes,
+            "kinds": {
+                kind: {**figures, "held_out": kind in HELD_OUT_DEFECTS}
+                for kind, figures in self.kinds.items()
+            },
             "autoencoder_only": self.autoencoder_only,
             "steps": self.steps,
             "pictures": self.pictures,
@@ -88,24 +104,34 @@ def evaluate(bundle: Bundle, samples: Sequence[Sample]) -> Evaluation:
     """Run the bundle, its autoencoder alone, and other numbers of steps on `samples`."""
     model = Model(bundle)
     own = bundle.manifest.schedule.steps
-    classes = by_class(run_samples(bundle, samples, lambda batch: model.detect(batch, own)))
-    alone = by_class(run_samples(bundle, samples, model.autoencoder_only))
+    found = run_samples(bundle, samples, lambda batch: model.detect(batch, own))
+    classes, mean = with_intervals(found)
+    _, alone = with_intervals(run_samples(bundle, samples, model.autoencoder_only))
     steps = {}
     for count in sorted({*OTHER_STEPS, own}):
-        found = (
-            classes
+        other = (
+            found
             if count == own
-            else by_class(
-                run_samples(bundle, samples, lambda batch, n=count: model.detect(batch, n))
-            )
+            else run_samples(bundle, samples, lambda batch, n=count: model.detect(batch, n))
         )
-        steps[str(count)] = mean_over_classes(found)
+        steps[str(count)] = mean_over_classes(by_class(other))
     return Evaluation(
         classes=classes,
-        mean=mean_over_classes(classes),
-        autoencoder_only=mean_over_classes(alone),
+        mean=mean,
+        kinds=by_kind(found),
+        autoencoder_only=alone,
         steps=steps,
         pictures=len(samples),
+    )
+
+
+def with_intervals(scored: Sequence[Scored]) -> tuple[dict[str, Figures], Figures]:
+    """AUROC a class and its mean over classes, each with the ends of its interval."""
+    classes = by_class(scored)
+    each, mean = intervals(split_classes(scored))
+    return (
+        {name: {**classes[name], **each[name]} for name in classes},
+        {**mean_over_classes(classes), **mean},
     )
 
 
@@ -157,19 +183,32 @@ def command(bundle_path: Path | None, per_product: int | None, as_json: bool) ->
 
 
 def as_text(found: Evaluation) -> str:
-    """A table: a class a row, then the variants."""
+    """A table: a class a row, then kinds of defect and variants; 95 % intervals in brackets."""
+    kinds = {
+        kind + (" (held out)" if kind in HELD_OUT_DEFECTS else ""): figures
+        for kind, figures in found.kinds.items()
+    }
     rows = [
         *found.classes.items(),
         ("mean", found.mean),
         ("autoencoder alone", found.autoencoder_only),
         *((f"{count} steps", figures) for count, figures in found.steps.items()),
+        *kinds.items(),
     ]
-    lines = [f"{'':<20}{'image AUROC':>12}{'pixel AUROC':>13}"]
+    lines = [f"{'':<26}{'image AUROC':<24}pixel AUROC"]
     lines += [
-        f"{name:<20}{figures['image_auroc']:>12.3f}{figures['pixel_auroc']:>13.3f}"
+        f"{name:<26}{as_cell(figures, 'image'):<24}{as_cell(figures, 'pixel')}".rstrip()
         for name, figures in rows
     ]
     return "\n".join(lines)
+
+
+def as_cell(figures: Figures, level: str) -> str:
+    """`0.912 (0.880 to 0.939)`, or the figure alone where it has no interval."""
+    value = f"{figures[f'{level}_auroc']:.3f}"
+    if f"{level}_low" not in figures:
+        return value
+    return f"{value} ({figures[f'{level}_low']:.3f} to {figures[f'{level}_high']:.3f})"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Image and pixel AUROC, a class each and their mean."""
+"""Image and pixel AUROC, a class each and their mean, and a kind of defect each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
+
+Figures = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,7 +21,7 @@ class Scored:
     score: float
 
 
-def auroc(pictures: Sequence[Scored]) -> dict[str, float]:
+def auroc(pictures: Sequence[Scored]) -> Figures:
     """`image_auroc` over the pictures' scores and `pixel_auroc` over all their pixels."""
     truth = [picture.defect is not None for picture in pictures]
     masks = np.concatenate([picture.mask.ravel() for picture in pictures])
@@ -30,13 +32,32 @@ def auroc(pictures: Sequence[Scored]) -> dict[str, float]:
     }
 
 
-def by_class(pictures: Sequence[Scored]) -> dict[str, dict[str, float]]:
-    """`auroc` of each class, in the order in which classes come."""
-    classes = dict.fromkeys(picture.product for picture in pictures)
-    return {name: auroc([p for p in pictures if p.product == name]) for name in classes}
+def split_classes(pictures: Sequence[Scored]) -> dict[str, list[Scored]]:
+    """The pictures of each class, in the order in which classes come."""
+    classes: dict[str, list[Scored]] = {}
+    for picture in pictures:
+        classes.setdefault(picture.product, []).append(picture)
+    return classes
 
 
-def mean_over_classes(classes: dict[str, dict[str, float]]) -> dict[str, float]:
+def by_class(pictures: Sequence[Scored]) -> dict[str, Figures]:
+    """`auroc` of each class."""
+    return {name: auroc(own) for name, own in split_classes(pictures).items()}
+
+
+def by_kind(pictures: Sequence[Scored]) -> dict[str, Figures]:
+    """`auroc` of each kind of defect against the good pictures of its class, mean over classes."""
+    kinds = sorted({picture.defect for picture in pictures if picture.defect is not None})
+    return {kind: _of_kind(pictures, kind) for kind in kinds}
+
+
+def _of_kind(pictures: Sequence[Scored], kind: str) -> Figures:
+    chosen = [picture for picture in pictures if picture.defect in (None, kind)]
+    shown = {picture.product for picture in chosen if picture.defect == kind}
+    return mean_over_classes(by_class([p for p in chosen if p.product in shown]))
+
+
+def mean_over_classes(classes: Mapping[str, Figures]) -> Figures:
     """The plain mean of each figure."""
     figures = next(iter(classes.values()))
     return {name: float(np.mean([c[name] for c in classes.values()])) for name in figures}

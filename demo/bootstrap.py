@@ -1,0 +1,88 @@
+"""95 % bootstrap intervals of image and pixel AUROC: pictures drawn again, a class at a time.
+
+Good and defective pictures of a class are drawn with replacement, as many of each as there are.
+A picture goes in or out with all its pixels, as pixels of one picture are not independent.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from demo.metrics import Figures, Scored
+
+RESAMPLES = 1000
+PIXEL_BINS = 1024
+PERCENTILES = (2.5, 97.5)
+
+Array = npt.NDArray[np.float64]
+Resampled = dict[str, Array]
+
+
+def resample(pictures: Sequence[Scored], *, seed: int = 0) -> Resampled:
+    """AUROC `[RESAMPLES]` of one class, drawn again: `image` and `pixel`.
+
+    Pixels are counted in `PIXEL_BINS` bins of equal content, which moves an AUROC by less than
+    one in a thousand; scores are counted exactly.
+    """
+    bad = np.array([picture.defect is not None for picture in pictures])
+    weights = _draw_again(bad, np.random.default_rng(seed))
+    scores = np.array([[picture.score] for picture in pictures])
+    score_edges = np.unique(scores)
+    maps = np.stack([picture.anomaly_map.ravel() for picture in pictures])
+    map_edges = np.unique(np.quantile(maps, np.linspace(0, 1, PIXEL_BINS)))
+    masks = np.stack([picture.mask.ravel() for picture in pictures])
+    return {
+        "image": _resampled_auroc(weights, scores, bad[:, None], score_edges),
+        "pixel": _resampled_auroc(weights, maps, masks, map_edges),
+    }
+
+
+def interval(values: Array, name: str) -> Figures:
+    """`NAME_low` and `NAME_high`, between which 95 % of `values` lie."""
+    low, high = np.percentile(values, PERCENTILES)
+    return {f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def intervals(classes: Mapping[str, Sequence[Scored]]) -> tuple[dict[str, Figures], Figures]:
+    """The intervals of each class, and of the mean over classes."""
+    drawn = {
+        name: resample(pictures, seed=place)
+        for place, (name, pictures) in enumerate(classes.items())
+    }
+    each = {
+        name: {**interval(found["image"], "image"), **interval(found["pixel"], "pixel")}
+        for name, found in drawn.items()
+    }
+    mean: Figures = {}
+    for level in ("image", "pixel"):
+        mean |= interval(np.mean([found[level] for found in drawn.values()], axis=0), level)
+    return each, mean
+
+
+def _draw_again(bad: npt.NDArray[np.bool_], rng: np.random.Generator) -> Array:
+    """How often each picture is drawn: `[RESAMPLES, N]`."""
+    weights = np.zeros((RESAMPLES, len(bad)))
+    for group in (np.flatnonzero(bad), np.flatnonzero(~bad)):
+        even = np.full(len(group), 1 / len(group))
+        weights[:, group] = rng.multinomial(len(group), even, size=RESAMPLES)
+    return weights
+
+
+def _resampled_auroc(
+    weights: Array, values: Array, truth: npt.NDArray[np.bool_], edges: Array
+) -> Array:
+    """AUROC `[RESAMPLES]` from counts a picture: `values` and `truth` are `[N, M]`."""
+    places = np.searchsorted(edges, values, side="right")
+    bins = len(edges) + 1
+    truth = np.broadcast_to(truth, values.shape)
+    positive, negative = (
+        np.stack(
+            [np.bincount(row[keep], minlength=bins) for row, keep in zip(places, kept, strict=True)]
+        )
+        for kept in (truth, ~truth)
+    )
+    hits, misses = weights @ positive, weights @ negative
+    below = np.cumsum(misses, axis=1) - misses / 2
+    won: Array = (hits * below).sum(axis=1)
+    return np.asarray(won / (hits.sum(axis=1) * misses.sum(axis=1)))

@@ -1,0 +1,39 @@
+"""`python -m demo.curves`: the committed logs give the committed curves' figures."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+from PIL import Image
+
+from demo.curves import DEFAULT_KEPT, STAGES, command
+from demo.settings import load_settings
+from demo.training import read_log
+
+
+def test_logs_of_the_committed_training_are_whole() -> None:
+    train = load_settings().train
+    for stage in STAGES:
+        rows = list(read_log(DEFAULT_KEPT / f"{stage}.log.jsonl"))
+        assert rows[-1]["step"] == getattr(train, stage).steps
+        assert rows[-1]["loss"] < rows[0]["loss"]
+
+
+def test_curves_are_drawn_and_logs_kept(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        command, ["--logs", str(DEFAULT_KEPT), "-o", str(tmp_path)], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    assert "curves.png" in done.output
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.width > 4 * picture.height
+    kept = (tmp_path / "diffusion.log.jsonl").read_text().splitlines()
+    assert json.loads(kept[-1])["step"] == load_settings().train.diffusion.steps
+
+
+def test_logs_that_are_not_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "features.log.jsonl").write_text('{"step": 1, "loss": 1.0, "wall_s": 1.0}\n')
+    done = CliRunner().invoke(command, ["--logs", str(tmp_path), "-o", str(tmp_path / "out")])
+    assert done.exit_code != 0
+    assert "autoencoder.log.jsonl" in str(done.exception)
+    assert not (tmp_path / "out").exists()
