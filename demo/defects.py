@@ -110,9 +110,9 @@ def wrong_texture(rng: np.random.Generator, drawing: Rendering) -> Array:
     """A patch with a surface that does not belong there: rough, or woven."""
     alpha = _blob(rng, drawing, 0.08, 0.16, 2.0)
     if rng.random() < 0.5:
-        surface = 0.16 * grain(rng, len(alpha), 1.0)
+        surface = 0.26 * grain(rng, len(alpha), 1.6)
     else:
-        surface = 0.22 * weave(drawing.pose.u, drawing.pose.v, rng.uniform(7.0, 9.0))
+        surface = 0.36 * weave(drawing.pose.u, drawing.pose.v, rng.uniform(4.5, 6.5))
     return _mix(drawing.picture, drawing.picture * (1 + surface[..., None]), alpha)
 
 

@@ -43,28 +43,29 @@ def write_pictures(folder: Path) -> None:
 
 
 def write_readme_picture(path: Path) -> None:
-    """Input, reconstruction and heatmap of the defective pieces, a class a column."""
-    samples = [sample for _, sample in showcase() if sample.defect is not None]
+    """One row a class: input, reconstruction and heatmap of the good piece and the defective."""
+    samples = [sample for _, sample in showcase()]
     with Detector.open(builtin_bundle()) as detector:
         found = detector.detect([sample.image for sample in samples])
         scale = detector.manifest.heatmap
-    columns = []
+    rows: dict[str, list[PictureArray]] = {}
     for sample, detection in zip(samples, found, strict=True):
         side = detection.image.size_px
         small = np.asarray(Image.fromarray(sample.image).resize((side, side)))
         heat = draw_heatmap(small, detection.anomaly_map, (scale.low, scale.high))
-        columns.append([small, detection.reconstruction_rgb(), np.asarray(heat)])
+        tiles = [small, detection.reconstruction_rgb(), np.asarray(heat)]
+        rows.setdefault(sample.product, []).extend(tiles)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(_sheet(columns)).save(path, optimize=True)
+    Image.fromarray(_sheet(list(rows.values()))).save(path, optimize=True)
 
 
-def _sheet(columns: list[list[PictureArray]]) -> PictureArray:
-    side = len(columns[0][0])
-    height = len(columns[0]) * (side + GAP_PX) - GAP_PX
-    width = len(columns) * (side + GAP_PX) - GAP_PX
+def _sheet(rows: list[list[PictureArray]]) -> PictureArray:
+    side = len(rows[0][0])
+    height = len(rows) * (side + GAP_PX) - GAP_PX
+    width = len(rows[0]) * (side + GAP_PX) - GAP_PX
     sheet = np.full((height, width, 3), 255, dtype=np.uint8)
-    for x, column in enumerate(columns):
-        for y, tile in enumerate(column):
+    for y, row in enumerate(rows):
+        for x, tile in enumerate(row):
             top, left = y * (side + GAP_PX), x * (side + GAP_PX)
             sheet[top : top + side, left : left + side] = tile
     return sheet

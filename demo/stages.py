@@ -1,4 +1,4 @@
-"""What the demo trains: feature extractor, autoencoder, UNet with SG network, extractor again.
+"""What the demo trains: feature extractor, autoencoder, UNet with SG network.
 
 None of them ever sees a defect. Each is what the paper takes ready-made or trains, made small:
 the extractor stands for an ImageNet ResNet-50, the autoencoder for Stable Diffusion's.
@@ -21,12 +21,14 @@ Pictures = npt.NDArray[np.uint8]
 
 TEMPERATURE = 0.15
 NEGATIVES = 96
+ALIKE = 0.3
+"""Cells whose looks differ by less, in units of a normalised picture, are alike."""
 CROP_PX = 64
 CROP_UNTIL = 0.75
 PERCEPTUAL_WEIGHT = 0.7
 KL_WEIGHT = 1e-6
-GUESSED_TIMESTEPS = (300, 930)
-LARGEST_LATENT = 4.0
+DRAWS = 4
+"""Timesteps and noises a picture of a diffusion batch: what the network sees of it is made once."""
 
 
 class PictureSource:
@@ -49,6 +51,11 @@ class PictureSource:
         """uint8 `[B, S, S, 3]` -> float32 `[B, 3, S, S]`."""
         unit = pictures.permute(0, 3, 1, 2).float() / 255.0
         return ((unit - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def as_pictures(self, images: Tensor) -> Pictures:
+        """float32 `[B, 3, S, S]` -> uint8 `[B, S, S, 3]`: `normalise` undone, rounded."""
+        unit = (images * self.std + self.mean).clamp(0, 1)
+        return (255 * unit).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def train_norms_contiguous(module: nn.Module) -> None:
@@ -111,13 +118,28 @@ def degrade(images: Tensor, generator: torch.Generator) -> Tensor:
     return light * torch.lerp(images, soft, softness) + noise
 
 
-def cell_contrast(left: Tensor, right: Tensor, generator: torch.Generator) -> Tensor:
-    """InfoNCE over cells of two maps `[B, C, h, w]`, with cosine similarity."""
+def cell_contrast(
+    left: Tensor, right: Tensor, generator: torch.Generator, looks: Tensor | None = None
+) -> Tensor:
+    """InfoNCE over cells of two maps `[B, C, h, w]`, with cosine similarity.
+
+    Where `looks` `[B, K, h, w]` says what cells look like, those that look alike are no negatives.
+    """
     cells = left.shape[0] * left.shape[2] * left.shape[3]
     picked = torch.randint(cells, (min(cells, 8 * NEGATIVES),), generator=generator).unique()
-    a = normalize(left.permute(0, 2, 3, 1).flatten(0, 2)[picked], dim=1)
-    b = normalize(right.permute(0, 2, 3, 1).flatten(0, 2)[picked], dim=1)
-    return cross_entropy(a @ b.T / TEMPERATURE, torch.arange(len(picked)))
+    a = normalize(_cells(left)[picked], dim=1)
+    b = normalize(_cells(right)[picked], dim=1)
+    likeness = a @ b.T / TEMPERATURE
+    if looks is not None:
+        looked = _cells(looks)[picked]
+        alike = torch.cdist(looked, looked) < ALIKE
+        likeness = likeness.masked_fill(alike.fill_diagonal_(False), float("-inf"))
+    return cross_entropy(likeness, torch.arange(len(picked)))
+
+
+def _cells(maps: Tensor) -> Tensor:
+    """`[B, C, h, w]` -> `[B * h * w, C]`."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 class AutoencoderStage:
@@ -190,6 +212,7 @@ class DiffusionStage:
         self.module = nn.ModuleList([model.unet, model.semantic_guided]).to(
             memory_format=torch.channels_last
         )
+        train_norms_contiguous(self.module)
         self.source, self.latents = source, latents
         self.products = torch.from_numpy(published_alphas_cumprod()).float()
 
@@ -199,84 +222,24 @@ class DiffusionStage:
         [pictures] = self.source.arrays
         picked = torch.randint(len(pictures), (batch,), generator=generator)
         images = self.source.normalise(torch.from_numpy(pictures[picked.numpy()]))
-        latents = self.latents[picked]
-        times = torch.randint(TRAIN_TIMESTEPS, (batch,), generator=generator)
+        latents = self.latents[picked].repeat_interleave(DRAWS, dim=0)
+        times = spread_timesteps(batch, generator)
         noise = torch.randn(latents.shape, generator=generator)
         product = self.products[times].view(-1, 1, 1, 1)
         noised = product.sqrt() * latents + (1 - product).sqrt() * noise
         with half_precision():
             hint = self.model.semantic_guided.hint_features(images)
+            hint = hint.repeat_interleave(DRAWS, dim=0)
             control = self.model.control_outputs(noised, hint, times)
             predicted = self.model.predict_noise(noised, times, control, only_mid_control=True)
         return mse_loss(predicted.float(), noise)
 
 
-class HardeningStage:
-    """The extractor again: a cell is found again in what the model makes of a good picture.
-
-    The view is decoded from the latents (of generic pictures) or from one denoising step's guess
-    at them (of products), in another light: so what the codec softens and the diffusion cannot
-    know of a good part weighs little, and what is really different still weighs.
-    """
-
-    name = "hardening"
-
-    def __init__(self, model: DiadModel, source: PictureSource, product_latents: Tensor) -> None:
-        """`source` has two arrays: products, whose scaled latents are given, and generic ones."""
-        self.model, self.source, self.latents = model, source, product_latents
-        self.module = model.features.requires_grad_(True)
-        self.products = torch.from_numpy(published_alphas_cumprod()).float()
-
-    def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
-        """Mean cross-entropy over the scales."""
-        del progress
-        images, views = self._pairs(batch // 2, generator)
-        with half_precision():
-            left, right = self.module(images), self.module(relight(views, generator))
-        losses = [
-            cell_contrast(a.float(), b.float(), generator) for a, b in zip(left, right, strict=True)
-        ]
-        return torch.stack(losses).mean()
-
-    @torch.no_grad()
-    def _pairs(self, half: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`half` products and as many generic pictures, and the model's view of each."""
-        chosen = [
-            torch.randint(len(array), (half,), generator=generator) for array in self.source.arrays
-        ]
-        products, generic = (
-            self.source.normalise(torch.from_numpy(array[picked.numpy()]))
-            for array, picked in zip(self.source.arrays, chosen, strict=True)
-        )
-        with half_precision():
-            guessed = self._guess(products, self.latents[chosen[0]], generator)
-            coded = LATENTS_SCALE * encode_moments(self.model.autoencoder, generic)[0]
-            views = decode_latents(self.model.autoencoder, torch.cat([guessed, coded]).float())
-        return torch.cat([products, generic]), views.float()
-
-    def _guess(self, images: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
-        """Latents as one denoising step guesses them, from a random high timestep."""
-        times = torch.randint(*GUESSED_TIMESTEPS, (len(images),), generator=generator)
-        noise = torch.randn(latents.shape, generator=generator)
-        product = self.products[times].view(-1, 1, 1, 1)
-        noised = product.sqrt() * latents + (1 - product).sqrt() * noise
-        hint = self.model.semantic_guided.hint_features(images)
-        control = self.model.control_outputs(noised, hint, times)
-        predicted = self.model.predict_noise(noised, times, control, only_mid_control=True)
-        clean: Tensor = (noised - (1 - product).sqrt() * predicted.float()) / product.sqrt()
-        return clean.clamp(-LARGEST_LATENT, LARGEST_LATENT)
-
-
-def relight(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each picture a little lighter or darker, of another tint, with light from another side."""
-    count, _, height, width = images.shape
-    gain = 1.0 + 0.2 * (2 * torch.rand((count, 1, 1, 1), generator=generator) - 1)
-    tint = 0.12 * torch.randn((count, 3, 1, 1), generator=generator)
-    slope = 0.15 * torch.randn((count, 2, 1, 1), generator=generator)
-    across = torch.linspace(-1, 1, width).view(1, 1, 1, -1)
-    down = torch.linspace(-1, 1, height).view(1, 1, -1, 1)
-    offset = 0.25 * torch.randn((count, 1, 1, 1), generator=generator)
-    return gain * images + tint + offset + slope[:, :1] * across + slope[:, 1:] * down
+def spread_timesteps(pictures: int, generator: torch.Generator) -> Tensor:
+    """`DRAWS` timesteps a picture, `[pictures * DRAWS]`: one in each quarter, uniform together."""
+    within = torch.rand((pictures, DRAWS), generator=generator)
+    shares = (torch.arange(DRAWS) + within) / DRAWS
+    return (shares * TRAIN_TIMESTEPS).long().clamp(max=TRAIN_TIMESTEPS - 1).flatten()
 
 
 def wake_zero_convolutions(model: DiadModel, generator: torch.Generator) -> None:

@@ -6,13 +6,13 @@ import click
 import numpy as np
 import torch
 
+from demo.hardening import HardeningStage, view_pairs
 from demo.pictures import generic_pictures, training_pictures
 from demo.settings import DEFAULT_SETTINGS, Settings, load_settings
 from demo.stages import (
     AutoencoderStage,
     DiffusionStage,
     FeatureStage,
-    HardeningStage,
     Pictures,
     PictureSource,
     standardise_latents,
@@ -20,6 +20,7 @@ from demo.stages import (
 )
 from demo.training import Stage, StageResult, train_stage
 from diad_deploy.console import run_command
+from diad_deploy.schedule import make_schedule
 from diad_export.components import image_spec
 from diad_export.model.autoencoder import encode_moments
 from diad_export.model.diad import DiadModel
@@ -80,7 +81,9 @@ def _make_stage(
         return FeatureStage(model, everything)
     if name == "autoencoder":
         return AutoencoderStage(model, everything)
-    return HardeningStage(model, everything, _encoded(model, good, folder))
+    schedule = make_schedule(settings.build.steps)
+    pairs = view_pairs(model, everything, schedule, settings.seed, folder)
+    return HardeningStage(model, everything, pairs)
 
 
 @torch.no_grad()

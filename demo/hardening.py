@@ -1,0 +1,136 @@
+"""The extractor again: a cell is found again in the model's own reconstruction of a good picture.
+
+What the codec softens and the diffusion cannot know of a good part then weighs little, and what
+is really different still weighs. No defect is seen: products are good ones, the rest generic.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from demo.stages import Pictures, PictureSource, cell_contrast, half_precision, turn
+from diad_deploy.manifest import ScheduleSpec
+from diad_deploy.schedule import ddim_steps, published_alphas_cumprod
+from diad_export.model.autoencoder import decode_latents, encode_moments
+from diad_export.model.diad import DiadModel
+from diad_export.model.sizes import LATENTS_SCALE
+
+PICTURES = 1200
+BATCH = 30
+
+
+class HardeningStage:
+    """Dense instance discrimination between pictures and the model's reconstructions of them."""
+
+    name = "hardening"
+
+    def __init__(
+        self, model: DiadModel, source: PictureSource, pairs: list[tuple[Pictures, Pictures]]
+    ) -> None:
+        """`pairs`: pictures and reconstructions, uint8 `[N, S, S, 3]`; as many of each pair."""
+        self.module, self.source, self.pairs = model.features.requires_grad_(True), source, pairs
+
+    def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
+        """Mean cross-entropy over the scales."""
+        del progress
+        images, views = self._batch(batch // len(self.pairs), generator)
+        with half_precision():
+            left, right = self.module(images), self.module(relight(views, generator))
+        losses = [
+            cell_contrast(a.float(), b.float(), generator, looks(images, a.shape[-1]))
+            for a, b in zip(left, right, strict=True)
+        ]
+        return torch.stack(losses).mean()
+
+    def _batch(self, each: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        drawn = []
+        for pictures, views in self.pairs:
+            picked = torch.randint(len(pictures), (each,), generator=generator).numpy()
+            drawn.append(np.concatenate([pictures[picked], views[picked]], axis=-1))
+        both = torch.from_numpy(np.concatenate(drawn)).permute(0, 3, 1, 2)
+        images, views = turn(both, generator).split(3, dim=1)
+        return tuple(self.source.normalise(part.permute(0, 2, 3, 1)) for part in (images, views))
+
+
+def looks(images: Tensor, cells: int) -> Tensor:
+    """Mean and spread of each colour in each cell: `[B, 3, S, S]` -> `[B, 6, cells, cells]`."""
+    mean = adaptive_avg_pool2d(images, cells)
+    square = adaptive_avg_pool2d(images.square(), cells)
+    return torch.cat([mean, (square - mean.square()).clamp(min=0).sqrt()], dim=1)
+
+
+def relight(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each picture a little lighter or darker, of another tint, with light from another side."""
+    count, _, height, width = images.shape
+    gain = 1.0 + 0.1 * (2 * torch.rand((count, 1, 1, 1), generator=generator) - 1)
+    tint = 0.06 * torch.randn((count, 3, 1, 1), generator=generator)
+    slope = 0.08 * torch.randn((count, 2, 1, 1), generator=generator)
+    across = torch.linspace(-1, 1, width).view(1, 1, 1, -1)
+    down = torch.linspace(-1, 1, height).view(1, 1, -1, 1)
+    offset = 0.12 * torch.randn((count, 1, 1, 1), generator=generator)
+    return gain * images + tint + offset + slope[:, :1] * across + slope[:, 1:] * down
+
+
+@torch.no_grad()
+def view_pairs(
+    model: DiadModel,
+    source: PictureSource,
+    schedule: ScheduleSpec,
+    seed: int,
+    folder: Path,
+) -> list[tuple[Pictures, Pictures]]:
+    """Pictures and what the model makes of them: good products, denoised; generic ones, coded.
+
+    `source` has the two arrays, products and generic. Kept in `folder`.
+    """
+    products, generic = (spread(array, PICTURES) for array in source.arrays)
+    generator = torch.Generator().manual_seed(seed)
+    path = folder / "reconstructions.npy"
+    if not path.exists():
+        parts = [
+            reconstruct(model, source.normalise(torch.from_numpy(batch)), schedule, generator)
+            for batch in np.array_split(products, len(products) // BATCH + 1)
+        ]
+        parts += [
+            decode_latents(model.autoencoder, encode(model, source.normalise(torch.tensor(batch))))
+            for batch in np.array_split(generic, len(generic) // BATCH + 1)
+        ]
+        views = source.as_pictures(torch.cat(parts))
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.save(file, views)
+        partial.replace(path)
+    views = np.load(path)
+    return [(products, views[: len(products)]), (generic, views[len(products) :])]
+
+
+def spread(array: Pictures, count: int) -> Pictures:
+    """About `count` pictures, evenly spread over the array."""
+    return np.ascontiguousarray(array[:: max(1, len(array) // count)])
+
+
+@torch.no_grad()
+def encode(model: DiadModel, images: Tensor) -> Tensor:
+    """Scaled posterior means."""
+    return LATENTS_SCALE * encode_moments(model.autoencoder, images)[0]
+
+
+@torch.no_grad()
+def reconstruct(
+    model: DiadModel, images: Tensor, schedule: ScheduleSpec, generator: torch.Generator
+) -> Tensor:
+    """What the model makes of normalised pictures `[B, 3, S, S]`, with noise of their own."""
+    latents = encode(model, images)
+    noise = torch.randn(latents.shape, generator=generator)
+    product = float(published_alphas_cumprod()[schedule.start_timestep])
+    latents = product**0.5 * latents + (1 - product) ** 0.5 * noise
+    hint = model.semantic_guided.hint_features(images)
+    for step in ddim_steps(schedule):
+        times = torch.full((len(images),), step.timestep)
+        control = model.control_outputs(latents, hint, times)
+        predicted = model.predict_noise(latents, times, control, only_mid_control=True)
+        latents = step.latents_scale * latents + step.noise_scale * predicted
+    return decode_latents(model.autoencoder, latents)
