@@ -8,12 +8,15 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
+from diad_deploy.engine_spec import EngineSpec, Target
 from diad_deploy.errors import BundleDamagedError, BundleVersionError
+from diad_deploy.precision_spec import PrecisionSpec
+from diad_deploy.strict import Strict
 
-FORMAT_REVISION = 1
-"""Raised whenever an older runtime could misread a newer bundle."""
+FORMAT_REVISION = 2
+"""Raised whenever an older runtime could misread a newer bundle; all from 1 on are read."""
 
 GRAPH_NAMES = ("encoder", "denoiser", "decoder", "scorer")
 
@@ -21,15 +24,8 @@ Posterior = Literal["mode", "sample"]
 Spacing = Literal["leading", "trailing"]
 
 
-class _Strict:
-    """Read from JSON without guessing: unknown fields and wrong types are faults."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord(_Strict):
+class FileRecord(Strict):
     """One file of the bundle. `path` is relative to the bundle, with forward slashes."""
 
     path: str
@@ -38,7 +34,7 @@ class FileRecord(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointOrigin(_Strict):
+class CheckpointOrigin(Strict):
     """The file the bundle was built from: its name (no folder), SHA-256 and size."""
 
     name: str
@@ -47,7 +43,7 @@ class CheckpointOrigin(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TensorSpec(_Strict):
+class TensorSpec(Strict):
     """One input or output of a graph. A named dimension (`"batch"`) is free."""
 
     name: str
@@ -56,7 +52,7 @@ class TensorSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphSpec(_Strict):
+class GraphSpec(Strict):
     """One of the four graphs: its file, tensors, and how its weights are stored."""
 
     name: str
@@ -69,7 +65,7 @@ class GraphSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSpec(_Strict):
+class ImageSpec(Strict):
     """Model input: side in pixels and the normalisation of RGB in [0, 1] by `mean`, `std`."""
 
     size_px: int
@@ -78,7 +74,7 @@ class ImageSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatentsSpec(_Strict):
+class LatentsSpec(Strict):
     """Latents are `[B, channels, size_px / factor, size_px / factor]`, times `scale`."""
 
     channels: int
@@ -87,7 +83,7 @@ class LatentsSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleSpec(_Strict):
+class ScheduleSpec(Strict):
     """The DDIM schedule, in the order of the loop (largest timestep first); eta is 0.
 
     `alphas[i]` and `alphas_prev[i]` are the cumulative products at step i and after it.
@@ -105,7 +101,7 @@ class ScheduleSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseSpec(_Strict):
+class NoiseSpec(Strict):
     """Noise that is the same for every picture: `[C, h, w]` float32 in two `.npy` files.
 
     With `posterior` `"mode"` the stored posterior noise is zero.
@@ -118,7 +114,7 @@ class NoiseSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FusionLayer(_Strict):
+class FusionLayer(Strict):
     """One scale of the feature extractor: its name and the side of its map in cells."""
 
     name: str
@@ -127,7 +123,7 @@ class FusionLayer(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FusionSpec(_Strict):
+class FusionSpec(Strict):
     """How distance maps become the anomaly map and the score (baked into the scorer graph)."""
 
     layers: tuple[FusionLayer, ...]
@@ -138,7 +134,7 @@ class FusionSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeatmapSpec(_Strict):
+class HeatmapSpec(Strict):
     """The fixed scale of heatmaps, in units of the anomaly map."""
 
     low: float
@@ -146,7 +142,7 @@ class HeatmapSpec(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParityRecord(_Strict):
+class ParityRecord(Strict):
     """Largest and mean absolute, and relative, error of a graph's output against its module."""
 
     graph: str
@@ -157,7 +153,7 @@ class ParityRecord(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest(_Strict):
+class Manifest(Strict):
     """All that a bundle says of itself."""
 
     format_revision: int
@@ -174,6 +170,14 @@ class Manifest(_Strict):
     parity: tuple[ParityRecord, ...]
     model: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    precision: PrecisionSpec | None = None
+    engines: tuple[EngineSpec, ...] = ()
+    verification: dict[str, Any] | None = None
+
+    def engine(self, target: Target, graph: str) -> EngineSpec | None:
+        """The engine of `graph` for `target`, where the bundle holds one."""
+        found = (e for e in self.engines if (e.target, e.graph) == (target, graph))
+        return next(found, None)
 
     def graph(self, name: str) -> GraphSpec:
         """The graph called `name`; raises `BundleDamagedError` where the manifest lacks it."""

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from diad_deploy.bundle import Bundle, BundleWriter
 from diad_deploy.manifest import (
+    FORMAT_REVISION,
     CheckpointOrigin,
     FusionLayer,
     FusionSpec,
@@ -159,7 +160,7 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
 
 def _manifest(graphs: tuple[GraphSpec, ...], size_px: int, steps: int) -> Manifest:
     return Manifest(
-        format_revision=1,
+        format_revision=FORMAT_REVISION,
         checkpoint=CheckpointOrigin(name="standin", sha256="0" * 64, size_bytes=1),
         image=ImageSpec(size_px=size_px, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         latents=LatentsSpec(channels=CHANNELS, factor=FACTOR, scale=1.0),

@@ -11,6 +11,7 @@ from PIL import Image
 from diad_deploy.arrays import FloatArray, PictureArray
 from diad_deploy.detection import Detection
 from diad_deploy.manifest import (
+    FORMAT_REVISION,
     CheckpointOrigin,
     FusionLayer,
     FusionSpec,
@@ -27,7 +28,7 @@ IMAGE = ImageSpec(size_px=64, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.2
 
 def fake_manifest(*, seed: int = 0) -> Manifest:
     return Manifest(
-        format_revision=1,
+        format_revision=FORMAT_REVISION,
         checkpoint=CheckpointOrigin(name="fake.safetensors", sha256="0" * 64, size_bytes=1),
         image=IMAGE,
         latents=LatentsSpec(channels=4, factor=8, scale=0.18215),
