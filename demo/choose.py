@@ -1,4 +1,4 @@
-"""`python -m demo.choose`: smoothing, poolings and heatmap scale, compared on validation pictures.
+"""`python -m demo.choose`: steps, spacing, smoothing and poolings, compared on validation pictures.
 
 Prints a table, best first; a person writes the choice into `settings.toml`. The test split is not
 touched, and the held-out kinds of defect are not in the validation split.
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from torch import nn
 
 from demo.dataset import Sample, draw_split
 from demo.evaluate import Model
@@ -21,8 +22,9 @@ from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle import Bundle, builtin_bundle
 from diad_deploy.console import run_command
+from diad_deploy.manifest import Spacing
 from diad_deploy.preprocess import prepare_batch
-from diad_deploy.schedule import ddim_steps
+from diad_deploy.schedule import ddim_steps, make_schedule
 from diad_export.checkpoint import read_checkpoint
 from diad_export.model.features import distance_maps
 from diad_export.model.fusion import fusion_matrix, pooling_matrix
@@ -30,6 +32,14 @@ from diad_export.weights import load_model
 
 SIGMAS_PX = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 POOLS = ((1, 0), (4, 2), (4, 4), (4, 8), (8, 2), (8, 4))
+SCHEDULES: tuple[tuple[int, Spacing], ...] = (
+    (10, "leading"),
+    (5, "leading"),
+    (20, "trailing"),
+    (10, "trailing"),
+    (5, "trailing"),
+)
+SHOWN = 20
 BATCH = 8
 
 
@@ -37,6 +47,7 @@ BATCH = 8
 class Choice:
     """One setting and what it reaches on the validation split."""
 
+    schedule: tuple[int, Spacing]
     sigma_px: float
     pool_size_px: int
     pool_count: int
@@ -45,16 +56,14 @@ class Choice:
 
 
 def validation_distances(
-    bundle: Bundle, checkpoint: Path, samples: Sequence[Sample]
+    model: Model, features: nn.Module, samples: Sequence[Sample], schedule: tuple[int, Spacing]
 ) -> list[list[FloatArray]]:
-    """The distance maps `[h_i, w_i]` of every sample, with the bundle's own steps."""
-    model = Model(bundle)
-    features = load_model(read_checkpoint(checkpoint)).features
-    steps = ddim_steps(bundle.manifest.schedule)
+    """The distance maps `[h_i, w_i]` of every sample, by this many steps of this spacing."""
+    steps = ddim_steps(make_schedule(*schedule))
     found: list[list[FloatArray]] = []
     for start in range(0, len(samples), BATCH):
         pictures = [sample.image for sample in samples[start : start + BATCH]]
-        batch = prepare_batch(pictures, bundle.manifest.image)
+        batch = prepare_batch(pictures, model.bundle.manifest.image)
         noise, posterior_noise = model.noises(len(batch))
         result = pipeline.run(model.stages, batch, noise, posterior_noise, steps)
         with torch.inference_mode():
@@ -66,9 +75,12 @@ def validation_distances(
 
 
 def compare(
-    samples: Sequence[Sample], distances: list[list[FloatArray]], size_px: int
+    samples: Sequence[Sample],
+    distances: list[list[FloatArray]],
+    size_px: int,
+    schedule: tuple[int, Spacing],
 ) -> Iterator[Choice]:
-    """What each smoothing and pooling reaches."""
+    """What each smoothing and pooling reaches with these distances."""
     for sigma_px in SIGMAS_PX:
         scored = [
             score_by_matrices(sample, maps, size_px, sigma_px)
@@ -80,7 +92,9 @@ def compare(
                 replace(s, score=float((pooling @ s.anomaly_map @ pooling.T).max())) for s in scored
             ]
             mean = mean_over_classes(by_class(pooled))
-            yield Choice(sigma_px=sigma_px, pool_size_px=size, pool_count=count, **mean)
+            yield Choice(
+                schedule=schedule, sigma_px=sigma_px, pool_size_px=size, pool_count=count, **mean
+            )
 
 
 def score_by_matrices(
@@ -117,31 +131,38 @@ def heatmap_scale(scored: Sequence[Scored]) -> tuple[float, float]:
     help="What the bundle was built from.",
 )
 def command(bundle_path: Path | None, checkpoint: Path) -> None:
-    """Compare smoothings and poolings on the validation split.
+    """Compare steps, spacings, smoothings and poolings on the validation split.
 
     Example: python -m demo.choose
     """
-    bundle = Bundle.open(bundle_path or builtin_bundle())
-    size_px = bundle.manifest.image.size_px
+    model = Model(Bundle.open(bundle_path or builtin_bundle()))
+    features = load_model(read_checkpoint(checkpoint)).features
+    size_px = model.bundle.manifest.image.size_px
     count = load_settings().data.validation_per_product
     samples = list(draw_split("validation", per_product=count, size_px=size_px))
-    distances = validation_distances(bundle, checkpoint, samples)
-    choices = sorted(
-        compare(samples, distances, size_px), key=lambda c: c.image_auroc + c.pixel_auroc
-    )
-    click.echo("sigma  pool  count  image AUROC  pixel AUROC")
-    for choice in reversed(choices):
+    distances = {
+        schedule: validation_distances(model, features, samples, schedule) for schedule in SCHEDULES
+    }
+    choices = [
+        choice
+        for schedule, found in distances.items()
+        for choice in compare(samples, found, size_px, schedule)
+    ]
+    choices.sort(key=lambda c: c.image_auroc + c.pixel_auroc, reverse=True)
+    click.echo("steps  spacing   sigma  pool  count  image AUROC  pixel AUROC")
+    for choice in choices[:SHOWN]:
+        steps, spacing = choice.schedule
         click.echo(
-            f"{choice.sigma_px:>5}{choice.pool_size_px:>6}{choice.pool_count:>7}"
-            f"{choice.image_auroc:>13.3f}{choice.pixel_auroc:>13.3f}"
+            f"{steps:>5}  {spacing:<8}{choice.sigma_px:>7}{choice.pool_size_px:>6}"
+            f"{choice.pool_count:>7}{choice.image_auroc:>13.3f}{choice.pixel_auroc:>13.3f}"
         )
-    best = choices[-1].sigma_px
+    best = choices[0]
     scored = [
-        score_by_matrices(sample, maps, size_px, best)
-        for sample, maps in zip(samples, distances, strict=True)
+        score_by_matrices(sample, maps, size_px, best.sigma_px)
+        for sample, maps in zip(samples, distances[best.schedule], strict=True)
     ]
     low, high = heatmap_scale(scored)
-    click.echo(f"heatmap scale at sigma {best}: {low:.2f} to {high:.2f}")
+    click.echo(f"heatmap scale of the first row: {low:.2f} to {high:.2f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from diad_deploy.errors import OptionError
+from diad_deploy.manifest import Spacing
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
 
 DEFAULT_SETTINGS = Path(__file__).with_name("settings.toml")
@@ -73,6 +74,7 @@ class BuildSettings:
     """What the bundle is built with; travels in the checkpoint."""
 
     steps: int
+    spacing: Spacing
     sigma_px: float
     pool_size_px: int
     pool_count: int

@@ -81,7 +81,7 @@ def _make_stage(
         return FeatureStage(model, everything)
     if name == "autoencoder":
         return AutoencoderStage(model, everything)
-    schedule = make_schedule(settings.build.steps)
+    schedule = make_schedule(settings.build.steps, settings.build.spacing)
     pairs = view_pairs(model, everything, schedule, settings.seed, folder)
     return HardeningStage(model, everything, pairs)
 
@@ -109,6 +109,7 @@ def _recommended(settings: Settings) -> Recommended:
         extractor=settings.extractor.name,
         image_size_px=settings.data.size_px,
         steps=build.steps,
+        spacing=build.spacing,
         sigma_px=build.sigma_px,
         pool_size_px=build.pool_size_px,
         pool_count=build.pool_count,

@@ -74,7 +74,7 @@ def export_graphs(
     """Write graphs and noise into `folder`; the manifest still lacks its files."""
     check_image_size(settings.image_size_px, model.sizes.unet)
     image = image_spec(settings.image_size_px)
-    schedule = make_schedule(settings.steps, options.spacing)
+    schedule = make_schedule(settings.steps, settings.spacing)
     if schedule.steps != settings.steps:
         progress(f"{settings.steps} steps with leading spacing are {schedule.steps} steps")
     fusion = fusion_spec(model, settings)

@@ -61,9 +61,8 @@ def _sources(function: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--spacing",
     type=click.Choice(["leading", "trailing"]),
-    default="leading",
-    show_default=True,
-    help="Where the steps lie: as published, or from the last timestep on (for few steps).",
+    help="Where the steps lie: as published, or from the last timestep on, which fits the noise "
+    "that the latents start with [default: the checkpoint's, else leading].",
 )
 @click.option(
     "--posterior",

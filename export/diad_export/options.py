@@ -13,6 +13,7 @@ class Recommended:
     extractor: str | None = None
     image_size_px: int | None = None
     steps: int | None = None
+    spacing: Spacing | None = None
     sigma_px: float | None = None
     pool_size_px: int | None = None
     pool_count: int | None = None
@@ -23,6 +24,7 @@ class Recommended:
 PUBLISHED = Recommended(
     image_size_px=256,
     steps=10,
+    spacing="leading",
     sigma_px=5.0,
     pool_size_px=8,
     pool_count=8,
@@ -38,7 +40,7 @@ class BuildOptions:
 
     image_size_px: int | None = None
     steps: int | None = None
-    spacing: Spacing = "leading"
+    spacing: Spacing | None = None
     posterior: Posterior = "mode"
     only_mid_control: bool = True
     sigma_px: float | None = None
@@ -54,6 +56,7 @@ class Settled:
 
     image_size_px: int
     steps: int
+    spacing: Spacing
     sigma_px: float
     pool_size_px: int
     pool_count: int
@@ -69,7 +72,7 @@ def settle(options: BuildOptions, recommended: Recommended) -> Settled:
         **({"heatmap_low": low, "heatmap_high": high} if low is not None else {}),
     }
 
-    def first(name: str) -> float:
+    def first(name: str) -> float | str:
         found = (asked.get(name), getattr(recommended, name), getattr(PUBLISHED, name))
         return next(value for value in found if value is not None)
 

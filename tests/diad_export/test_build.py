@@ -197,9 +197,12 @@ def test_large_graph_keeps_its_weights_beside(
 
 
 def test_settling_prefers_the_user_then_the_checkpoint_then_what_was_published() -> None:
-    recommended = Recommended(steps=4, sigma_px=2.0)
+    recommended = Recommended(steps=4, spacing="trailing", sigma_px=2.0)
     settled = settle(BuildOptions(steps=5, heatmap_scale=(0.2, 0.4)), recommended)
     assert (settled.steps, settled.sigma_px, settled.pool_size_px) == (5, 2.0, 8)
+    assert settled.spacing == "trailing"
+    assert settle(BuildOptions(spacing="leading"), recommended).spacing == "leading"
+    assert settle(BuildOptions(), Recommended()).spacing == "leading"
     assert (settled.heatmap_low, settled.heatmap_high) == (0.2, 0.4)
 
 
