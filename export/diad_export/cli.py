@@ -10,6 +10,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import run_command
+from diad_export.verification import USUAL_LIMITS
 
 PATH = click.Path(path_type=Path)
 
@@ -20,7 +21,7 @@ def command() -> None:
     """Turn a trained DiAD checkpoint into a bundle that runs without PyTorch."""
 
 
-def _sources(function: Callable[..., None]) -> Callable[..., None]:
+def _sources(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say where a model's parts come from."""
     for option in reversed(
         (
@@ -146,6 +147,74 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 
     found = inspect_path(path, parts)
     click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
+
+
+@command.command()
+@click.argument("bundle", type=PATH)
+@click.option("--images", type=PATH, required=True, help="Pictures to run, with folders as labels.")
+@click.option("--masks", type=PATH, help="Where the masks lie [default: masks or ground_truth].")
+@click.option("--most", type=click.IntRange(min=1), help="Take so many pictures, evenly spread.")
+@click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
+@_sources
+@click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")
+@click.option("--threshold", type=float, help="Scores above it are defects.")
+@click.option(
+    "--noise-floor/--no-noise-floor",
+    default=True,
+    show_default=True,
+    help="Run PyTorch again with noise of another seed, to compare with.",
+)
+@click.option(
+    "--map-correlation",
+    type=click.FloatRange(-1, 1),
+    default=USUAL_LIMITS.map_correlation,
+    show_default=True,
+    help="Least correlation of a picture's two maps.",
+)
+@click.option(
+    "--score-difference",
+    type=click.FloatRange(min=0),
+    default=USUAL_LIMITS.score_difference,
+    show_default=True,
+    help="Largest difference of a picture's two scores, as a share of the threshold.",
+)
+@click.option(
+    "--flipped-share",
+    type=click.FloatRange(0, 1),
+    default=USUAL_LIMITS.flipped_share,
+    show_default=True,
+    help="Share of pictures whose decision may flip.",
+)
+@click.option(
+    "--auroc-change",
+    type=click.FloatRange(0, 1),
+    default=USUAL_LIMITS.auroc_change,
+    show_default=True,
+    help="Largest change of image or pixel AUROC.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
+def verify(*, as_json: bool, **given: Any) -> int:
+    """Run BUNDLE beside PyTorch on the same pictures and noise, and say whether it decides alike.
+
+    Where folders are called good and otherwise, these are labels; where masks are found, they are
+    used. The result is stored in the bundle's manifest. Ends with status 0 if all is within the
+    limits, 1 if not, 2 if nothing could be run.
+
+    Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
+    """
+    from diad_export.verify_bundle import verify_bundle
+
+    found = verify_bundle(**given)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        from rich.console import Console
+
+        from diad_export.verification_table import verification_table
+
+        Console(highlight=False, soft_wrap=True).print(verification_table(found))
+        click.echo("passed" if found.passed else f"failed: {'; '.join(found.faults)}")
+    return 0 if found.passed else 1
 
 
 def _tell(line: str) -> None:

@@ -1,0 +1,196 @@
+"""A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from diad_deploy import pipeline
+from diad_deploy.arrays import FloatArray
+from diad_deploy.backends.stages import Stages
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import BackendError, InputError
+from diad_deploy.manifest import Manifest
+from diad_deploy.preprocess import prepare_batch
+from diad_deploy.run_summary import Progress
+from diad_deploy.schedule import ddim_steps
+from diad_export.agreement import Outcome, Truth, compare_outcomes, settle_threshold
+from diad_export.labelled_pictures import LabelledPicture
+from diad_export.model.diad import DiadModel
+from diad_export.model.reference import ReferenceOptions, run_reference
+from diad_export.verification import Limits, StageError, Verification
+
+BATCH = 4
+
+Noises = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """How to verify.
+
+    Attributes:
+        threshold: of the decision; None takes it from PyTorch's scores.
+        noise_floor: whether PyTorch runs again with noise of another seed.
+    """
+
+    threshold: float | None = None
+    noise_floor: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+def verify(
+    bundle: Bundle,
+    model: DiadModel,
+    stages: Stages[FloatArray],
+    pictures: Sequence[LabelledPicture],
+    options: VerifyOptions,
+    *,
+    backend: str,
+    progress: Callable[[Progress], None] = lambda now: None,
+) -> Verification:
+    """Run the bundle on `stages` and `model` in PyTorch on the same pictures and noise.
+
+    Raises:
+        PictureError: one of the pictures or masks cannot be read.
+        InputError: no pictures. BackendError: the backend failed.
+    """
+    if not pictures:
+        raise InputError("no pictures to verify with; name a folder that holds some")
+    truth = _read_truth(pictures, bundle.manifest.image.size_px)
+    runs = _Runs(bundle.manifest, model, stages)
+    noise, other = bundle.noise(), _other_noise(bundle)
+    for start in range(0, len(pictures), BATCH):
+        chunk = pictures[start : start + BATCH]
+        batch = prepare_batch([picture.read() for picture in chunk], bundle.manifest.image)
+        runs.compare(batch, noise)
+        if options.noise_floor:
+            runs.shake(batch, other)
+        progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
+    return _judge(runs, truth, options, backend)
+
+
+def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> Truth:
+    return Truth(
+        names=tuple(picture.name for picture in pictures),
+        defective=tuple(picture.defective for picture in pictures),
+        masks=[picture.read_mask(size_px) for picture in pictures],
+    )
+
+
+def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions, backend: str) -> Verification:
+    want, got = runs.torch.outcome(), runs.bundle.outcome()
+    threshold, origin = settle_threshold(options.threshold, want.scores, truth)
+    shaken = runs.shaken.outcome() if options.noise_floor else None
+    return Verification(
+        backend=backend,
+        pictures=len(truth.names),
+        threshold=threshold,
+        threshold_from=origin,
+        stages=tuple(runs.errors()),
+        agreement=compare_outcomes(want, got, truth, threshold),
+        noise_floor=compare_outcomes(want, shaken, truth, threshold) if shaken else None,
+        image_auroc=truth.image_auroc(want.scores),
+        pixel_auroc=truth.pixel_auroc(want.maps),
+        limits=options.limits,
+    )
+
+
+class _Collected:
+    """Maps and scores of one side, batch by batch."""
+
+    def __init__(self) -> None:
+        self.maps: list[FloatArray] = []
+        self.scores: list[FloatArray] = []
+
+    def add(self, tensors: dict[str, FloatArray]) -> None:
+        self.maps.append(tensors["anomaly_map"])
+        self.scores.append(tensors["image_score"])
+
+    def outcome(self) -> Outcome:
+        return Outcome(maps=np.concatenate(self.maps), scores=np.concatenate(self.scores))
+
+
+class _Runs:
+    """Both sides, and the errors between their stages."""
+
+    def __init__(self, manifest: Manifest, model: DiadModel, stages: Stages[FloatArray]) -> None:
+        self.model, self.stages = model, stages
+        self.steps = ddim_steps(manifest.schedule)
+        self.options = ReferenceOptions(
+            schedule=manifest.schedule,
+            only_mid_control=manifest.only_mid_control,
+            sigma_px=manifest.fusion.sigma_px,
+            pool_size_px=manifest.fusion.pool_size_px,
+            pool_count=manifest.fusion.pool_count,
+        )
+        self.torch, self.bundle, self.shaken = _Collected(), _Collected(), _Collected()
+        self._sums: dict[str, tuple[float, float, float]] = {}
+
+    def compare(self, batch: FloatArray, noise: Noises) -> None:
+        """Both sides on one batch."""
+        want = self._run_torch(batch, noise)
+        got = self._run_bundle(batch, noise)
+        for name, value in want.items():
+            error = np.abs(got[name].astype(np.float64) - value)
+            squares, norms, largest = self._sums.get(name, (0.0, 0.0, 0.0))
+            self._sums[name] = (
+                squares + float(np.square(error).sum()),
+                norms + float(np.square(value.astype(np.float64)).sum()),
+                float(np.maximum(largest, error.max())),  # keeps what is not a number
+            )
+        self.torch.add(want)
+        self.bundle.add(got)
+
+    def shake(self, batch: FloatArray, noise: Noises) -> None:
+        """PyTorch alone, with other noise."""
+        self.shaken.add(self._run_torch(batch, noise))
+
+    def errors(self) -> Iterator[StageError]:
+        """Over all batches, in the order of the pipeline."""
+        for name, (squares, norms, largest) in self._sums.items():
+            relative = squares**0.5 / max(norms**0.5, 1e-30)
+            yield StageError(stage=name, relative=relative, max_abs=largest)
+
+    def _run_torch(self, batch: FloatArray, noise: Noises) -> dict[str, FloatArray]:
+        names = {"latents_start": "latents_0", "latents_final": f"latents_{len(self.steps)}"}
+        names |= {f"step{n}_latents": f"latents_{n}" for n in range(1, len(self.steps))}
+        names |= {name: name for name in ("reconstruction", "anomaly_map", "image_score")}
+        seen: dict[str, FloatArray] = {}
+
+        def observe(name: str, value: torch.Tensor) -> None:
+            if name in names:
+                seen[names[name]] = value.numpy().copy()
+
+        image, own, posterior = (
+            torch.from_numpy(part) for part in (batch, *_for_batch(noise, len(batch)))
+        )
+        run_reference(self.model, image, own, posterior, self.options, observe=observe)
+        return seen
+
+    def _run_bundle(self, batch: FloatArray, noise: Noises) -> dict[str, FloatArray]:
+        seen: dict[str, FloatArray] = {}
+
+        def observe(name: str, value: FloatArray) -> None:
+            if not isinstance(value, np.ndarray):
+                raise BackendError(
+                    f"stage {name}: this backend keeps its tensors on the device; expected arrays"
+                )
+            seen[name] = value.copy()
+
+        parts = _for_batch(noise, len(batch))
+        pipeline.run(self.stages, batch, *parts, self.steps, observe=observe)
+        return seen
+
+
+def _for_batch(noise: Noises, count: int) -> Noises:
+    first, second = (np.repeat(part[np.newaxis], count, axis=0) for part in noise)
+    return first, second
+
+
+def _other_noise(bundle: Bundle) -> Noises:
+    """Noise of the next seed; posterior noise as the bundle has it."""
+    noise, posterior_noise = bundle.noise()
+    rng = np.random.default_rng(bundle.manifest.noise.seed + 1)
+    return rng.standard_normal(noise.shape, dtype=np.float32), posterior_noise

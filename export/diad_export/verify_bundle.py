@@ -1,0 +1,92 @@
+"""`diad-export verify`: opens what a verification needs, runs it, and stores the result."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from diad_deploy.amending import amend_manifest
+from diad_deploy.backends import choose_backend, open_stages
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import InputError
+from diad_deploy.progress import shown_progress
+from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
+from diad_export.labelled_pictures import find_labelled
+from diad_export.pretrained_features import complete_features
+from diad_export.verification import Limits, Verification
+from diad_export.verify import VerifyOptions, verify
+from diad_export.weights import load_model
+
+
+def verify_bundle(
+    *,
+    bundle: Path,
+    images: Path,
+    masks: Path | None,
+    most: int | None,
+    checkpoint: Path | None,
+    backend: str,
+    threshold: float | None,
+    noise_floor: bool,
+    autoencoder: Path | None = None,
+    features: Path | None = None,
+    context: Path | None = None,
+    extractor: str | None = None,
+    **limits: Any,
+) -> Verification:
+    """Verify the bundle at `bundle`; `limits` as the fields of `Limits`.
+
+    Raises:
+        BundleError, CheckpointError, InputError, BackendError, OutputError: see each.
+    """
+    opened = Bundle.open(bundle)
+    options = VerifyOptions(threshold=threshold, noise_floor=noise_floor, limits=Limits(**limits))
+    pictures = find_labelled(images, masks=masks, most=most)
+    sources = Sources(
+        checkpoint=find_checkpoint(opened, checkpoint),
+        autoencoder=autoencoder,
+        features=features,
+        context=context,
+        extractor=extractor,
+    )
+    model = load_model(_read(opened, sources))
+    name = choose_backend(backend)
+    stages = open_stages(name, opened)
+    try:
+        with shown_progress() as tell:
+            found = verify(opened, model, stages, pictures, options, backend=name, progress=tell)
+    finally:
+        stages.close()
+    manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
+    amend_manifest(opened, manifest)
+    return found
+
+
+def _read(bundle: Bundle, sources: Sources) -> Checkpoint:
+    """The checkpoint, once it is known to be the one that the bundle was built from."""
+    checkpoint, _ = complete_features(read_checkpoint(sources))
+    expected, found = bundle.manifest.checkpoint, checkpoint.origin
+    if found.sha256 != expected.sha256:
+        raise InputError(
+            f"{sources.checkpoint}: expected the checkpoint that {bundle.path} was built from "
+            f"({expected.name}, SHA-256 {expected.sha256[:12]}…), found SHA-256 "
+            f"{found.sha256[:12]}…; name that one with --checkpoint"
+        )
+    return checkpoint
+
+
+def find_checkpoint(bundle: Bundle, given: Path | None) -> Path:
+    """The checkpoint that the bundle was built from: as given, or by its name beside the bundle.
+
+    Raises:
+        InputError: nothing of that name lies beside the bundle or in the working folder.
+    """
+    if given is not None:
+        return given
+    name = bundle.manifest.checkpoint.name
+    for folder in (bundle.path.absolute().parent, Path.cwd()):
+        if (folder / name).exists():
+            return folder / name
+    raise InputError(
+        f"{bundle.path}: built from {name}, which lies neither beside it nor in this folder; "
+        f"name it with --checkpoint"
+    )

@@ -1,0 +1,130 @@
+"""A bundle beside PyTorch: the right one passes, a planted fault does not."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+from onnx import numpy_helper
+from PIL import Image
+
+from diad_deploy.bundle import Bundle, BundleWriter
+from diad_export.cli import command
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures, two of them called defective, with masks."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name in ("good/0.png", "good/1.png", "good/2.png", "dent/3.png", "dent/4.png"):
+        path, mask = folder / name, folder / "masks" / name
+        for place in (path, mask):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+        if name.startswith("dent"):
+            Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(mask)
+    return folder
+
+
+def run(bundle: Path, photos: Path, checkpoint: Path, *more: str) -> Result:
+    words = ["verify", str(bundle), "--images", str(photos), "--checkpoint", str(checkpoint), *more]
+    return CliRunner().invoke(command, words, standalone_mode=False)
+
+
+@pytest.fixture
+def copied(small_bundle: Bundle, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_bundle.path, tmp_path / "bundle"))
+
+
+def with_fault(bundle: Path, destination: Path, graph: str) -> Path:
+    """The bundle with the largest initialiser of `graph` turned round, its hashes right."""
+    with BundleWriter(destination) as writer:
+        opened = Bundle.open(bundle)
+        for record in opened.manifest.files:
+            shutil.copy(bundle / record.path, writer.folder / record.path)
+        path = writer.folder / opened.manifest.graph(graph).file
+        model = onnx.load(path)
+        largest = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
+        turned = numpy_helper.from_array(-numpy_helper.to_array(largest), largest.name)
+        largest.CopyFrom(turned)
+        onnx.save(model, path)
+        writer.finish(replace(opened.manifest, files=()))
+    return destination
+
+
+def test_the_bundle_decides_as_pytorch_does(
+    copied: Path, photos: Path, small_checkpoint: Path
+) -> None:
+    done = run(copied, photos, small_checkpoint, "--json")
+    assert done.return_value == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["passed"]
+    assert found["pictures"] == 5
+    names = [stage["stage"] for stage in found["stages"]]
+    assert names == [
+        *("latents_0", "latents_1", "latents_2"),
+        *("reconstruction", "anomaly_map", "image_score"),
+    ]
+    assert max(stage["relative"] for stage in found["stages"]) < 1e-4
+    assert found["agreement"]["least_correlation"] > 0.9999
+    assert found["noise_floor"]["least_correlation"] < found["agreement"]["least_correlation"]
+    assert found["agreement"]["pixel_auroc_change"] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_result_is_kept_in_the_manifest(
+    copied: Path, photos: Path, small_checkpoint: Path
+) -> None:
+    run(copied, photos, small_checkpoint, "--no-noise-floor", "--most", "2")
+    kept = Bundle.open(copied).manifest.verification
+    assert kept is not None
+    assert kept["passed"]
+    assert kept["pictures"] == 2
+    assert kept["images"] == photos.name
+
+
+@pytest.mark.parametrize("graph", ["denoiser", "scorer"])
+def test_a_planted_fault_fails(
+    small_bundle: Bundle, photos: Path, small_checkpoint: Path, tmp_path: Path, graph: str
+) -> None:
+    faulty = with_fault(small_bundle.path, tmp_path / "faulty", graph)
+    done = run(faulty, photos, small_checkpoint, "--no-noise-floor")
+    assert done.return_value == 1, done.output
+    assert "failed: " in done.output
+    kept = Bundle.open(faulty).manifest.verification
+    assert kept is not None
+    assert kept["faults"]
+
+
+def test_limits_can_be_set(copied: Path, photos: Path, small_checkpoint: Path) -> None:
+    done = run(copied, photos, small_checkpoint, "--no-noise-floor", "--score-difference", "0")
+    assert done.return_value == 1
+    assert "score difference" in done.output
+
+
+def test_the_table_names_threshold_and_stages(
+    copied: Path, photos: Path, small_checkpoint: Path
+) -> None:
+    done = run(copied, photos, small_checkpoint, "--threshold", "0.25")
+    assert "threshold 0.25, as given" in done.output
+    assert "reconstruction, relative error" in done.output
+    assert "another seed" in done.output
+    assert done.output.rstrip().endswith("passed")
+
+
+def message_of(done: Result) -> str:
+    assert done.exception is not None
+    return str(done.exception)
+
+
+def test_another_checkpoint_is_refused(copied: Path, photos: Path, golden_checkpoint: Path) -> None:
+    assert "expected the checkpoint that" in message_of(run(copied, photos, golden_checkpoint))
+
+
+def test_a_checkpoint_that_lies_nowhere_is_asked_for(copied: Path, photos: Path) -> None:
+    done = CliRunner().invoke(command, ["verify", str(copied), "--images", str(photos)])
+    assert "--checkpoint" in message_of(done)
