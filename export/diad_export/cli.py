@@ -165,6 +165,13 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
     help="Run PyTorch again with noise of another seed, to compare with.",
 )
 @click.option(
+    "--stage-error",
+    type=click.FloatRange(min=0),
+    default=USUAL_LIMITS.stage_error,
+    show_default=True,
+    help="Largest relative error of any stage.",
+)
+@click.option(
     "--map-correlation",
     type=click.FloatRange(-1, 1),
     default=USUAL_LIMITS.map_correlation,

@@ -1,6 +1,5 @@
 """What a verification found, the limits it is held against, and how it is told."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +10,8 @@ class Limits:
     """The most that a bundle may differ from PyTorch.
 
     Attributes:
+        stage_error: largest relative error of any stage: what these pictures do not show in
+            their decisions, others may.
         map_correlation: least Pearson correlation of any picture's two maps.
         score_difference: largest difference of any picture's two scores, as a share of the
             threshold.
@@ -18,6 +19,7 @@ class Limits:
         auroc_change: largest change of image or pixel AUROC either way.
     """
 
+    stage_error: float = 0.05
     map_correlation: float = 0.99
     score_difference: float = 0.05
     flipped_share: float = 0.01
@@ -102,6 +104,12 @@ class Verification:
 
     def _faults(self) -> Iterator[str]:
         found, limits = self.agreement, self.limits
+        far = [stage for stage in self.stages if not stage.relative <= limits.stage_error]
+        if far:
+            yield (
+                f"{far[0].stage} is off by {far[0].relative:.2g} of its norm, the first of "
+                f"{len(far)} stages beyond {limits.stage_error}"
+            )
         if not found.least_correlation >= limits.map_correlation:
             yield (
                 f"map correlation {found.least_correlation:.4f} is below {limits.map_correlation}"
@@ -123,6 +131,3 @@ class Verification:
         ):
             if change is not None and not abs(change) <= limits.auroc_change:
                 yield f"{what} changed by {change:+.4f}, by more than {limits.auroc_change}"
-        wild = [s.stage for s in self.stages if not math.isfinite(s.relative)]
-        if wild:
-            yield f"numbers that are not finite from {wild[0]} on"

@@ -16,9 +16,14 @@ def verification_table(found: Verification) -> Table:
     table.add_column("bundle", justify="right")
     table.add_column("another seed", justify="right")
     table.add_column("limit", justify="right")
-    for stage in found.stages:
-        table.add_row(f"{stage.stage}, relative error", f"{stage.relative:.1e}", "", "")
     limits = found.limits
+    for stage in found.stages:
+        table.add_row(
+            f"{stage.stage}, relative error",
+            f"{stage.relative:.1e}",
+            "",
+            f"{limits.stage_error}",
+        )
     floor = _figures(found.noise_floor, found.pictures) if found.noise_floor else {}
     bounds = {
         "map correlation, least": f"at least {limits.map_correlation}",

@@ -42,16 +42,17 @@ def copied(small_bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def with_fault(bundle: Path, destination: Path, graph: str) -> Path:
-    """The bundle with the largest initialiser of `graph` turned round, its hashes right."""
+    """The bundle with the large initialisers of `graph` turned round, its hashes right."""
     with BundleWriter(destination) as writer:
         opened = Bundle.open(bundle)
         for record in opened.manifest.files:
             shutil.copy(bundle / record.path, writer.folder / record.path)
         path = writer.folder / opened.manifest.graph(graph).file
         model = onnx.load(path)
-        largest = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
-        turned = numpy_helper.from_array(-numpy_helper.to_array(largest), largest.name)
-        largest.CopyFrom(turned)
+        for tensor in model.graph.initializer:
+            values = numpy_helper.to_array(tensor)
+            if values.dtype.kind == "f" and values.size > 64:
+                tensor.CopyFrom(numpy_helper.from_array(-values, tensor.name))
         onnx.save(model, path)
         writer.finish(replace(opened.manifest, files=()))
     return destination
