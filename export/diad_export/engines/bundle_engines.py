@@ -23,7 +23,7 @@ Bar = Callable[[str], AbstractContextManager[Callable[[Advance], None]]]
 """Shows the build of the engine called so."""
 
 
-def no_bar(name: str) -> AbstractContextManager[Callable[[Advance], None]]:
+def no_bar(_name: str) -> AbstractContextManager[Callable[[Advance], None]]:
     """Shows nothing."""
     return nullcontext(lambda now: None)
 

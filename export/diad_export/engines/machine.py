@@ -82,12 +82,12 @@ def _gpu() -> tuple[Gpu | None, str]:
         from cuda.bindings import runtime
     except ImportError as error:
         return None, f"cuda-bindings cannot be imported: {error}"
-    error, count = runtime.cudaGetDeviceCount()
-    if int(error) or not count:
-        return None, f"CUDA says {getattr(error, 'name', error)}"
-    error, properties = runtime.cudaGetDeviceProperties(0)
-    if int(error):
-        return None, f"CUDA says {getattr(error, 'name', error)}"
+    status, count = runtime.cudaGetDeviceCount()
+    if int(status) or not count:
+        return None, f"CUDA says {getattr(status, 'name', status)}"
+    status, properties = runtime.cudaGetDeviceProperties(0)
+    if int(status):
+        return None, f"CUDA says {getattr(status, 'name', status)}"
     _, driver = runtime.cudaDriverGetVersion()
     name = properties.name
     return Gpu(
