@@ -20,7 +20,7 @@ FUSED_ATTENTION = "_gemm_mha"
 
 _LINE = re.compile(
     r"Name: (?P<name>.*?), LayerType: (?P<kind>[^,]*), Inputs: \[(?P<inputs>.*?)\]"
-    r"(?:, Constants: \[.*?\])?, Outputs: \[(?P<outputs>.*?)\](?P<rest>, .*)?$"
+    r"(?:, Constants: \[.*?\])?, Outputs: \[(?P<outputs>.*?)\](?P<rest>, TacticName: .*)?$"
 )
 _DATATYPE = re.compile(r"(?:Format/)?Datatype: ([^,}\]]+)")
 _ONNX_NODE = re.compile(r"\[ONNX Layer: ([^\]]*)\]")
