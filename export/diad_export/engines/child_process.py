@@ -13,8 +13,11 @@ from diad_deploy import errors
 from diad_deploy.errors import DiadError, ExportError
 from diad_export.engines.protocol import Advance, Answer, Request
 
-STOP_SECONDS = 15.0
-"""How long a worker may take to stop by itself before it is killed."""
+STOP_SECONDS = 3.0
+"""How long a worker may take to stop by itself before it is killed.
+
+TensorRT asks its monitor between steps, and one step can be most of a build.
+"""
 
 _COMMAND = (sys.executable, "-m", "diad_export.engines.worker")
 
