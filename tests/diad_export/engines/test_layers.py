@@ -7,17 +7,23 @@ from diad_export.engines.layers import layers_from_inspector, layers_from_log
 TENSOR = "{{ Name: {0}, Dimensions: [1,96,16,16], Strides: [24576,1,1536,96], Datatype: {1} }}"
 HALF, FLOAT = TENSOR.format("a", "Half"), TENSOR.format("b", "Float")
 
-LOG = f"""Layers:
-Name: node_conv2d_myl0_13, LayerType: correlation, Inputs: [ {HALF}, {HALF}], Constants: [ {FLOAT}, \
-{FLOAT}], Outputs: [ {HALF}], TacticName: x, StreamId: 0, Metadata: [ONNX Layer: node_conv2d][ONNX \
-Layer: node_add_5]
-Name: entry^bb^signal^2_myl0_0, LayerType: signal, Inputs: [], Constants: [], Outputs: [], TacticName: \
-, StreamId: 0, EventId: 5, Metadata: 
-Name: _gemm_mha_v2_myl0_72, LayerType: kgen, Inputs: [ {HALF}], Outputs: [ {HALF}], TacticName: t
-Name: __myl_Cast_myl0_1, LayerType: kgen, Inputs: [ {FLOAT}], Constants: [], Outputs: [ {HALF}], TacticName: , x
-Name: shapes_myl0_1, LayerType: kgen, Inputs: [ {TENSOR.format("c", "Int64")}], Outputs: []
-Bindings:
-"""  # noqa: W291 as TensorRT writes it
+LOG = "\n".join(
+    (
+        "Layers:",
+        f"Name: node_conv2d_myl0_13, LayerType: correlation, Inputs: [ {HALF}, {HALF}], "
+        f"Constants: [ {FLOAT}, {FLOAT}], Outputs: [ {HALF}], TacticName: x, StreamId: 0, "
+        f"Metadata: [ONNX Layer: node_conv2d][ONNX Layer: node_add_5]",
+        "Name: entry^bb^signal^2_myl0_0, LayerType: signal, Inputs: [], Constants: [], "
+        "Outputs: [], TacticName: , StreamId: 0, EventId: 5, Metadata: ",
+        f"Name: _gemm_mha_v2_myl0_72, LayerType: kgen, Inputs: [ {HALF}], Outputs: [ {HALF}], "
+        f"TacticName: t",
+        f"Name: __myl_Cast_myl0_1, LayerType: kgen, Inputs: [ {FLOAT}], Constants: [], "
+        f"Outputs: [ {HALF}], TacticName: , StreamId: 0, Metadata: ",
+        f"Name: shapes_myl0_1, LayerType: kgen, Inputs: [ {TENSOR.format('c', 'Int64')}], "
+        f"Outputs: []",
+        "Bindings:",
+    )
+)
 
 
 def test_inputs_and_outputs_tell_the_type_and_constants_do_not() -> None:
