@@ -220,6 +220,7 @@ def _faults(folder: Path, manifest: Manifest, *, verify: bool) -> Iterator[str]:
     needed = {f"graph {graph.name}": graph.file for graph in manifest.graphs}
     needed["noise_file"] = manifest.noise.noise_file
     needed["posterior_noise_file"] = manifest.noise.posterior_noise_file
+    needed |= {f"engine {spec.target} {spec.graph}": spec.file for spec in manifest.engines}
     for what, path in needed.items():
         if path not in recorded:
             yield f"{what}: its file {path!r} is not among the recorded files"

@@ -3,6 +3,7 @@
 import gc
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from diad_deploy.manifest import (
 from diad_deploy.schedule import make_schedule
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.components import image_spec, latents_spec, make_components
+from diad_export.engines.bundle_engines import Bar, make_engines, no_bar, settle_target
+from diad_export.engines.options import EngineOptions
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
@@ -45,13 +48,24 @@ def build(
     options: BuildOptions,
     *,
     force: bool = False,
+    engines: EngineOptions | None = None,
     progress: Progress = lambda line: None,
+    bar: Bar = no_bar,
 ) -> Bundle:
     """Read a checkpoint, export the four graphs, check them, and write the bundle.
 
+    Args:
+        source, destination, options, force: what, where and how.
+        engines: also build these engines.
+        progress: called with a line at each stage.
+        bar: shows the build of each engine.
+
     Raises:
-        CheckpointError, OptionError, ExportError, OutputError: see each; nothing is left behind.
+        CheckpointError, OptionError, BackendError, ExportError, OutputError: see each; nothing is
+            left behind.
     """
+    # before minutes are spent on graphs
+    target = None if engines is None else settle_target(engines)
     with BundleWriter(destination, force=force) as writer:
         progress("reading the checkpoint")
         checkpoint, pretrained = complete_features(read_checkpoint(source))
@@ -60,6 +74,11 @@ def build(
         settings = settle(options, checkpoint.recommended)
         model = load_model(checkpoint)
         manifest = export_graphs(model, checkpoint, options, settings, writer.folder, progress)
+        if target is not None:
+            del model, checkpoint
+            gc.collect()
+            made = make_engines(writer.folder, manifest, *target, progress=progress, bar=bar)
+            manifest = replace(manifest, engines=made)
         return writer.finish(manifest)
 
 

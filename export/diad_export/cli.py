@@ -10,6 +10,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import run_command
+from diad_export.engines.command_options import engine_options
 from diad_export.verification import USUAL_LIMITS
 
 PATH = click.Path(path_type=Path)
@@ -46,6 +47,7 @@ def _sources(function: Callable[..., Any]) -> Callable[..., Any]:
 @command.command()
 @click.argument("checkpoint", type=PATH)
 @_sources
+@engine_options(required=False)
 @click.option("-o", "--output", type=PATH, required=True, help="The bundle's folder.")
 @click.option("--force", is_flag=True, help="Replace a bundle that is there already.")
 @click.option(
@@ -106,14 +108,16 @@ def build(
     output: Path,
     force: bool,
     pool: tuple[int, int] | None,
+    engines: Any,
     **given: Any,
 ) -> None:
-    """Export CHECKPOINT to a bundle.
+    """Export CHECKPOINT to a bundle, with TensorRT engines where a --target is given.
 
     Example: diad-export build demo/checkpoint.safetensors -o bundle
     """
     from diad_export.build import build as build_bundle
     from diad_export.checkpoint import Sources
+    from diad_export.engines.shown_build import shown_build
     from diad_export.options import BuildOptions
     from diad_export.peak_memory import peak_memory_bytes
 
@@ -127,11 +131,30 @@ def build(
         context=context,
         extractor=extractor,
     )
-    bundle = build_bundle(sources, output, options, force=force, progress=_tell)
+    bundle = build_bundle(
+        sources, output, options, force=force, engines=engines, progress=_tell, bar=shown_build
+    )
     click.echo(f"wrote {bundle.path}")
     peak = peak_memory_bytes()
     if peak is not None:
         _tell(f"{time.monotonic() - start:.0f} s, at most {peak / 1e9:.1f} GB of memory")
+
+
+@command.command(name="engines")
+@click.argument("bundle", type=PATH)
+@engine_options(required=True)
+def build_engines(bundle: Path, engines: Any) -> None:
+    """Build TensorRT engines for a BUNDLE that is there, or build them again.
+
+    All else in the bundle stays, the other target's engines included.
+
+    Example: diad-export engines bundle --target tensorrt-rtx --compute-capability 8.9
+    """
+    from diad_export.engines.bundle_engines import add_engines
+    from diad_export.engines.shown_build import shown_build
+
+    built = add_engines(bundle, engines, progress=_tell, bar=shown_build)
+    click.echo(f"wrote {built.path}")
 
 
 @command.command()

@@ -113,7 +113,26 @@ def test_build_refuses_a_step_count_that_leaves_the_schedule(
         CliRunner().invoke(command, arguments, catch_exceptions=False)
 
 
-@pytest.mark.parametrize("name", ["build", "inspect"])
+def test_build_looks_for_tensorrt_before_it_reads_anything(tmp_path: Path) -> None:
+    arguments = ["build", str(tmp_path / "absent.ckpt"), "-o", str(tmp_path / "b")]
+    target = ["--target", "tensorrt-rtx", "--compute-capability", "9.0"]
+    with pytest.raises(DiadError, match=r"no compute capability 9\.0"):
+        CliRunner().invoke(command, [*arguments, *target], catch_exceptions=False)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.slow
+def test_build_puts_engines_in_the_bundle(small_checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "b"
+    arguments = ["build", str(small_checkpoint), "-o", str(path)]
+    target = ["--target", "tensorrt-rtx", "--compute-capability", "8.9"]
+    CliRunner().invoke(command, [*arguments, *target], catch_exceptions=False)
+    engines = Bundle.open(path).manifest.engines
+    assert [spec.graph for spec in engines] == ["encoder", "denoiser", "decoder", "scorer"]
+    assert {spec.compute_capabilities for spec in engines} == {("8.9",)}
+
+
+@pytest.mark.parametrize("name", ["build", "engines", "inspect"])
 def test_help_holds_an_example(name: str) -> None:
     result = CliRunner().invoke(command, [name, "--help"])
     assert result.exit_code == 0

@@ -1,0 +1,40 @@
+"""The nodes of an ONNX graph that do the work, and the types they compute in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+HEAVY = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum", "Attention"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeavyNodes:
+    """Names of convolutions and matrix products, by the type of what they give."""
+
+    float16: tuple[str, ...]
+    float32: tuple[str, ...]
+
+
+def read_heavy_nodes(path: Path) -> HeavyNodes:
+    """Read them from the graph alone; weights beside it are not read."""
+    model = onnx.load(str(path), load_external_data=False)
+    types = _types(model.graph)
+    if any(node.output[0] not in types for node in _heavy(model.graph)):
+        types |= _types(onnx.shape_inference.infer_shapes(model).graph)
+    found: dict[int | None, list[str]] = {}
+    for node in _heavy(model.graph):
+        found.setdefault(types.get(node.output[0]), []).append(node.name)
+    return HeavyNodes(
+        float16=tuple(found.get(onnx.TensorProto.FLOAT16, ())),
+        float32=tuple(found.get(onnx.TensorProto.FLOAT, ())),
+    )
+
+
+def _heavy(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    return [node for node in graph.node if node.op_type in HEAVY]
+
+
+def _types(graph: onnx.GraphProto) -> dict[str, int]:
+    values = (*graph.value_info, *graph.output)
+    return {value.name: value.type.tensor_type.elem_type for value in values}

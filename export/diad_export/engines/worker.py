@@ -1,0 +1,87 @@
+"""The process that builds: one request line in, answer lines out, an end of input to stop it.
+
+Run as `python -m diad_export.engines.worker` by `child_process.py`. The parent's end, however it
+comes, closes the input, so a build never outlives its command.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import TypeAdapter
+
+from diad_deploy.errors import DiadError
+from diad_export.engines.machine import look_at_machine
+from diad_export.engines.one_engine import Cancelled, build_engine
+from diad_export.engines.protocol import Advance, Answer, Failure, Request
+from diad_export.engines.tensorrt_module import load_tensorrt
+from diad_export.peak_memory import peak_memory_bytes
+
+CANCELLED_STATUS = 3
+
+
+def main() -> int:
+    """Serve one request; the exit status is 0 for an answer, a failure included."""
+    # Ctrl-C reaches the whole group; the parent decides and closes the input
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = _own_output()
+    request = TypeAdapter(Request).validate_json(sys.stdin.buffer.readline())
+    stopped = threading.Event()
+    threading.Thread(target=_watch, args=(stopped,), daemon=True).start()
+
+    def send(answer: Answer) -> None:
+        try:
+            answers.write(TypeAdapter(Answer).dump_json(answer).decode() + "\n")
+            answers.flush()
+        except OSError:  # the parent is gone
+            stopped.set()
+
+    try:
+        send(_answer(request, lambda now: send(Answer(advance=now)), stopped.is_set))
+    except Cancelled:
+        return CANCELLED_STATUS
+    except DiadError as error:
+        send(Answer(failure=Failure(kind=type(error).__name__, message=str(error))))
+    return 0
+
+
+def _answer(
+    request: Request, tell: Callable[[Advance], None], is_cancelled: Callable[[], bool]
+) -> Answer:
+    module = load_tensorrt(request.options.target)
+    if request.engine is None:
+        return Answer(machine=look_at_machine(module))
+    built = build_engine(module, request.engine, tell=tell, is_cancelled=is_cancelled)
+    return Answer(built=built, peak_bytes=_own_peak_bytes())
+
+
+def _own_peak_bytes() -> int | None:
+    """Of this process alone: what `getrusage` counts takes over the parent's peak."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError, StopIteration):
+        return peak_memory_bytes()
+
+
+def _own_output() -> TextIO:
+    """The answers' stream; whatever libraries print goes to standard error instead."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _watch(stopped: threading.Event) -> None:
+    # not through sys.stdin, whose lock a waiting thread would hold against the process's end
+    while os.read(0, 1024):
+        continue
+    stopped.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
