@@ -25,7 +25,7 @@ from demo.metrics import (
 from demo.settings import load_settings
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends import choose_backend, open_stages
+from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.backends.stages import Stages
 from diad_deploy.bundle import Bundle, builtin_bundle
 from diad_deploy.console import run_command
@@ -73,7 +73,7 @@ class Model:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self.stages: Stages[FloatArray] = open_stages(choose_backend("auto"), bundle)
+        self.stages: Stages[FloatArray] = OnnxRuntimeStages.open(bundle)
         self.noise, self.posterior_noise = bundle.noise()
 
     def detect(self, batch: FloatArray, steps: int) -> Results:

@@ -31,8 +31,12 @@ Examples:
     "-o", "--output", type=FOLDER, metavar="FOLDER", required=True, help="Where the report goes."
 )
 @click.option(
-    "--backend", default="auto", show_default=True, help="What runs the model: auto, onnxruntime."
+    "--backend",
+    default="auto",
+    show_default=True,
+    help="What runs the model: auto (the best there is), onnxruntime, tensorrt, tensorrt-rtx.",
 )
+@click.option("--device", default="auto", show_default=True, help="Where: auto, cpu, cuda.")
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -139,6 +143,7 @@ def _print_summary(summary: "Summary") -> None:
         console.print(table)
     failed = f", {summary.failed} could not be read" if summary.failed else ""
     console.print(f"{summary.ok} pictures read{failed}; {summary.pictures_per_second:.3g} a second")
+    console.print(Text(printable(f"backend: {summary.backend} ({summary.backend_reason})")))
     console.print(Text(f"report: {printable(summary.report)}"))
 
 

@@ -1,7 +1,8 @@
 """The public API: pictures in, detections out."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -11,14 +12,15 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray, PictureArray
-from diad_deploy.backends import AUTO, choose_backend, open_stages
-from diad_deploy.backends.stages import Stages
+from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
+from diad_deploy.backends.stages import BatchResult, Collect, Model
 from diad_deploy.bundle import Bundle
 from diad_deploy.detection import Detection
 from diad_deploy.errors import BackendError, InputError, OptionError
+from diad_deploy.in_flight import collect_in_order
 from diad_deploy.manifest import Manifest
+from diad_deploy.pipeline import in_order
 from diad_deploy.preprocess import check_picture, prepare_batch
 from diad_deploy.schedule import ddim_steps
 
@@ -34,15 +36,14 @@ class Detector:
     ...     [detection] = detector.detect(["part.png"])
     """
 
-    def __init__(
-        self, *, bundle: Bundle, stages: Stages[FloatArray], backend: str, batch_size: int
-    ) -> None:
+    def __init__(self, *, bundle: Bundle, opened: OpenedModel, batch_size: int) -> None:
         self._bundle = bundle
-        self._stages: Stages[FloatArray] | None = stages
-        self._backend = backend
+        self._model: Model | None = opened.model
+        self._in_flight = opened.model.in_flight
+        self._backend = opened.backend
+        self._backend_reason = opened.reason
         self._batch_size = batch_size
         self._noises = bundle.noise()
-        self._steps = ddim_steps(bundle.manifest.schedule)
         self._lock = Lock()
 
     @classmethod
@@ -51,6 +52,7 @@ class Detector:
         bundle: str | os.PathLike[str] | Bundle,
         *,
         backend: str = AUTO,
+        device: str = AUTO,
         threads: int | None = None,
         batch_size: int = 8,
     ) -> Self:
@@ -58,23 +60,31 @@ class Detector:
 
         Args:
             bundle: a bundle's folder, which is checked, or a bundle opened before.
-            backend: `auto`, or a name of `diad_deploy.backends.BACKENDS`.
+            backend: `auto`, `onnxruntime`, `tensorrt` or `tensorrt-rtx`.
+            device: `auto`, `cpu` or `cuda`. With `auto`, the best that the bundle and the machine
+                hold: engines for this GPU, ONNX Runtime on CUDA, ONNX Runtime on the CPU.
             threads: threads the model may use; None takes the cores this process may use.
             batch_size: most pictures to run at once; more need more memory.
 
         Raises:
             OptionError: an argument does not fit.
             BundleError: the bundle is missing, damaged or of a newer version.
-            BackendError: the backend is not installed or refuses the graphs.
+            BackendError: the backend is not installed, refuses the graphs, or finds no GPU.
         """
-        name = choose_backend(backend)
+        check_choice(backend, device)
         if batch_size < 1:
             raise OptionError(f"batch_size {batch_size}: expected at least 1")
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise OptionError(f"threads {threads}: expected 1 to {MOST_THREADS}")
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-        stages = open_stages(name, opened, threads=threads)
-        return cls(bundle=opened, stages=stages, backend=name, batch_size=batch_size)
+        checked = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        order = in_order(ddim_steps(checked.manifest.schedule))
+        request = ModelRequest(bundle=checked, order=order, threads=threads, batch_size=batch_size)
+        opened = open_model(request, backend=backend, device=device)
+        try:
+            return cls(bundle=checked, opened=opened, batch_size=batch_size)
+        except BaseException:
+            opened.model.close()
+            raise
 
     @property
     def manifest(self) -> Manifest:
@@ -83,8 +93,18 @@ class Detector:
 
     @property
     def backend(self) -> str:
-        """Name of the backend that runs."""
+        """Name of what runs: `tensorrt`, `tensorrt-rtx`, `onnxruntime-cuda` or `onnxruntime`."""
         return self._backend
+
+    @property
+    def backend_reason(self) -> str:
+        """Why that one, in a few words."""
+        return self._backend_reason
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are worth submitting before the first is collected."""
+        return self._in_flight
 
     @property
     def batch_size(self) -> int:
@@ -111,7 +131,7 @@ class Detector:
             PictureError: a file cannot be read.
             BackendError: the detector is closed, or the model failed.
         """
-        self._open_stages()
+        self._open_model()
         single = isinstance(images, (str, os.PathLike)) or (
             isinstance(images, np.ndarray) and images.ndim == 3
         )
@@ -123,14 +143,9 @@ class Detector:
             self._noise("noise", noise, self._noises[0], count),
             self._noise("posterior_noise", posterior_noise, self._noises[1], count),
         )
-        detections: list[Detection] = []
-        for chunk in _chunks(pictures, self._batch_size):
-            arrays = [_decode(picture) for picture in chunk]
-            batch = prepare_batch(arrays, self.manifest.image)
-            sizes = [(array.shape[0], array.shape[1]) for array in arrays]
-            place = slice(len(detections), len(detections) + len(chunk))
-            detections += self._run(batch, sizes, *(_part(values, place) for values in noises))
-        return detections
+        begun = self._submit_pictures(pictures, noises)
+        found = collect_in_order(begun, in_flight=self._in_flight)
+        return [detection for detections in found for detection in detections]
 
     def detect_prepared(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
@@ -145,7 +160,21 @@ class Detector:
             OptionError: another shape or type, or another number of sizes.
             BackendError: the detector is closed, or the model failed.
         """
-        self._open_stages()
+        return self.submit_prepared(batch, picture_sizes)()
+
+    def submit_prepared(
+        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+    ) -> Callable[[], list[Detection]]:
+        """Begin what `detect_prepared` does, and give what waits for its detections.
+
+        With as many batches under way as `in_flight`, copying them to a GPU and back overlaps the
+        model's work; on the CPU the work is done here.
+
+        Raises:
+            OptionError, BackendError: as of `detect_prepared`; what comes back can raise
+                `BackendError` too.
+        """
+        self._open_model()
         side = self.manifest.image.size_px
         if batch.dtype != np.float32 or batch.shape[1:] != (3, side, side):
             raise OptionError(
@@ -157,14 +186,14 @@ class Detector:
                 f"picture_sizes: expected one for each of {len(batch)} pictures, found "
                 f"{len(picture_sizes)}"
             )
-        return self._run(batch, picture_sizes, *self._noises)
+        return self._submit(batch, picture_sizes, *self._noises)
 
     def close(self) -> None:
         """Let go of the model once running calls are done; safe to call again."""
         with self._lock:
-            stages, self._stages = self._stages, None
-            if stages is not None:
-                stages.close()
+            model, self._model = self._model, None
+            if model is not None:
+                model.close()
 
     def __enter__(self) -> Self:
         return self
@@ -177,10 +206,10 @@ class Detector:
     ) -> None:
         self.close()
 
-    def _open_stages(self) -> Stages[FloatArray]:
-        if self._stages is None:
+    def _open_model(self) -> Model:
+        if self._model is None:
             raise BackendError("the detector is closed; open it again with Detector.open")
-        return self._stages
+        return self._model
 
     def _noise(
         self, name: str, given: npt.ArrayLike | None, stored: FloatArray, count: int
@@ -203,19 +232,36 @@ class Detector:
             raise OptionError(f"{name}: expected finite float32 numbers, found others")
         return values
 
-    def _run(
+    def _submit_pictures(
+        self, pictures: Iterable[Picture], noises: Sequence[FloatArray]
+    ) -> Iterator[Callable[[], list[Detection]]]:
+        begun = 0
+        for chunk in _chunks(pictures, self._batch_size):
+            arrays = [_decode(picture) for picture in chunk]
+            batch = prepare_batch(arrays, self.manifest.image)
+            sizes = [(array.shape[0], array.shape[1]) for array in arrays]
+            place = slice(begun, begun + len(chunk))
+            begun += len(chunk)
+            yield self._submit(batch, sizes, *(_part(values, place) for values in noises))
+
+    def _submit(
         self,
         batch: FloatArray,
         sizes: Sequence[tuple[int, int]],
         noise: FloatArray,
         posterior_noise: FloatArray,
-    ) -> list[Detection]:
-        if not len(batch):
-            return []
+    ) -> Callable[[], list[Detection]]:
         count = len(batch)
+        if not count:
+            return list
         drawn, posterior = _for_batch(noise, count), _for_batch(posterior_noise, count)
         with self._lock:
-            result = pipeline.run(self._open_stages(), batch, drawn, posterior, self._steps)
+            collect = self._open_model().submit(batch, drawn, posterior)
+        return partial(self._collect, collect, list(sizes))
+
+    def _collect(self, collect: Collect, sizes: Sequence[tuple[int, int]]) -> list[Detection]:
+        with self._lock:
+            result: BatchResult = collect()
         if not np.isfinite(result.image_score).all():
             raise BackendError(
                 "the model gave a score that is not a number, so nothing can be said of the "

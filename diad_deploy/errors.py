@@ -10,6 +10,7 @@
     │   ├── BundleDamagedError  a file is missing, changed, or points outside the bundle
     │   └── BundleVersionError  written by a newer version than this one
     ├── BackendError            the inference library is missing or refused
+    │   └── CudaError           a call of the CUDA runtime failed
     ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
     └── ExportError             a graph could not be exported or is not the same   (diad_export)
 
@@ -61,6 +62,14 @@ class BundleVersionError(BundleError):
 
 class BackendError(DiadError):
     """The inference library is not installed, or refused the graph."""
+
+
+class CudaError(BackendError):
+    """A call of the CUDA runtime failed. `name` is the runtime's, such as `cudaErrorNoDevice`."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class CheckpointError(DiadError):

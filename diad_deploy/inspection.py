@@ -74,7 +74,7 @@ class Request:
         paths: files, folders and patterns.
         bundle: the bundle's folder.
         output: the report's folder.
-        backend, batch_size, threads: as of `Detector.open`.
+        backend, device, batch_size, threads: as of `Detector.open`.
         options: the rest.
     """
 
@@ -82,6 +82,7 @@ class Request:
     bundle: Path
     output: Path
     backend: str = "auto"
+    device: str = "auto"
     batch_size: int = 8
     threads: int | None = None
     options: InspectionOptions
@@ -106,6 +107,7 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
     with Detector.open(
         request.bundle,
         backend=request.backend,
+        device=request.device,
         threads=request.threads,
         batch_size=request.batch_size,
     ) as detector:
@@ -217,6 +219,7 @@ class _Run:
             pictures_per_second=speed,
             bundle=self._record.bundle,
             backend=self._record.backend,
+            backend_reason=self._detector.backend_reason,
             output=str(self._folder),
             report=str(report),
             highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),

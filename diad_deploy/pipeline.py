@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from diad_deploy.backends.stages import Stages
+from diad_deploy.backends.stages import Order, Stages
 from diad_deploy.schedule import DdimStep
 
 T = TypeVar("T")
@@ -66,6 +66,15 @@ def run(
         reconstruction=reconstruction,
         latents=latents,
     )
+
+
+def in_order(steps: Sequence[DdimStep]) -> Order:
+    """`run` with these steps, for a model that calls it itself (and may record what it does)."""
+
+    def order(stages: Stages[T], image: T, noise: T, posterior_noise: T, /) -> PipelineResult[T]:
+        return run(stages, image, noise, posterior_noise, steps)
+
+    return order
 
 
 def _ignore(name: str, tensor: object) -> None:

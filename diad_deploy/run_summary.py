@@ -26,6 +26,7 @@ class Summary:
         model_seconds: the part of it that the model took.
         pictures_per_second: over `seconds`, without those taken over.
         bundle, backend: what ran.
+        backend_reason: why that backend.
         output, report: the report's folder and its page.
         highest: (picture, score) of the highest scores, highest first.
     """
@@ -39,6 +40,7 @@ class Summary:
     pictures_per_second: float
     bundle: str
     backend: str
+    backend_reason: str
     output: str
     report: str
     highest: tuple[tuple[str, float], ...]

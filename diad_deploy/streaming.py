@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from diad_deploy.arrays import FloatArray, PictureArray
 from diad_deploy.detection import Detection
 from diad_deploy.errors import InputError, PictureError
 from diad_deploy.images import read_picture
+from diad_deploy.in_flight import collect_in_order
 from diad_deploy.manifest import ImageSpec, Manifest
 from diad_deploy.picture_files import PictureFile
 from diad_deploy.preprocess import prepare
@@ -34,16 +35,24 @@ class PreparedDetector(Protocol):
 
     @property
     def backend(self) -> str:
-        """Name of the backend that runs."""
+        """Name of what runs."""
+
+    @property
+    def backend_reason(self) -> str:
+        """Why that one."""
 
     @property
     def batch_size(self) -> int:
         """Most pictures to hand in at once."""
 
-    def detect_prepared(
+    @property
+    def in_flight(self) -> int:
+        """How many batches to hand in before the first one's detections are taken."""
+
+    def submit_prepared(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
-    ) -> list[Detection]:
-        """Detections for a batch `[B, 3, S, S]` of pictures of these (height, width)."""
+    ) -> Callable[[], list[Detection]]:
+        """Begin a batch `[B, 3, S, S]` of pictures of these (height, width)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,7 +102,8 @@ def stream(
 ) -> Generator[Inspected | Unread, None, None]:
     """Read, prepare and inspect the files; results come in their order.
 
-    In memory are two batches of pictures and a few more, however many files there are.
+    In memory are two batches of pictures (one more for each further batch in flight) and a few
+    more, however many files there are.
 
     Args:
         files: taken as they are needed.
@@ -110,11 +120,9 @@ def stream(
         ahead=detector.batch_size + READERS,
     )
     with closing(read):
-        for group in _groups(read, detector.batch_size):
-            loaded = [item for item in group if isinstance(item, _Loaded)]
-            detections = iter(_detect(loaded, detector, stopwatch))
-            for item in group:
-                yield item if isinstance(item, Unread) else _inspected(item, next(detections))
+        begun = (_begin(group, detector, stopwatch) for group in _groups(read, detector.batch_size))
+        for results in collect_in_order(begun, in_flight=detector.in_flight):
+            yield from results
 
 
 def _load(file: PictureFile, image: ImageSpec) -> _Loaded | Unread:
@@ -147,15 +155,26 @@ def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list
         yield group
 
 
-def _detect(
-    loaded: Sequence[_Loaded], detector: PreparedDetector, stopwatch: Stopwatch
-) -> list[Detection]:
+def _begin(
+    group: list[_Loaded | Unread], detector: PreparedDetector, stopwatch: Stopwatch
+) -> Callable[[], list[Inspected | Unread]]:
+    """Hand the group's readable pictures in; what comes back waits for the group's results."""
+    loaded = [item for item in group if isinstance(item, _Loaded)]
     if not loaded:
-        return []
+        return lambda: [item for item in group if isinstance(item, Unread)]
     batch = np.stack([item.prepared for item in loaded])
     sizes = [(item.pixels.shape[0], item.pixels.shape[1]) for item in loaded]
     with stopwatch:
-        return detector.detect_prepared(batch, sizes)
+        collect = detector.submit_prepared(batch, sizes)
+
+    def results() -> list[Inspected | Unread]:
+        with stopwatch:
+            found = iter(collect())
+        return [
+            item if isinstance(item, Unread) else _inspected(item, next(found)) for item in group
+        ]
+
+    return results
 
 
 def _inspected(item: _Loaded, detection: Detection) -> Inspected:

@@ -1,13 +1,16 @@
 """The boundary between the pipeline and whatever runs the four graphs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from diad_deploy.arrays import FloatArray
 from diad_deploy.errors import BundleDamagedError
 from diad_deploy.manifest import Manifest, TensorSpec
 from diad_deploy.schedule import DdimStep
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 GRAPH_TENSORS = {
     "encoder": (("image", "noise", "posterior_noise"), ("latents", "hint")),
@@ -38,6 +41,69 @@ class Stages(Protocol[T]):
 
     def score(self, image: T, reconstruction: T) -> tuple[T, T]:
         """Two `[B, 3, S, S]` -> anomaly map `[B, S, S]` and image score `[B]`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the model's memory; safe to call again."""
+        ...
+
+
+class Outputs(Protocol[T_co]):
+    """What one pass through the stages gives (`diad_deploy.pipeline.PipelineResult`)."""
+
+    @property
+    def anomaly_map(self) -> T_co:
+        """`[B, S, S]`."""
+
+    @property
+    def image_score(self) -> T_co:
+        """`[B]`."""
+
+    @property
+    def reconstruction(self) -> T_co:
+        """`[B, 3, S, S]`."""
+
+
+class Order(Protocol):
+    """One pass through the stages, as `diad_deploy.pipeline.in_order` makes it."""
+
+    def __call__(self, stages: Stages[T], image: T, noise: T, posterior_noise: T, /) -> Outputs[T]:
+        """Call every stage with what it needs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BatchResult:
+    """What a model found on one batch, in the host's memory.
+
+    Attributes:
+        anomaly_map: float32 `[B, S, S]`.
+        image_score: float32 `[B]`.
+        reconstruction: float32 `[B, 3, S, S]`, normalised as the input is.
+    """
+
+    anomaly_map: FloatArray
+    image_score: FloatArray
+    reconstruction: FloatArray
+
+
+Collect = Callable[[], BatchResult]
+"""Waits for a batch and gives its result; may be called again, and from another thread."""
+
+
+class Model(Protocol):
+    """A loaded model: batches in, results out. One call at a time."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches it works on at once; 1 where `submit` does all the work."""
+
+    def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
+        """Begin a batch: image `[B, 3, S, S]`, noises `[B, C, h, w]`, copied before this returns.
+
+        Raises:
+            BackendError: the model is closed, or failed.
+        """
         ...
 
     def close(self) -> None:

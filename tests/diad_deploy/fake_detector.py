@@ -55,6 +55,8 @@ class FakeDetector:
     """The score is the picture's mean red, the map its red, both of 0 to 1."""
 
     backend = "fake"
+    backend_reason = "for tests"
+    in_flight = 1
 
     def __init__(
         self,
@@ -80,15 +82,15 @@ class FakeDetector:
     def seen(self) -> int:
         return sum(self.batches)
 
-    def detect_prepared(
+    def submit_prepared(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
-    ) -> list[Detection]:
+    ) -> Callable[[], list[Detection]]:
         if self._before is not None:
             self._before(len(self.batches))
         self.batches.append(len(batch))
         time.sleep(self._seconds * len(batch))
         red = batch[:, 0] * IMAGE.std[0] + IMAGE.mean[0]
-        return [
+        found = [
             Detection(
                 score=float(red[place].mean()),
                 anomaly_map=red[place].astype(np.float32),
@@ -98,6 +100,7 @@ class FakeDetector:
             )
             for place, size in enumerate(picture_sizes)
         ]
+        return lambda: found
 
 
 def plain(red: int, width: int = 24, height: int = 16) -> PictureArray:

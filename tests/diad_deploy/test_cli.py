@@ -108,6 +108,7 @@ def test_options_reach_the_detector_and_the_report(
         {
             "bundle": tmp_path / "my bundle",
             "backend": "onnxruntime",
+            "device": "auto",
             "threads": 2,
             "batch_size": 3,
         }

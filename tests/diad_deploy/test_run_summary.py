@@ -18,6 +18,7 @@ def summary(*, ok: int, failed: int) -> Summary:
         pictures_per_second=1.0,
         bundle="bundle",
         backend="fake",
+        backend_reason="for tests",
         output="out",
         report="out/report.html",
         highest=(("a.png", 0.5),),

@@ -1,0 +1,163 @@
+"""Which backend runs a bundle, where, and why that one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diad_deploy.arrays import FloatArray
+from diad_deploy.backends.direct import DirectModel
+from diad_deploy.backends.engine_files import has_engines
+from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
+from diad_deploy.backends.onnxruntime_bound import BoundStages
+from diad_deploy.backends.stages import Model, Order
+from diad_deploy.bundle import Bundle
+from diad_deploy.engine_spec import Target
+from diad_deploy.errors import BackendError, OptionError
+
+AUTO = "auto"
+BACKENDS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
+DEVICES = ("cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """What to open: the bundle, one pass through the stages, and the options of `Detector.open`."""
+
+    bundle: Bundle
+    order: Order
+    threads: int | None
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenedModel:
+    """A model, the name of what runs it, and why it was taken, in a few words."""
+
+    model: Model
+    backend: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A backend on a device.
+
+    `name` is what a run's record calls it; `held` whether a bundle has what it runs.
+    """
+
+    name: str
+    backend: str
+    device: str
+    open: Callable[[ModelRequest], Model]
+    held: Callable[[Bundle], bool] = lambda bundle: True
+
+
+def check_choice(backend: str, device: str) -> None:
+    """Check that there is such a backend, such a device, and that they go together.
+
+    Raises:
+        OptionError: there is not, or they do not.
+    """
+    if backend not in (AUTO, *BACKENDS):
+        raise OptionError(f"backend {backend!r}: expected one of {', '.join((AUTO, *BACKENDS))}")
+    if device not in (AUTO, *DEVICES):
+        raise OptionError(f"device {device!r}: expected one of {', '.join((AUTO, *DEVICES))}")
+    if not _candidates(backend, device):
+        raise OptionError(
+            f"backend {backend!r} does not run on device {device!r}; take --device cuda, or "
+            f"--backend onnxruntime"
+        )
+
+
+def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedModel:
+    """Open the best of what was asked for that the bundle and the machine hold.
+
+    Best first: TensorRT's engines, those of TensorRT-RTX, ONNX Runtime on CUDA, ONNX Runtime on
+    the CPU.
+
+    Raises:
+        OptionError: as of `check_choice`.
+        BackendError: none of them can run; the message has each one's reason.
+        BundleDamagedError: a graph or an engine is not what the manifest says.
+    """
+    check_choice(backend, device)
+    candidates = _candidates(backend, device)
+    passed_over: list[str] = []
+    for candidate in candidates:
+        if len(candidates) > 1 and not candidate.held(request.bundle):
+            passed_over.append(f"{candidate.name}: no engines for it in the bundle")
+            continue
+        try:
+            model = candidate.open(request)
+        except BackendError as error:
+            if len(candidates) == 1:
+                raise
+            passed_over.append(f"{candidate.name}: {_first_clause(error)}")
+            continue
+        return OpenedModel(
+            model=model, backend=candidate.name, reason=_reason(candidates, passed_over)
+        )
+    raise BackendError(
+        f"nothing runs {request.bundle.path} with backend {backend} on device {device}: "
+        f"{'; '.join(passed_over)}; take --device cpu"
+    )
+
+
+def _candidates(backend: str, device: str) -> list[_Candidate]:
+    return [
+        candidate
+        for candidate in _BEST_FIRST
+        if backend in (AUTO, candidate.backend) and device in (AUTO, candidate.device)
+    ]
+
+
+def _reason(candidates: list[_Candidate], passed_over: list[str]) -> str:
+    if len(candidates) == 1:
+        return "asked for"
+    if passed_over:
+        return f"not {'; not '.join(passed_over)}"
+    return "the best that the bundle and the machine hold"
+
+
+def _first_clause(error: BackendError) -> str:
+    """The message without its way out."""
+    return str(error).partition(";")[0]
+
+
+def _engines(target: Target) -> _Candidate:
+    def open_engines(request: ModelRequest) -> Model:
+        from diad_deploy.backends.tensorrt import TensorRtModel
+
+        return TensorRtModel.open(
+            request.bundle, target=target, order=request.order, batch_size=request.batch_size
+        )
+
+    return _Candidate(
+        name=target,
+        backend=target,
+        device="cuda",
+        open=open_engines,
+        held=lambda bundle: has_engines(bundle, target),
+    )
+
+
+def _open_on_cuda(request: ModelRequest) -> Model:
+    stages = BoundStages.open(request.bundle, device="cuda", threads=request.threads)
+    return DirectModel[Any](stages, request.order, upload=stages.upload, download=stages.download)
+
+
+def _open_on_cpu(request: ModelRequest) -> Model:
+    stages = OnnxRuntimeStages.open(request.bundle, threads=request.threads)
+    return DirectModel(stages, request.order, upload=_itself, download=_itself)
+
+
+def _itself(array: FloatArray) -> FloatArray:
+    return array
+
+
+_BEST_FIRST = (
+    _engines("tensorrt"),
+    _engines("tensorrt-rtx"),
+    _Candidate(name="onnxruntime-cuda", backend="onnxruntime", device="cuda", open=_open_on_cuda),
+    _Candidate(name="onnxruntime", backend="onnxruntime", device="cpu", open=_open_on_cpu),
+)

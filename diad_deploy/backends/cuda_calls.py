@@ -1,0 +1,108 @@
+"""Calls of the CUDA runtime whose failures are named errors, and the GPU they find."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Self, cast
+
+from diad_deploy.backends.cuda_api import Answer, Cudart, DeviceProperties
+from diad_deploy.errors import BackendError, CudaError
+
+_WAYS_OUT = {
+    "cudaErrorMemoryAllocation": "take a smaller --batch-size, or free the GPU's memory",
+    "cudaErrorNoDevice": "expected an NVIDIA GPU; --device cpu runs without one",
+    "cudaErrorInsufficientDriver": (
+        "expected an NVIDIA GPU with a driver that fits CUDA 13; install the driver, or take "
+        "--device cpu"
+    ),
+}
+_OTHER_WAY_OUT = "start again; if it stays, update NVIDIA's driver, or take --device cpu"
+_DEVICE = 0
+"""The first GPU that the process sees; CUDA_VISIBLE_DEVICES chooses another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cuda:
+    """The CUDA runtime: `cuda.check(cuda.api.cudaMalloc(n), "allocating ...")`."""
+
+    api: Cudart
+
+    @classmethod
+    def load(cls) -> Self:
+        """Import it.
+
+        Raises:
+            BackendError: cuda-python is not installed.
+        """
+        try:
+            module = import_module("cuda.bindings.runtime")
+        except ImportError as error:
+            raise BackendError(
+                f"CUDA's Python bindings cannot be imported ({error}); "
+                f'pip install "diad_deploy[tensorrt-rtx]", or "diad_deploy[tensorrt]"'
+            ) from error
+        return cls(cast(Cudart, module))
+
+    def check(self, answer: Answer, doing: str) -> Any:
+        """What a call gave besides its error: nothing, one value, or a tuple of several.
+
+        Raises:
+            CudaError: it failed; the message says while doing what.
+        """
+        error, *values = answer
+        if error != self.api.cudaError_t.cudaSuccess:
+            raise self._failure(error, doing)
+        return tuple(values) if len(values) > 1 else values[0] if values else None
+
+    def _failure(self, error: Any, doing: str) -> CudaError:
+        name = self.api.cudaGetErrorName(error)[1].decode()
+        meaning = self.api.cudaGetErrorString(error)[1].decode()
+        way_out = _WAYS_OUT.get(name, _OTHER_WAY_OUT)
+        return CudaError(name, f"{doing}: CUDA answered {name} ({meaning}); {way_out}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """The GPU: its name and its compute capability, such as `8.9`."""
+
+    name: str
+    compute_capability: str
+
+
+def find_gpu(cuda: Cuda) -> Gpu:
+    """The GPU that the process runs on.
+
+    Raises:
+        CudaError: there is none, or no driver for it.
+    """
+    cuda.check(cuda.api.cudaGetDeviceCount(), "looking for a GPU")
+    found: DeviceProperties = cuda.check(
+        cuda.api.cudaGetDeviceProperties(_DEVICE), "asking the GPU what it is"
+    )
+    name = found.name.decode(errors="replace").rstrip("\0")
+    return Gpu(name=name, compute_capability=f"{found.major}.{found.minor}")
+
+
+def check_room(cuda: Cuda, gpu: Gpu, needs: dict[str, int]) -> None:
+    """Check that the GPU has so many bytes free.
+
+    Args:
+        cuda: the runtime.
+        gpu: for the message.
+        needs: bytes by what they are for.
+
+    Raises:
+        BackendError: it has less; the message holds each need.
+    """
+    free, total = cuda.check(cuda.api.cudaMemGetInfo(), "asking how much memory is free")
+    needed = sum(needs.values())
+    if needed > free:
+        parts = ", ".join(f"{_mib(size)} {what}" for what, size in needs.items())
+        raise BackendError(
+            f"{gpu.name}: too little memory: expected about {_mib(needed)} ({parts}), found "
+            f"{_mib(free)} free of {_mib(total)}; take a smaller --batch-size, or free the GPU's "
+            f"memory"
+        )
+
+
+def _mib(size: int) -> str:
+    return f"{-(-size // 2**20)} MiB"

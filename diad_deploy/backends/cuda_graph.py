@@ -1,0 +1,44 @@
+"""Work recorded once on a stream and replayed as one launch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from diad_deploy.backends.cuda_calls import Cuda
+
+
+def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
+    """A CUDA graph, ready to launch, of what `enqueue` puts on `stream`.
+
+    Nothing of it runs while it is recorded. The addresses it works on are part of the graph. The
+    caller destroys it with `cudaGraphExecDestroy`.
+
+    Args:
+        cuda: the runtime.
+        stream: not the default one, with nothing being recorded on it.
+        enqueue: puts the work on the stream, from this thread; it must not wait for the GPU.
+
+    Raises:
+        CudaError: the work cannot be recorded. What `enqueue` raises comes through; in either
+            case the stream is out of recording and nothing of the graph is left.
+    """
+    api = cuda.api
+    # other threads may allocate meanwhile: what they do is none of this recording's business
+    mode = api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+    cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning to record")
+    try:
+        enqueue()
+    except BaseException:
+        _abandon(cuda, stream)
+        raise
+    graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
+    try:
+        return cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
+    finally:
+        # what is ready to launch holds all it needs
+        api.cudaGraphDestroy(graph)
+
+
+def _abandon(cuda: Cuda, stream: Any) -> None:
+    error, graph = cuda.api.cudaStreamEndCapture(stream)
+    if error == cuda.api.cudaError_t.cudaSuccess:
+        cuda.api.cudaGraphDestroy(graph)

@@ -1,0 +1,221 @@
+"""ONNX Runtime sessions of a bundle's graphs, checked before anything runs."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any, Literal
+
+from diad_deploy.backends.external_data import check_external_data
+from diad_deploy.backends.stages import GRAPH_TENSORS, check_graphs
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import BackendError, BundleDamagedError, DiadError
+from diad_deploy.manifest import GraphSpec, TensorSpec
+
+Device = Literal["cpu", "cuda"]
+
+PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_FATAL_ONLY = 4
+_TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)"}
+_DAMAGED = {"InvalidProtobuf", "InvalidGraph", "NoModel", "NoSuchFile"}
+"""ONNX Runtime's errors that speak of the file, by class name; the others speak of the library."""
+
+_SHAPE_WORK = {"Shape", "Size", "Gather", "Slice", "Concat", "Squeeze", "Unsqueeze", "Cast", "Mul"}
+"""What ONNX Runtime keeps on the CPU on purpose where it computes a shape: a few whole numbers."""
+
+
+def open_sessions(bundle: Bundle, device: Device, *, threads: int | None = None) -> dict[str, Any]:
+    """Sessions by graph, all on `device`.
+
+    Args:
+        bundle: an opened bundle.
+        device: where the graphs run.
+        threads: threads an operator may use; None takes the cores this process may use.
+
+    Raises:
+        BackendError: ONNX Runtime is not installed, refuses a graph, or would run part of one on
+            another device.
+        BundleDamagedError: a graph is invalid, reads files that the manifest does not record, or
+            has other tensors than the manifest says.
+    """
+    runtime = import_onnxruntime()
+    check_provider(runtime, device)
+    check_graphs(bundle.manifest)
+    check_external_data(bundle)
+    options = _options(runtime, threads)
+    if device != "cpu":
+        _forbid_other_devices(runtime, options)
+    # side by side: at full size the largest graph alone takes most of the time
+    with ThreadPoolExecutor(max_workers=len(GRAPH_TENSORS)) as pool:
+        sessions = pool.map(
+            lambda name: _load(runtime, bundle, name, options, device), GRAPH_TENSORS
+        )
+        return dict(zip(GRAPH_TENSORS, sessions, strict=True))
+
+
+def import_onnxruntime() -> ModuleType:
+    """The module.
+
+    Raises:
+        BackendError: it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendError(
+            f"ONNX Runtime cannot be imported ({one_line(error)}); "
+            f'pip install "diad_deploy[cpu]", or "diad_deploy[gpu]"'
+        ) from error
+    module: ModuleType = onnxruntime
+    return module
+
+
+def check_provider(runtime: ModuleType, device: Device) -> None:
+    """Check that this ONNX Runtime was built for `device`; whether it starts, a session shows.
+
+    Raises:
+        BackendError: it was not.
+    """
+    available = runtime.get_available_providers()
+    if PROVIDERS[device] not in available:
+        raise BackendError(
+            f"onnxruntime {runtime.__version__} cannot run on {device}; expected "
+            f"{PROVIDERS[device]}, found {', '.join(available)}; pip uninstall onnxruntime and "
+            f'install "diad_deploy[gpu]" in its place, or take --device cpu'
+        )
+
+
+def one_line(error: BaseException) -> str:
+    """The message without its line breaks and without ONNX Runtime's code in front."""
+    text = " ".join(str(error).split())
+    return text.removeprefix("[ONNXRuntimeError] : ") or type(error).__name__
+
+
+def _options(runtime: ModuleType, threads: int | None) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = _default_threads() if threads is None else threads
+    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # what fails is raised, and says so once
+    options.log_severity_level = _FATAL_ONLY
+    # by content a file could pass for ONNX Runtime's own format, which nothing here checks
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # four sessions take turns: threads of one must not spin while the next one works
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # denormals stay: "set_denormal_as_zero" would change the caller's own thread, and NumPy's
+    # numbers with it
+    return options
+
+
+def _default_threads() -> int:
+    """0, which is a thread a physical core, unless this process may not use all cores.
+
+    There ONNX Runtime would start threads for all of them and fail to pin them.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    usable = len(os.sched_getaffinity(0))
+    return 0 if usable == os.cpu_count() else usable
+
+
+def _forbid_other_devices(runtime: ModuleType, options: Any) -> None:
+    """Have sessions tell which node runs where, or refuse the CPU altogether where they cannot.
+
+    The refusal is the coarser way: it also meets the arithmetic of shapes, which ONNX Runtime
+    puts on the CPU on purpose.
+    """
+    if hasattr(runtime.InferenceSession, "get_provider_graph_assignment_info"):
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    else:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+
+
+def _load(runtime: ModuleType, bundle: Bundle, name: str, options: Any, device: Device) -> Any:
+    graph = bundle.manifest.graph(name)
+    path = bundle.file(graph.file)
+    try:
+        session = runtime.InferenceSession(
+            str(path), sess_options=options, providers=[PROVIDERS[device]]
+        )
+    except Exception as error:
+        raise _load_failure(f"{path}", error) from error
+    faults = list(_mismatches(graph, session))
+    if faults:
+        raise BundleDamagedError(
+            f"{path}: the graph is not what the manifest says: {'; '.join(faults)}; build the "
+            f"bundle again"
+        )
+    if device != "cpu":
+        check_placement(str(path), session, device)
+    return session
+
+
+def check_placement(path: str, session: Any, device: Device) -> None:
+    """Check that the session came up on `device`, with no more than shapes computed elsewhere.
+
+    ONNX Runtime goes on on the CPU where a provider cannot start, and says so in a log only.
+
+    Raises:
+        BackendError: it did not.
+    """
+    provider = PROVIDERS[device]
+    found = session.get_providers()
+    if provider not in found[:1]:
+        raise BackendError(
+            f"{path}: ONNX Runtime did not start on {device}: expected {provider}, found "
+            f"{', '.join(found)}; check NVIDIA's driver, CUDA and cuDNN, or take --device cpu"
+        )
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return
+    elsewhere = {
+        node.op_type
+        for part in session.get_provider_graph_assignment_info()
+        if part.ep_name != provider
+        for node in part.get_nodes()
+    }
+    if elsewhere - _SHAPE_WORK:
+        raise BackendError(
+            f"{path}: ONNX Runtime would run {', '.join(sorted(elsewhere - _SHAPE_WORK))} "
+            f"outside {provider}; upgrade onnxruntime-gpu, or take --device cpu"
+        )
+
+
+def _load_failure(path: str, error: Exception) -> DiadError:
+    reason = one_line(error)
+    if type(error).__name__ in _DAMAGED or "external data" in reason.lower():
+        return BundleDamagedError(
+            f"{path}: ONNX Runtime cannot read the graph: {reason}; build the bundle again"
+        )
+    return BackendError(
+        f"{path}: ONNX Runtime refuses the graph: {reason}; upgrade onnxruntime, or build the "
+        f"bundle with this version's diad-export"
+    )
+
+
+def _mismatches(graph: GraphSpec, session: Any) -> Iterator[str]:
+    for side, specs, found in (
+        ("inputs", graph.inputs, session.get_inputs()),
+        ("outputs", graph.outputs, session.get_outputs()),
+    ):
+        expected_names = [spec.name for spec in specs]
+        found_names = [node.name for node in found]
+        if expected_names != found_names:
+            yield f"{side}: expected {expected_names}, found {found_names}"
+            continue
+        for spec, node in zip(specs, found, strict=True):
+            if _TYPES.get(spec.dtype) != node.type or not _same_shape(spec, node.shape):
+                yield (
+                    f"{spec.name}: expected {spec.dtype} {list(spec.shape)}, found {node.type} "
+                    f"{node.shape}"
+                )
+
+
+def _same_shape(spec: TensorSpec, found: list[int | str | None]) -> bool:
+    """Fixed sizes agree, and free ones are free; a size the graph leaves open fits either."""
+    if len(spec.shape) != len(found):
+        return False
+    return all(
+        not isinstance(size, int) or size == expected
+        for expected, size in zip(spec.shape, found, strict=True)
+    )

@@ -1,0 +1,38 @@
+"""Work that was begun and is collected later, in order, with so many pieces under way."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def collect_in_order(
+    begun: Iterable[Callable[[], Result]], *, in_flight: int
+) -> Generator[Result, None, None]:
+    """What each piece gives, in the order in which they were begun.
+
+    When beginning one raises, even by Ctrl-C, those under way are collected and handed on first.
+
+    Args:
+        begun: begins a piece each time one is taken from it; called, a piece waits and gives its
+            result.
+        in_flight: how many may be under way; with 1 each is collected as soon as it has begun.
+    """
+    source = iter(begun)
+    waiting: deque[Callable[[], Result]] = deque()
+    stopped: BaseException | None = None
+    while stopped is None:
+        try:
+            waiting.append(next(source))
+        except StopIteration:
+            break
+        except BaseException as error:  # noqa: BLE001 - raised below, once the hands are empty
+            stopped = error
+            break
+        while len(waiting) >= in_flight:
+            yield waiting.popleft()()
+    while waiting:
+        yield waiting.popleft()()
+    if stopped is not None:
+        raise stopped

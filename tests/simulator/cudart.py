@@ -1,0 +1,277 @@
+"""`cuda.bindings.runtime` without a GPU: every call answers (error, ...) like the real one."""
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from cuda.bindings import runtime as real
+
+from tests.simulator.memory import SimulatedMemory, SimulationFault
+from tests.simulator.streams import Capture, Mark, Scheduler, SimulatedEvent, SimulatedStream
+
+Errors = real.cudaError_t
+Kinds = real.cudaMemcpyKind
+SUCCESS = Errors.cudaSuccess
+
+
+@dataclass(eq=False)
+class SimulatedGraph:
+    """Recorded work; ready to launch where `executable`."""
+
+    work: list[Callable[[], None]]
+    live: bool = True
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The n-th call, of all or of those called `name`, answers `error`."""
+
+    nth: int
+    error: Any
+    name: str | None = None
+
+
+def _call(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Counted, and failing where a test says so."""
+    name = method.__name__
+
+    @wraps(method)
+    def counted(self: "SimulatedCudart", *arguments: Any) -> Any:
+        self.calls.append(name)
+        failure = self.failure
+        if failure is not None and failure.name in (None, name):
+            reached = len(self.calls) if failure.name is None else self.calls.count(name)
+            if reached == failure.nth:
+                return failure.error, None
+        answer = method(self, *arguments)
+        self.scheduler.go_on([stream for stream in self.streams.values() if stream.live])
+        return answer
+
+    return counted
+
+
+class SimulatedCudart:
+    """One GPU. Calls that let go of things never fail; all others can be made to."""
+
+    cudaError_t = real.cudaError_t
+    cudaMemcpyKind = real.cudaMemcpyKind
+    cudaStreamCaptureMode = real.cudaStreamCaptureMode
+    cudaStreamNonBlocking = real.cudaStreamNonBlocking
+    cudaEventDisableTiming = real.cudaEventDisableTiming
+    cudaHostAllocDefault = real.cudaHostAllocDefault
+    cudaGetErrorName = staticmethod(real.cudaGetErrorName)
+    cudaGetErrorString = staticmethod(real.cudaGetErrorString)
+
+    def __init__(self, *, policy: str | int = "late", memory_bytes: int = 2**30) -> None:
+        self.memory = SimulatedMemory()
+        self.scheduler = Scheduler(policy)
+        self.streams: dict[int, SimulatedStream] = {}
+        self.events: list[SimulatedEvent] = []
+        self.graphs: list[SimulatedGraph] = []
+        self.calls: list[str] = []
+        self.failure: Failure | None = None
+        self.memory_bytes = memory_bytes
+        self.properties = SimpleNamespace(name=b"Simulated GPU", major=8, minor=9)
+
+    def left_over(self) -> dict[str, int]:
+        """What is alive, by kind; empty where everything was let go."""
+        counts = {
+            "device memory": self.memory.live("device"),
+            "pinned memory": self.memory.live("pinned"),
+            "streams": sum(stream.live for stream in self.streams.values()),
+            "events": sum(event.live for event in self.events),
+            "graphs": sum(graph.live for graph in self.graphs),
+            "captures": sum(stream.capture is not None for stream in self.streams.values()),
+        }
+        return {kind: count for kind, count in counts.items() if count}
+
+    # the device
+
+    @_call
+    def cudaGetDeviceCount(self) -> Any:
+        return SUCCESS, 1
+
+    @_call
+    def cudaGetDeviceProperties(self, device: int) -> Any:
+        return (SUCCESS, self.properties) if device == 0 else (Errors.cudaErrorInvalidDevice, None)
+
+    @_call
+    def cudaMemGetInfo(self) -> Any:
+        return SUCCESS, self.memory_bytes - self.memory.live_bytes("device"), self.memory_bytes
+
+    # memory
+
+    @_call
+    def cudaMalloc(self, size: int) -> Any:
+        if self._breaks_a_capture():
+            return Errors.cudaErrorStreamCaptureUnsupported, None
+        if self.memory.live_bytes("device") + size > self.memory_bytes:
+            return Errors.cudaErrorMemoryAllocation, None
+        return SUCCESS, self.memory.allocate("device", size)
+
+    def cudaFree(self, address: int) -> Any:
+        return (SUCCESS if self.memory.free("device", address) else Errors.cudaErrorInvalidValue,)
+
+    @_call
+    def cudaHostAlloc(self, size: int, flags: int) -> Any:
+        if self._breaks_a_capture():
+            return Errors.cudaErrorStreamCaptureUnsupported, None
+        return SUCCESS, self.memory.allocate("pinned", size)
+
+    def cudaFreeHost(self, address: int) -> Any:
+        return (SUCCESS if self.memory.free("pinned", address) else Errors.cudaErrorInvalidValue,)
+
+    @_call
+    def cudaMemcpy(self, target: int, source: int, size: int, kind: Any) -> Any:
+        if self._breaks_a_capture():
+            return (Errors.cudaErrorStreamCaptureUnsupported,)
+        if kind == Kinds.cudaMemcpyHostToDevice:
+            host = (ctypes.c_uint8 * size).from_address(source)
+            self.memory.view("device", target, size)[:] = np.ctypeslib.as_array(host)
+        elif kind == Kinds.cudaMemcpyDeviceToHost:
+            ctypes.memmove(target, self.memory.view("device", source, size).tobytes(), size)
+        else:
+            return (Errors.cudaErrorInvalidMemcpyDirection,)
+        return (SUCCESS,)
+
+    @_call
+    def cudaMemcpyAsync(self, target: int, source: int, size: int, kind: Any, stream: Any) -> Any:
+        ends = {
+            Kinds.cudaMemcpyHostToDevice: ("device", "pinned"),
+            Kinds.cudaMemcpyDeviceToHost: ("pinned", "device"),
+            Kinds.cudaMemcpyDeviceToDevice: ("device", "device"),
+        }
+        to, from_ = ends[kind]
+        # both ends must stand when it is asked for, and still when it is done
+        self.memory.view(to, target, size)
+        self.memory.view(from_, source, size)
+
+        def copy() -> None:
+            self.memory.view(to, target, size)[:] = self.memory.view(from_, source, size)
+
+        self.enqueue(int(stream), copy)
+        return (SUCCESS,)
+
+    # streams and events
+
+    @_call
+    def cudaStreamCreateWithFlags(self, flags: int) -> Any:
+        if flags != self.cudaStreamNonBlocking:
+            raise SimulationFault("a stream that waits for the default one")
+        stream = SimulatedStream(0x1000 + len(self.streams))
+        self.streams[int(stream)] = stream
+        return SUCCESS, stream
+
+    def cudaStreamDestroy(self, stream: SimulatedStream) -> Any:
+        stream.live = False
+        return (SUCCESS,)
+
+    @_call
+    def cudaStreamSynchronize(self, stream: SimulatedStream) -> Any:
+        if stream.capture is not None:
+            stream.capture.broken = True
+            return (Errors.cudaErrorStreamCaptureUnsupported,)
+        stream.run()
+        return (SUCCESS,)
+
+    @_call
+    def cudaStreamWaitEvent(
+        self, stream: SimulatedStream, event: SimulatedEvent, flags: int
+    ) -> Any:
+        _check_event(event)
+        if event.mark is not None:
+            stream.add(("wait", event.mark))
+        return (SUCCESS,)
+
+    @_call
+    def cudaEventCreateWithFlags(self, flags: int) -> Any:
+        self.events.append(SimulatedEvent())
+        return SUCCESS, self.events[-1]
+
+    def cudaEventDestroy(self, event: SimulatedEvent) -> Any:
+        event.live = False
+        return (SUCCESS,)
+
+    @_call
+    def cudaEventRecord(self, event: SimulatedEvent, stream: SimulatedStream) -> Any:
+        _check_event(event)
+        event.mark = Mark(stream)
+        stream.add(("record", event.mark))
+        return (SUCCESS,)
+
+    @_call
+    def cudaEventSynchronize(self, event: SimulatedEvent) -> Any:
+        _check_event(event)
+        if event.mark is not None:
+            event.mark.stream.run(until=event.mark)
+        return (SUCCESS,)
+
+    # capture and replay
+
+    @_call
+    def cudaStreamBeginCapture(self, stream: SimulatedStream, mode: Any) -> Any:
+        if stream.capture is not None:
+            return (Errors.cudaErrorIllegalState,)
+        stream.capture = Capture()
+        return (SUCCESS,)
+
+    def cudaStreamEndCapture(self, stream: SimulatedStream) -> Any:
+        capture, stream.capture = stream.capture, None
+        self.calls.append("cudaStreamEndCapture")
+        failure = self.failure
+        asked = failure is not None and failure.name in (None, "cudaStreamEndCapture")
+        if asked and failure is not None and failure.nth == len(self.calls):
+            return failure.error, None
+        if capture is None or capture.broken:
+            return Errors.cudaErrorStreamCaptureInvalidated, None
+        self.graphs.append(SimulatedGraph(capture.work))
+        return SUCCESS, self.graphs[-1]
+
+    @_call
+    def cudaGraphInstantiate(self, graph: SimulatedGraph, flags: int) -> Any:
+        self.graphs.append(SimulatedGraph(list(graph.work)))
+        return SUCCESS, self.graphs[-1]
+
+    @_call
+    def cudaGraphLaunch(self, executable: SimulatedGraph, stream: SimulatedStream) -> Any:
+        if not executable.live:
+            raise SimulationFault("a graph that was destroyed is launched")
+        for work in executable.work:
+            stream.add(work)
+        return (SUCCESS,)
+
+    def cudaGraphExecDestroy(self, executable: SimulatedGraph) -> Any:
+        executable.live = False
+        return (SUCCESS,)
+
+    def cudaGraphDestroy(self, graph: SimulatedGraph) -> Any:
+        graph.live = False
+        return (SUCCESS,)
+
+    # for the simulated TensorRT
+
+    def enqueue(self, handle: int, work: Callable[[], None]) -> None:
+        """Put work on a stream; while the stream is recorded it is only written down."""
+        stream = self.streams[handle]
+        if stream.capture is not None:
+            stream.capture.work.append(work)
+        else:
+            stream.add(work)
+
+    def is_capturing(self, handle: int) -> bool:
+        return self.streams[handle].capture is not None
+
+    def _breaks_a_capture(self) -> bool:
+        captures = [s.capture for s in self.streams.values() if s.capture is not None]
+        for capture in captures:
+            capture.broken = True
+        return bool(captures)
+
+
+def _check_event(event: SimulatedEvent) -> None:
+    if not event.live:
+        raise SimulationFault("an event that was destroyed is used")

@@ -1,0 +1,73 @@
+"""Memory that knows what is allocated: whoever touches anything else is told."""
+
+import bisect
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Kind = Literal["device", "pinned"]
+ALIGNMENT = 256
+NOT_A_NUMBER = 0xFF
+"""As float32 four of these bytes are NaN: what was never written shows."""
+
+
+class SimulationFault(AssertionError):
+    """What a real GPU would answer with wrong numbers or a crash."""
+
+
+@dataclass
+class Allocation:
+    kind: Kind
+    address: int
+    size: int
+    buffer: np.ndarray
+    live: bool = True
+
+    @property
+    def data(self) -> np.ndarray:
+        first = self.address - self.buffer.ctypes.data
+        return self.buffer[first : first + self.size]
+
+
+class SimulatedMemory:
+    """Allocations by address. What is freed is overwritten and its address never given again."""
+
+    def __init__(self) -> None:
+        self._addresses: list[int] = []
+        self._allocations: dict[int, Allocation] = {}
+
+    def allocate(self, kind: Kind, size: int) -> int:
+        buffer = np.full(size + ALIGNMENT, NOT_A_NUMBER, dtype=np.uint8)
+        address = -(-buffer.ctypes.data // ALIGNMENT) * ALIGNMENT
+        bisect.insort(self._addresses, address)
+        self._allocations[address] = Allocation(kind, address, size, buffer)
+        return address
+
+    def free(self, kind: Kind, address: int) -> bool:
+        """Whether there was such a thing to free."""
+        found = self._allocations.get(address)
+        if found is None or found.kind != kind or not found.live:
+            return False
+        found.data[:] = NOT_A_NUMBER
+        found.live = False
+        return True
+
+    def view(self, kind: Kind, address: int, size: int) -> np.ndarray:
+        """The bytes, which must lie within one live allocation of this kind."""
+        place = bisect.bisect_right(self._addresses, address) - 1
+        found = self._allocations[self._addresses[place]] if place >= 0 else None
+        if found is None or address + size > found.address + found.size:
+            raise SimulationFault(f"{size} bytes at {address:#x} are not {kind} memory")
+        if not found.live:
+            raise SimulationFault(f"{size} bytes at {address:#x} were freed")
+        if found.kind != kind:
+            raise SimulationFault(f"{address:#x} is {found.kind} memory, not {kind}")
+        first = address - found.address
+        return found.data[first : first + size]
+
+    def live(self, kind: Kind) -> int:
+        return sum(a.live and a.kind == kind for a in self._allocations.values())
+
+    def live_bytes(self, kind: Kind) -> int:
+        return sum(a.size for a in self._allocations.values() if a.live and a.kind == kind)
