@@ -97,6 +97,19 @@ def _sources(function: Callable[..., None]) -> Callable[..., None]:
     help="Fixed scale of heatmaps [default: the checkpoint's, else 0 1].",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bundle's noise.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="What the graphs compute in; fp16 keeps float32 where it is needed.",
+)
+@click.option(
+    "--calibration",
+    type=PATH,
+    metavar="DIR",
+    help="Good pictures that show where fp16 needs float32 [default: the built-in ones].",
+)
 def build(
     checkpoint: Path,
     autoencoder: Path | None,
@@ -110,7 +123,7 @@ def build(
 ) -> None:
     """Export CHECKPOINT to a bundle.
 
-    Example: diad-export build demo/checkpoint.safetensors -o bundle
+    Example: diad-export build demo/checkpoint.safetensors -o bundle --precision fp16
     """
     from diad_export.build import build as build_bundle
     from diad_export.checkpoint import Sources
