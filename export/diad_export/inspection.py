@@ -11,6 +11,7 @@ from diad_deploy.manifest import Manifest, to_json
 from diad_export.checkpoint import Sources
 from diad_export.component_folder import is_component_folder
 from diad_export.doctor import diagnose
+from diad_export.precision_facts import precision_facts
 
 MOST_KEYS = 12
 
@@ -81,6 +82,7 @@ def describe_bundle(bundle: Bundle) -> Inspected:
         ),
         ("heatmap", f"{manifest.heatmap.low} to {manifest.heatmap.high}"),
         *_graph_facts(manifest),
+        *precision_facts(manifest),
         ("size", f"{size_mb:.1f} MB in {len(manifest.files)} files, all hashes right"),
         ("made with", ", ".join(f"{k} {v}" for k, v in manifest.versions.items())),
     ]

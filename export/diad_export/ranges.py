@@ -67,6 +67,9 @@ class ObservedGraph:
             name.removesuffix(_LARGEST): float(value)
             for name, value in zip(self._names[self._own :], results[self._own :], strict=True)
         }
+        # ONNX Runtime's maximum passes over NaN, NumPy's does not; and NaN gets to the end
+        own = zip(self._names[: self._own], results[: self._own], strict=True)
+        seen |= {name: float(np.abs(value).max(initial=0.0)) for name, value in own}
         _check_finite(seen, self._name)
         for name, largest in seen.items():
             self.ranges[name] = max(largest, self.ranges.get(name, 0.0))
