@@ -1,4 +1,4 @@
-"""A graph in float16 is type-correct, casts no more than it has to, and gives nearly the numbers."""
+"""A graph in float16 is type-correct, casts no more than it has to, and keeps the numbers."""
 
 from collections.abc import Sequence
 
@@ -69,7 +69,7 @@ def test_a_wide_island_costs_one_cast_each_way() -> None:
     ]
     model = graph(nodes, {"y": [2, 4]}, w=W)
     half = convert_to_half(model, named(model, "b", "c"))
-    assert [node.outputs[0].name for node in half][0] == "a"
+    assert half[0].outputs[0].name == "a"
     assert operators(model) == ["Cast", "MatMul", "Cast", "Mul", "Add", "Cast", "MatMul", "Cast"]
     types = types_of(model)
     assert (types["a"], types["b"], types["c"]) == (F16, F32, F32)

@@ -27,7 +27,7 @@ def types_of(model: ir.Model) -> dict[str, int]:
 
 
 def cast_pairs(model: ir.Model) -> list[str]:
-    """Casts that read another cast's result, or a value that another cast takes to the same type."""
+    """Casts that read another cast's result, or do what another cast does already."""
     casts = [node for node in model.graph if node.op_type == "Cast"]
     chained = [
         str(cast.name)
