@@ -6,7 +6,7 @@ from typing import Literal
 from diad_deploy.strict import Strict
 
 Precision = Literal["float32", "float16"]
-WideReason = Literal["design", "range"]
+WideReason = Literal["design", "range", "constant", "sum"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +16,18 @@ class WidePart(Strict):
     Attributes:
         graph: which of the four.
         node: name of the node, or of the group of nodes.
-        reason: `design` (latents, update, sinusoid, distances, fusion) or `range` (its values
-            came near float16's limit on the calibration pictures).
+        reason: `design` (latents, update, sinusoid, distances, fusion), `range` (its values
+            came near float16's limit on the calibration pictures), `constant` (float16 holds one
+            of its constants too coarsely or not at all) or `sum` (it sums many values inside).
         largest_abs: largest absolute value that was seen there.
+        nodes: how many nodes it is.
     """
 
     graph: str
     node: str
     reason: WideReason
     largest_abs: float
+    nodes: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

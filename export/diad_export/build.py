@@ -2,7 +2,6 @@
 
 import gc
 import platform
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,36 +9,33 @@ from typing import Any
 
 import numpy as np
 
+from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle import Bundle, BundleWriter
 from diad_deploy.manifest import (
     FORMAT_REVISION,
     FusionLayer,
     FusionSpec,
-    GraphSpec,
     HeatmapSpec,
     Manifest,
     NoiseSpec,
-    ParityRecord,
 )
 from diad_deploy.schedule import make_schedule
+from diad_export.calibration import Calibration, read_calibration
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.components import image_spec, latents_spec, make_components
 from diad_export.engines.bundle_engines import Bar, make_engines, no_bar, settle_target
 from diad_export.engines.options import EngineOptions
+from diad_export.exported_graphs import Progress, write_float16, write_float32
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
 from diad_export.options import BuildOptions, Settled, settle
-from diad_export.parity import check_parity
 from diad_export.pretrained_features import complete_features
-from diad_export.to_onnx import write_graph
 from diad_export.weights import load_model
 
 NOISE_FILE = "noise.npy"
 POSTERIOR_NOISE_FILE = "posterior_noise.npy"
 RECORDED_PACKAGES = ("diad_deploy", "torch", "diffusers", "timm", "onnx", "onnxruntime", "numpy")
-
-Progress = Callable[[str], None]
 
 
 def build(
@@ -97,8 +93,7 @@ def export_graphs(
     if schedule.steps != settings.steps:
         progress(f"{settings.steps} steps with leading spacing are {schedule.steps} steps")
     fusion = fusion_spec(model, settings)
-    graphs: list[GraphSpec] = []
-    parity: list[ParityRecord] = []
+    noise = write_noise(folder, latents_spec(model).channels, settings.image_size_px, options)
     components = make_components(
         model,
         image=image,
@@ -106,23 +101,13 @@ def export_graphs(
         fusion=fusion,
         only_mid_control=options.only_mid_control,
     )
-    for component in components:
-        progress(f"exporting the {component.name}")
-        written = write_graph(component, folder)
-        gc.collect()
-        parity += check_parity(component, written.path)
-        graphs.append(
-            GraphSpec(
-                name=component.name,
-                file=written.path.name,
-                inputs=component.inputs,
-                outputs=component.outputs,
-                precision="float32",
-                stored_weights=written.stored_weights,
-                parameters=written.parameters,
-            )
-        )
-    noise = write_noise(folder, latents_spec(model).channels, settings.image_size_px, options)
+    if options.precision == "fp32":
+        graphs = write_float32(components, folder, progress)
+    else:
+        pictures = read_calibration(options.calibration, image)
+        progress(f"calibrating on {len(pictures.images)} pictures of {pictures.source}")
+        calibration = Calibration(pictures, *read_noise(folder), schedule)
+        graphs = write_float16(components, folder, calibration, progress)
     return Manifest(
         format_revision=FORMAT_REVISION,
         checkpoint=checkpoint.origin,
@@ -133,11 +118,12 @@ def export_graphs(
         fusion=fusion,
         heatmap=HeatmapSpec(low=settings.heatmap_low, high=settings.heatmap_high),
         only_mid_control=options.only_mid_control,
-        graphs=tuple(graphs),
+        graphs=graphs.specs,
         files=(),
-        parity=tuple(parity),
+        parity=graphs.parity,
         model=model.sizes.as_dict(),
         versions=recorded_versions(),
+        precision=graphs.precision,
     )
 
 
@@ -175,6 +161,11 @@ def write_noise(folder: Path, channels: int, size_px: int, options: BuildOptions
         noise_file=NOISE_FILE,
         posterior_noise_file=POSTERIOR_NOISE_FILE,
     )
+
+
+def read_noise(folder: Path) -> tuple[FloatArray, FloatArray]:
+    """What `write_noise` wrote: noise and posterior noise, each `[C, h, w]`."""
+    return np.load(folder / NOISE_FILE), np.load(folder / POSTERIOR_NOISE_FILE)
 
 
 def recorded_versions() -> dict[str, str]:

@@ -99,6 +99,19 @@ def _sources(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Fixed scale of heatmaps [default: the checkpoint's, else 0 1].",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bundle's noise.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="What the graphs compute in; fp16 keeps float32 where it is needed.",
+)
+@click.option(
+    "--calibration",
+    type=PATH,
+    metavar="DIR",
+    help="Good pictures that show where fp16 needs float32 [default: the built-in ones].",
+)
 def build(
     checkpoint: Path,
     autoencoder: Path | None,
@@ -113,7 +126,7 @@ def build(
 ) -> None:
     """Export CHECKPOINT to a bundle, with TensorRT engines where a --target is given.
 
-    Example: diad-export build demo/checkpoint.safetensors -o bundle
+    Example: diad-export build demo/checkpoint.safetensors -o bundle --precision fp16
     """
     from diad_export.build import build as build_bundle
     from diad_export.checkpoint import Sources
@@ -180,6 +193,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
 @_sources
 @click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")
+@click.option("--device", default="auto", show_default=True, help="Where: auto, cpu or cuda.")
 @click.option("--threshold", type=float, help="Scores above it are defects.")
 @click.option(
     "--noise-floor/--no-noise-floor",

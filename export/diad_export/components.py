@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from diffusers.models.embeddings import Timesteps
 from torch import Tensor, nn
 
 from diad_deploy.manifest import FusionSpec, ImageSpec, LatentsSpec, ScheduleSpec, TensorSpec
@@ -10,7 +11,7 @@ from diad_deploy.schedule import published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import fusion_matrix, pooling_matrix
-from diad_export.model.lean import LeanDenoiser, share_weights
+from diad_export.model.lean import DdimUpdate, LeanDenoiser, share_weights
 from diad_export.model.sizes import LATENTS_FACTOR, LATENTS_SCALE
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -30,6 +31,14 @@ class Component:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
+    def wide_scopes(self) -> dict[str, str]:
+        """Names of the parts of `module` that stay in float32 by design, with their class's."""
+        return {
+            name: type(part).__name__
+            for name, part in self.module.named_modules()
+            if isinstance(part, WIDE_MODULES)
+        }
+
 
 def image_spec(size_px: int) -> ImageSpec:
     """Model input of side `size_px` with ImageNet's normalisation, as published."""
@@ -45,6 +54,24 @@ def latents_spec(model: DiadModel) -> LatentsSpec:
     )
 
 
+class Noising(nn.Module):
+    """Posterior -> latents noised at timestep `start_timestep`."""
+
+    def __init__(self, start_timestep: int) -> None:
+        super().__init__()
+        product = float(published_alphas_cumprod()[start_timestep])
+        self.signal_scale = product**0.5 * LATENTS_SCALE
+        self.noise_scale = (1.0 - product) ** 0.5
+
+    def forward(
+        self, mean: Tensor, log_variance: Tensor, noise: Tensor, posterior_noise: Tensor
+    ) -> Tensor:
+        """All `[B, 4, h, w]`."""
+        sampled: Tensor = mean + torch.exp(0.5 * log_variance) * posterior_noise
+        noised: Tensor = self.signal_scale * sampled + self.noise_scale * noise
+        return noised
+
+
 class EncoderGraph(nn.Module):
     """Picture -> latents noised at the last training timestep, and hint features."""
 
@@ -53,17 +80,14 @@ class EncoderGraph(nn.Module):
         self.autoencoder = share_weights(model.autoencoder)
         del self.autoencoder.decoder, self.autoencoder.post_quant_conv
         self.hint = model.semantic_guided.control.controlnet_cond_embedding
-        product = float(published_alphas_cumprod()[schedule.start_timestep])
-        self.signal_scale = product**0.5 * LATENTS_SCALE
-        self.noise_scale = (1.0 - product) ** 0.5
+        self.noising = Noising(schedule.start_timestep)
 
     def forward(
         self, image: Tensor, noise: Tensor, posterior_noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Latents `[B, 4, h, w]` and hint `[B, C, h, w]`."""
         mean, log_variance = encode_moments(self.autoencoder, image)
-        sampled = mean + torch.exp(0.5 * log_variance) * posterior_noise
-        return self.signal_scale * sampled + self.noise_scale * noise, self.hint(image)
+        return self.noising(mean, log_variance, noise, posterior_noise), self.hint(image)
 
 
 class DecoderGraph(nn.Module):
@@ -79,28 +103,48 @@ class DecoderGraph(nn.Module):
         return decode_latents(self.autoencoder, latents)
 
 
-class ScorerGraph(nn.Module):
-    """Picture and reconstruction -> anomaly map and image score, by constant matrices."""
+class MapFusion(nn.Module):
+    """Feature maps of two pictures -> anomaly map and image score, by constant matrices."""
 
-    def __init__(self, model: DiadModel, image: ImageSpec, fusion: FusionSpec) -> None:
+    def __init__(self, image: ImageSpec, fusion: FusionSpec) -> None:
         super().__init__()
-        self.features = model.features
         for layer, spec in enumerate(fusion.layers):
             matrix = fusion_matrix(spec.side, image.size_px, fusion.sigma_px)
-            self.register_buffer(f"fusion_{layer}", torch.from_numpy(matrix).float())
+            self.register_buffer(f"spread_{layer}", torch.from_numpy(matrix).float())
         pooling = pooling_matrix(image.size_px, fusion.pool_size_px, fusion.pool_count)
         self.register_buffer("pooling", torch.from_numpy(pooling).float())
         self.pooling: Tensor
 
-    def forward(self, image: Tensor, reconstruction: Tensor) -> tuple[Tensor, Tensor]:
-        """Anomaly map `[B, S, S]` and image score `[B]`."""
-        pairs = zip(self.features(image), self.features(reconstruction), strict=True)
+    def forward(self, left: list[Tensor], right: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Two lists of `[B, C_i, h_i, w_i]` -> `[B, S, S]` and `[B]`."""
         maps = [
-            spread(self.get_buffer(f"fusion_{layer}"), distance(left, right))
-            for layer, (left, right) in enumerate(pairs)
+            spread(self.get_buffer(f"spread_{layer}"), distance(*pair))
+            for layer, pair in enumerate(zip(left, right, strict=True))
         ]
         anomaly_map = torch.stack(maps).sum(dim=0)
         return anomaly_map, spread(self.pooling, anomaly_map).amax(dim=(1, 2))
+
+
+class ScorerGraph(nn.Module):
+    """Picture and reconstruction -> anomaly map and image score."""
+
+    def __init__(self, model: DiadModel, image: ImageSpec, fusion: FusionSpec) -> None:
+        super().__init__()
+        self.features = model.features
+        self.fusion = MapFusion(image, fusion)
+
+    def forward(self, image: Tensor, reconstruction: Tensor) -> tuple[Tensor, Tensor]:
+        """Anomaly map `[B, S, S]` and image score `[B]`."""
+        scored: tuple[Tensor, Tensor] = self.fusion(
+            self.features(image), self.features(reconstruction)
+        )
+        return scored
+
+
+WIDE_MODULES = (Noising, DdimUpdate, Timesteps, MapFusion)
+"""What stays in float32 in float16 graphs: latents outside the networks, the DDIM update, the
+timestep's sinusoid, and all that follows the features. Errors would add up there over the steps, or
+(the sinusoid) come from rounding a large argument."""
 
 
 def distance(left: Tensor, right: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from diad_export.checkpoint import Sources
 from diad_export.component_folder import is_component_folder
 from diad_export.doctor import diagnose
 from diad_export.engine_facts import engine_facts
+from diad_export.precision_facts import precision_facts
 
 MOST_KEYS = 12
 
@@ -82,6 +83,7 @@ def describe_bundle(bundle: Bundle) -> Inspected:
         ),
         ("heatmap", f"{manifest.heatmap.low} to {manifest.heatmap.high}"),
         *_graph_facts(manifest),
+        *precision_facts(manifest),
         *engine_facts(manifest),
         ("size", f"{size_mb:.1f} MB in {len(manifest.files)} files, all hashes right"),
         ("made with", ", ".join(f"{k} {v}" for k, v in manifest.versions.items())),

@@ -1,9 +1,13 @@
 """How a bundle is built: what the user says, what the checkpoint recommends, what was published."""
 
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
 
 from diad_deploy.errors import OptionError
 from diad_deploy.manifest import Posterior, Spacing
+
+BuildPrecision = Literal["fp32", "fp16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,11 @@ PUBLISHED = Recommended(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """How to build. `None` takes what the checkpoint recommends, else the published value."""
+    """How to build. `None` takes what the checkpoint recommends, else the published value.
+
+    `calibration` is the folder of pictures that float16 graphs are measured on; `None` takes the
+    built-in ones.
+    """
 
     image_size_px: int | None = None
     steps: int | None = None
@@ -48,6 +56,8 @@ class BuildOptions:
     pool_count: int | None = None
     heatmap_scale: tuple[float, float] | None = None
     seed: int = 0
+    precision: BuildPrecision = "fp32"
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +75,11 @@ class Settled:
 
 
 def settle(options: BuildOptions, recommended: Recommended) -> Settled:
-    """The user's word, else the checkpoint's, else the published value."""
+    """The user's word, else the checkpoint's, else the published value.
+
+    Raises:
+        OptionError: values that do not fit, or `calibration` where nothing is calibrated.
+    """
     low, high = options.heatmap_scale or (None, None)
     asked = {
         **{field.name: getattr(options, field.name, None) for field in fields(Settled)},
@@ -76,6 +90,11 @@ def settle(options: BuildOptions, recommended: Recommended) -> Settled:
         found = (asked.get(name), getattr(recommended, name), getattr(PUBLISHED, name))
         return next(value for value in found if value is not None)
 
+    if options.calibration is not None and options.precision == "fp32":
+        raise OptionError(
+            "--calibration: only float16 graphs are calibrated; add --precision fp16, or leave it "
+            "out"
+        )
     settled = Settled(**{field.name: first(field.name) for field in fields(Settled)})  # type: ignore[arg-type]
     _check(settled)
     return settled

@@ -4,6 +4,7 @@ Opset 20: later ones write GroupNormalization and Attention, which some TensorRT
 Runtime's CPU do not take.
 """
 
+import ast
 import io
 import logging
 import warnings
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 OPSET = 20
 LARGEST_BATCH = 1024
+WIDE_SCOPE = "wide_scope"
+_NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 INLINE_BYTES = 512 * 1024 * 1024
 """Weights beyond this lie beside the graph, in one file of external data."""
 
@@ -45,14 +48,23 @@ def write_graph(component: Component, folder: Path) -> WrittenGraph:
     Raises:
         ExportError: torch could not export it, or ONNX's checker refused the result.
     """
-    model = trace(component)
+    return save_graph(trace(component), component.name, folder)
+
+
+def save_graph(model: ir.Model, name: str, folder: Path) -> WrittenGraph:
+    """Write `model` to `folder/NAME.onnx`, as `write_graph` does; float32 weights that float16
+    holds exactly are stored in it.
+
+    Raises:
+        ExportError: ONNX's checker refused it.
+    """
     parameters = sum(
         int(value.const_value.size)
         for value in model.graph.initializers.values()
         if value.const_value is not None
     )
     store_as_float16(model)
-    path = folder / f"{component.name}.onnx"
+    path = folder / f"{name}.onnx"
     size = sum(
         int(value.const_value.nbytes)
         for value in model.graph.initializers.values()
@@ -60,7 +72,7 @@ def write_graph(component: Component, folder: Path) -> WrittenGraph:
     )
     external = f"{path.name}.data" if size > INLINE_BYTES else None
     ir.save(model, path, external_data=external)
-    _check(path, component.name)
+    _check(path, name)
     return WrittenGraph(path=path, parameters=parameters, stored_weights=_stored(model, parameters))
 
 
@@ -77,7 +89,8 @@ def _stored(model: ir.Model, parameters: int) -> str:
 def trace(component: Component) -> ir.Model:
     """The component's graph in memory, float32, with its tensors named as the component says.
 
-    Every constant is in it once.
+    Every constant is in it once. Each node of a part that stays in float32 by design has that
+    part's name in `node.meta[WIDE_SCOPE]`.
     """
     batch = torch.export.Dim(BATCH, min=1, max=LARGEST_BATCH)
     dynamic = tuple({0: batch} if BATCH in spec.shape else None for spec in component.inputs)
@@ -99,9 +112,30 @@ def trace(component: Component) -> ir.Model:
         ) from error
     if program is None:
         raise ExportError(f"{component.name}: torch exported nothing; expected an ONNX program")
+    _mark_wide_scopes(program.model, component)
     _strip_notes(program.model)
     hold_constants_once(program.model)
     return program.model
+
+
+def _mark_wide_scopes(model: ir.Model, component: Component) -> None:
+    """Keep of the exporter's notes which nodes came from a part that stays in float32.
+
+    Of two parts that compute the same, such as two networks' sinusoids, one may be left.
+    """
+    scopes = component.wide_scopes()
+    missing = set(scopes.values())
+    for node in model.graph:
+        path = ast.literal_eval(node.metadata_props.get(_NAME_SCOPES, "[]"))
+        scope = next((name for name in path if name in scopes), None)
+        if scope is not None:
+            node.meta[WIDE_SCOPE] = scope
+            missing.discard(scopes[scope])
+    if missing:
+        raise ExportError(
+            f"{component.name}: expected nodes of {', '.join(sorted(missing))} in the exported "
+            f"graph, found none; this version of torch notes them otherwise, take torch 2.14"
+        )
 
 
 def _strip_notes(model: ir.Model) -> None:

@@ -6,19 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.stages import Stages
 from diad_deploy.bundle import Bundle
-from diad_deploy.errors import BackendError, InputError
+from diad_deploy.errors import InputError
 from diad_deploy.manifest import Manifest
 from diad_deploy.preprocess import prepare_batch
 from diad_deploy.run_summary import Progress
-from diad_deploy.schedule import ddim_steps
 from diad_export.agreement import Outcome, Truth, compare_outcomes, settle_threshold
 from diad_export.labelled_pictures import LabelledPicture
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
+from diad_export.observed_bundle import ObservedBundle
 from diad_export.verification import Limits, StageError, Verification
 
 BATCH = 4
@@ -43,14 +41,13 @@ class VerifyOptions:
 def verify(
     bundle: Bundle,
     model: DiadModel,
-    stages: Stages[FloatArray],
+    observed: ObservedBundle,
     pictures: Sequence[LabelledPicture],
     options: VerifyOptions,
     *,
-    backend: str,
     progress: Callable[[Progress], None] = lambda now: None,
 ) -> Verification:
-    """Run the bundle on `stages` and `model` in PyTorch on the same pictures and noise.
+    """Run `observed` (`bundle` on a backend) and `model` on the same pictures and noise.
 
     Raises:
         PictureError: one of the pictures or masks cannot be read.
@@ -59,7 +56,7 @@ def verify(
     if not pictures:
         raise InputError("no pictures to verify with; name a folder that holds some")
     truth = _read_truth(pictures, bundle.manifest.image.size_px)
-    runs = _Runs(bundle.manifest, model, stages)
+    runs = _Runs(bundle.manifest, model, observed)
     noise, other = bundle.noise(), _other_noise(bundle)
     for start in range(0, len(pictures), BATCH):
         chunk = pictures[start : start + BATCH]
@@ -68,7 +65,7 @@ def verify(
         if options.noise_floor:
             runs.shake(batch, other)
         progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
-    return _judge(runs, truth, options, backend)
+    return _judge(runs, truth, options)
 
 
 def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> Truth:
@@ -79,12 +76,12 @@ def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> Truth:
     )
 
 
-def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions, backend: str) -> Verification:
+def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:
     want, got = runs.torch.outcome(), runs.bundle.outcome()
     threshold, origin = settle_threshold(options.threshold, want.scores, truth)
     shaken = runs.shaken.outcome() if options.noise_floor else None
     return Verification(
-        backend=backend,
+        backend=runs.observed.backend,
         pictures=len(truth.names),
         threshold=threshold,
         threshold_from=origin,
@@ -115,9 +112,9 @@ class _Collected:
 class _Runs:
     """Both sides, and the errors between their stages."""
 
-    def __init__(self, manifest: Manifest, model: DiadModel, stages: Stages[FloatArray]) -> None:
-        self.model, self.stages = model, stages
-        self.steps = ddim_steps(manifest.schedule)
+    def __init__(self, manifest: Manifest, model: DiadModel, observed: ObservedBundle) -> None:
+        self.model, self.observed = model, observed
+        self.steps = manifest.schedule.steps
         self.options = ReferenceOptions(
             schedule=manifest.schedule,
             only_mid_control=manifest.only_mid_control,
@@ -133,6 +130,8 @@ class _Runs:
         want = self._run_torch(batch, noise)
         got = self._run_bundle(batch, noise)
         for name, value in want.items():
+            if name not in got:  # this backend keeps it on the device
+                continue
             error = np.abs(got[name].astype(np.float64) - value)
             squares, norms, largest = self._sums.get(name, (0.0, 0.0, 0.0))
             self._sums[name] = (
@@ -154,8 +153,8 @@ class _Runs:
             yield StageError(stage=name, relative=relative, max_abs=largest)
 
     def _run_torch(self, batch: FloatArray, noise: Noises) -> dict[str, FloatArray]:
-        names = {"latents_start": "latents_0", "latents_final": f"latents_{len(self.steps)}"}
-        names |= {f"step{n}_latents": f"latents_{n}" for n in range(1, len(self.steps))}
+        names = {"latents_start": "latents_0", "latents_final": f"latents_{self.steps}"}
+        names |= {f"step{n}_latents": f"latents_{n}" for n in range(1, self.steps)}
         names |= {name: name for name in ("reconstruction", "anomaly_map", "image_score")}
         seen: dict[str, FloatArray] = {}
 
@@ -170,18 +169,7 @@ class _Runs:
         return seen
 
     def _run_bundle(self, batch: FloatArray, noise: Noises) -> dict[str, FloatArray]:
-        seen: dict[str, FloatArray] = {}
-
-        def observe(name: str, value: FloatArray) -> None:
-            if not isinstance(value, np.ndarray):
-                raise BackendError(
-                    f"stage {name}: this backend keeps its tensors on the device; expected arrays"
-                )
-            seen[name] = value.copy()
-
-        parts = _for_batch(noise, len(batch))
-        pipeline.run(self.stages, batch, *parts, self.steps, observe=observe)
-        return seen
+        return self.observed.run(batch, *_for_batch(noise, len(batch)))
 
 
 def _for_batch(noise: Noises, count: int) -> Noises:

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from diad_deploy.amending import amend_manifest
-from diad_deploy.backends import choose_backend, open_stages
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import InputError
 from diad_deploy.progress import shown_progress
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.labelled_pictures import find_labelled
+from diad_export.observed_bundle import observe_bundle
 from diad_export.pretrained_features import complete_features
 from diad_export.verification import Limits, Verification
-from diad_export.verify import VerifyOptions, verify
+from diad_export.verify import BATCH, VerifyOptions, verify
 from diad_export.weights import load_model
 
 
@@ -25,6 +25,7 @@ def verify_bundle(
     most: int | None,
     checkpoint: Path | None,
     backend: str,
+    device: str,
     threshold: float | None,
     noise_floor: bool,
     autoencoder: Path | None = None,
@@ -49,13 +50,11 @@ def verify_bundle(
         extractor=extractor,
     )
     model = load_model(_read(opened, sources))
-    name = choose_backend(backend)
-    stages = open_stages(name, opened)
-    try:
-        with shown_progress() as tell:
-            found = verify(opened, model, stages, pictures, options, backend=name, progress=tell)
-    finally:
-        stages.close()
+    with (
+        observe_bundle(opened, backend=backend, device=device, batch_size=BATCH) as observed,
+        shown_progress() as tell,
+    ):
+        found = verify(opened, model, observed, pictures, options, progress=tell)
     manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
     amend_manifest(opened, manifest)
     return found

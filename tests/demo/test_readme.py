@@ -55,9 +55,7 @@ def test_the_evaluation_is_of_all_classes_and_kinds() -> None:
 def test_the_built_in_bundle_reaches_it() -> None:
     bundle = Bundle.open(builtin_bundle())
     count = load_settings().data.test_per_product
-    samples = list(
-        draw_split("test", per_product=count, size_px=bundle.manifest.image.size_px)
-    )
+    samples = list(draw_split("test", per_product=count, size_px=bundle.manifest.image.size_px))
     again = evaluate(bundle, samples).as_json()
     assert again["pictures"] == FOUND["pictures"]
     for name in ("image_auroc", "pixel_auroc"):

@@ -22,6 +22,16 @@ from diad_export.model.timestep_table import tabulate_timesteps
 Module = TypeVar("Module", bound=nn.Module)
 
 
+class DdimUpdate(nn.Module):
+    """One DDIM step's arithmetic: the next latents from these and the predicted noise."""
+
+    def forward(
+        self, latents: Tensor, noise: Tensor, latents_scale: Tensor, noise_scale: Tensor
+    ) -> Tensor:
+        """Latents and noise `[B, 4, h, w]`, scales `[1]`."""
+        return latents_scale * latents + noise_scale * noise
+
+
 class LeanDenoiser(nn.Module):
     """One DDIM step: SG network, UNet and update, without what cannot change the result.
 
@@ -32,6 +42,7 @@ class LeanDenoiser(nn.Module):
         super().__init__()
         self.unet = share_weights(model.unet)
         self.semantic_guided = share_weights(model.semantic_guided)
+        self.update = DdimUpdate()
         outputs = len(self.semantic_guided.control.controlnet_down_blocks)
         self.first_output = outputs - 2 * SFF_LEVEL_OUTPUTS if only_mid_control else 0
         self.first_skip = outputs - SFF_LEVEL_OUTPUTS if only_mid_control else 0
@@ -62,7 +73,8 @@ class LeanDenoiser(nn.Module):
             timestep, latents_scale, noise_scale: `[1]`, the same for the whole batch.
         """
         noise = self.predict_noise(latents, hint, timestep)
-        return latents_scale * latents + noise_scale * noise
+        updated: Tensor = self.update(latents, noise, latents_scale, noise_scale)
+        return updated
 
     def predict_noise(self, latents: Tensor, hint: Tensor, timestep: Tensor) -> Tensor:
         """The noise prediction `[B, 4, h, w]`."""
