@@ -99,6 +99,7 @@ def _settings(manifest: Manifest) -> Settled:
     return Settled(
         image_size_px=manifest.image.size_px,
         steps=manifest.schedule.steps,
+        spacing=manifest.schedule.spacing,
         sigma_px=manifest.fusion.sigma_px,
         pool_size_px=manifest.fusion.pool_size_px,
         pool_count=manifest.fusion.pool_count,

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "docs").glob("*.md")])
 PARSED_ONLY = {
     "git clone": [],
+    "diad-export build demo/checkpoint.safetensors -o bundle-fp16": ["--help"],
     "python -m demo.train": ["--help"],
     "python -m demo.choose": ["--help"],
     "python -m demo.show": ["--help"],
