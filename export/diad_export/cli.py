@@ -257,6 +257,8 @@ def verify(*, as_json: bool, **given: Any) -> int:
         from diad_export.verification_table import verification_table
 
         Console(highlight=False, soft_wrap=True).print(verification_table(found))
+        if found.caution:
+            click.echo(f"note: {found.caution}")
         click.echo("passed" if found.passed else f"failed: {'; '.join(found.faults)}")
     return 0 if found.passed else 1
 

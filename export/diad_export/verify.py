@@ -1,7 +1,7 @@
 """A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,10 @@ from diad_export.observed_bundle import ObservedBundle
 from diad_export.verification import Limits, StageError, Verification
 
 BATCH = 4
+ROUNDED_IN_PART = (
+    "ONNX Runtime's CPU computes float16 nodes in float32 and rounds weights and borders only; "
+    "verify on the GPU that will run the bundle"
+)
 
 Noises = tuple[FloatArray, FloatArray]
 
@@ -65,7 +69,12 @@ def verify(
         if options.noise_floor:
             runs.shake(batch, other)
         progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
-    return _judge(runs, truth, options)
+    return replace(_judge(runs, truth, options), caution=_caution(bundle.manifest, observed))
+
+
+def _caution(manifest: Manifest, observed: ObservedBundle) -> str | None:
+    halved = any(graph.precision == "float16" for graph in manifest.graphs)
+    return ROUNDED_IN_PART if halved and observed.backend == "onnxruntime" else None
 
 
 def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> Truth:

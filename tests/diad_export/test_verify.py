@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from onnx import numpy_helper
 from PIL import Image
 
+from diad_deploy.amending import amend_manifest
 from diad_deploy.bundle import Bundle, BundleWriter
 from diad_export.cli import command
 
@@ -129,3 +130,13 @@ def test_another_checkpoint_is_refused(copied: Path, photos: Path, golden_checkp
 def test_a_checkpoint_that_lies_nowhere_is_asked_for(copied: Path, photos: Path) -> None:
     done = CliRunner().invoke(command, ["verify", str(copied), "--images", str(photos)])
     assert "--checkpoint" in message_of(done)
+
+
+def test_float16_on_a_cpu_is_said_to_be_rounded_in_part(
+    copied: Path, photos: Path, small_checkpoint: Path
+) -> None:
+    bundle = Bundle.open(copied)
+    graphs = tuple(replace(graph, precision="float16") for graph in bundle.manifest.graphs)
+    amend_manifest(bundle, replace(bundle.manifest, graphs=graphs))
+    done = run(copied, photos, small_checkpoint, "--no-noise-floor", "--most", "1")
+    assert "rounds weights and borders only" in done.output
