@@ -22,7 +22,8 @@ class LayerTypes(Strict):
     """What was read back from a built engine.
 
     Attributes:
-        by_type: number of layers for each type they compute in (`float16`, `float32`, …).
+        by_type: number of layers for each type they compute in: `float16`, `float32`, `mixed`
+            (takes one, gives the other), `other` (no floats).
         fused_attentions: attentions that became one kernel.
         float32: names of the layers that compute in float32.
     """
@@ -46,7 +47,7 @@ class EngineSpec(Strict):
         gpu, driver: of the machine that built it; None where it had none.
         workspace_bytes: limit of its working memory; None for none.
         optimization_level: TensorRT's builder level.
-        aux_streams: streams it may use beside the main one.
+        aux_streams: streams it may use beside the main one; -1 where TensorRT chose.
         layers: read back after the build.
     """
 
