@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+from PIL import Image
 
 from diad_deploy.bundle import Bundle
 from diad_export.build import build
 from diad_export.checkpoint import read_checkpoint
+from diad_export.cli import command
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
 from diad_export.options import BuildOptions, Recommended
@@ -56,6 +60,30 @@ def small_checkpoint(small_model: DiadModel, tmp_path_factory: pytest.TempPathFa
 def small_bundle(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The small checkpoint, built."""
     return build(small_checkpoint, tmp_path_factory.mktemp("small") / "bundle", BuildOptions())
+
+
+@pytest.fixture(scope="session")
+def calibration_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two pictures."""
+    folder = tmp_path_factory.mktemp("calibration") / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for place in range(2):
+        picture = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(folder / f"{place}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_half_bundle(
+    small_checkpoint: Path, calibration_photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
+    """The small checkpoint, built in float16 by the command."""
+    path = tmp_path_factory.mktemp("small") / "half"
+    words = ["build", str(small_checkpoint), "-o", str(path), "--precision", "fp16"]
+    words += ["--calibration", str(calibration_photos)]
+    CliRunner().invoke(command, words, catch_exceptions=False)
+    return Bundle.open(path)
 
 
 @pytest.fixture(scope="session")

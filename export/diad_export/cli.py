@@ -202,6 +202,19 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
     help="Run PyTorch again with noise of another seed, to compare with.",
 )
 @click.option(
+    "--torch-half",
+    is_flag=True,
+    help="Run PyTorch again in its own float16 (autocast), to compare with.",
+)
+@click.option(
+    "--rounding",
+    type=click.Choice(["every-node", "as-run"]),
+    default="every-node",
+    show_default=True,
+    help="Float16 graphs on a CPU: round every float16 value as a GPU does, or run them as ONNX "
+    "Runtime's CPU does, which leaves most values in float32.",
+)
+@click.option(
     "--stage-error",
     type=click.FloatRange(min=0),
     default=USUAL_LIMITS.stage_error,

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, Protocol
 
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
@@ -12,14 +14,32 @@ from diad_deploy.backends.stages import Model, Stages
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError
 from diad_deploy.schedule import DdimStep, ddim_steps
+from diad_export.parity import open_session
+from diad_export.rounded_graph import write_rounded
 
 Tensors = dict[str, FloatArray]
 
+Rounding = Literal["every-node", "as-run"]
+"""Float16 graphs on a CPU: rounded at every float16 value, or as ONNX Runtime runs them there."""
+
+CAUTIONS: dict[Rounding, str] = {
+    "every-node": "float16 values were rounded at every node on a CPU, with sums in float32: what "
+    "float16 costs by its definition, not a run on the GPU that will use it",
+    "as-run": "ONNX Runtime's CPU computes float16 nodes in float32 and rounds weights and borders "
+    "only; verify with --rounding every-node, or on the GPU that will run the bundle",
+}
+
 
 class ObservedBundle(Protocol):
-    """A bundle that can be run."""
+    """A bundle that can be run.
+
+    Attributes:
+        backend: what runs it.
+        caution: what its numbers do not show; None where there is nothing to say.
+    """
 
     backend: str
+    caution: str | None
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
         """What `pipeline.run` shows on the way, by name; the outputs alone where no more is seen.
@@ -35,8 +55,10 @@ class ObservedStages:
 
     backend = "onnxruntime"
 
-    def __init__(self, stages: Stages[FloatArray], steps: tuple[DdimStep, ...]) -> None:
-        self._stages, self._steps = stages, steps
+    def __init__(
+        self, stages: Stages[FloatArray], steps: tuple[DdimStep, ...], caution: str | None
+    ) -> None:
+        self._stages, self._steps, self.caution = stages, steps, caution
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
         """See `ObservedBundle`."""
@@ -51,6 +73,8 @@ class ObservedStages:
 
 class ObservedModel:
     """On a device: what comes back from it is seen."""
+
+    caution: str | None = None
 
     def __init__(self, model: Model, backend: str) -> None:
         self._model, self.backend = model, backend
@@ -67,9 +91,12 @@ class ObservedModel:
 
 @contextmanager
 def observe_bundle(
-    bundle: Bundle, *, backend: str, device: str, batch_size: int
+    bundle: Bundle, *, backend: str, device: str, batch_size: int, rounding: Rounding = "every-node"
 ) -> Iterator[ObservedBundle]:
     """The bundle on the best of what was asked for; ONNX Runtime's CPU where no GPU can run it.
+
+    Args:
+        rounding: of float16 graphs, on the CPU.
 
     Raises:
         OptionError, BackendError, BundleDamagedError: as of `backends.choice.open_model`.
@@ -91,8 +118,23 @@ def observe_bundle(
             finally:
                 opened.model.close()
             return
-    stages = OnnxRuntimeStages.open(bundle)
-    try:
-        yield ObservedStages(stages, steps)
-    finally:
-        stages.close()
+    halved = any(graph.precision == "float16" for graph in bundle.manifest.graphs)
+    with TemporaryDirectory(prefix="diad-rounded-") as scratch:
+        if halved and rounding == "every-node":
+            stages = _open_rounded(bundle, Path(scratch))
+        else:
+            stages = OnnxRuntimeStages.open(bundle)
+        try:
+            yield ObservedStages(stages, steps, CAUTIONS[rounding] if halved else None)
+        finally:
+            stages.close()
+
+
+def _open_rounded(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:
+    """The graphs, rounding at every float16 value."""
+    return OnnxRuntimeStages(
+        {
+            graph.name: open_session(write_rounded(bundle.file(graph.file), scratch))
+            for graph in bundle.manifest.graphs
+        }
+    )

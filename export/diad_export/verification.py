@@ -75,6 +75,7 @@ class Verification:
         threshold_from: where it comes from.
         image_auroc, pixel_auroc: PyTorch's own.
         noise_floor: PyTorch with another seed's noise; None where it was not run.
+        torch_half: PyTorch in its own float16; None where it was not run.
         caution: what these figures do not show; None where there is nothing to say.
     """
 
@@ -88,6 +89,7 @@ class Verification:
     image_auroc: float | None
     pixel_auroc: float | None
     limits: Limits
+    torch_half: Agreement | None = None
     caution: str | None = None
 
     @property

@@ -14,17 +14,19 @@ def verification_table(found: Verification) -> Table:
     )
     table.add_column("")
     table.add_column("bundle", justify="right")
-    table.add_column("another seed", justify="right")
+    beside = {"another seed": found.noise_floor, "PyTorch float16": found.torch_half}
+    runs = {name: _figures(run, found.pictures) for name, run in beside.items() if run}
+    for name in runs:
+        table.add_column(name, justify="right")
     table.add_column("limit", justify="right")
     limits = found.limits
     for stage in found.stages:
         table.add_row(
             f"{stage.stage}, relative error",
             f"{stage.relative:.1e}",
-            "",
+            *("" for _ in runs),
             f"{limits.stage_error}",
         )
-    floor = _figures(found.noise_floor, found.pictures) if found.noise_floor else {}
     bounds = {
         "map correlation, least": f"at least {limits.map_correlation}",
         "score difference, largest": f"{limits.score_difference * abs(found.threshold):.4g}",
@@ -33,7 +35,12 @@ def verification_table(found: Verification) -> Table:
         "pixel AUROC, change": f"{limits.auroc_change}",
     }
     for name, figure in _figures(found.agreement, found.pictures).items():
-        table.add_row(name, figure, floor.get(name, ""), bounds.get(name, ""))
+        table.add_row(
+            name,
+            figure,
+            *(figures.get(name, "") for figures in runs.values()),
+            bounds.get(name, ""),
+        )
     return table
 
 

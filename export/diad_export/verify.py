@@ -1,7 +1,7 @@
 """A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,13 +17,9 @@ from diad_export.labelled_pictures import LabelledPicture
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
 from diad_export.observed_bundle import ObservedBundle
-from diad_export.verification import Limits, StageError, Verification
+from diad_export.verification import Agreement, Limits, StageError, Verification
 
 BATCH = 4
-ROUNDED_IN_PART = (
-    "ONNX Runtime's CPU computes float16 nodes in float32 and rounds weights and borders only; "
-    "verify on the GPU that will run the bundle"
-)
 
 Noises = tuple[FloatArray, FloatArray]
 
@@ -35,10 +31,12 @@ class VerifyOptions:
     Attributes:
         threshold: of the decision; None takes it from PyTorch's scores.
         noise_floor: whether PyTorch runs again with noise of another seed.
+        torch_half: whether PyTorch runs again in its own float16 (autocast), to compare with.
     """
 
     threshold: float | None = None
     noise_floor: bool = True
+    torch_half: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -68,13 +66,10 @@ def verify(
         runs.compare(batch, noise)
         if options.noise_floor:
             runs.shake(batch, other)
+        if options.torch_half:
+            runs.halve(batch, noise)
         progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
-    return replace(_judge(runs, truth, options), caution=_caution(bundle.manifest, observed))
-
-
-def _caution(manifest: Manifest, observed: ObservedBundle) -> str | None:
-    halved = any(graph.precision == "float16" for graph in manifest.graphs)
-    return ROUNDED_IN_PART if halved and observed.backend == "onnxruntime" else None
+    return _judge(runs, truth, options)
 
 
 def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> Truth:
@@ -88,7 +83,10 @@ def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> Truth:
 def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:
     want, got = runs.torch.outcome(), runs.bundle.outcome()
     threshold, origin = settle_threshold(options.threshold, want.scores, truth)
-    shaken = runs.shaken.outcome() if options.noise_floor else None
+
+    def beside(other: _Collected) -> Agreement | None:
+        return compare_outcomes(want, other.outcome(), truth, threshold) if other.maps else None
+
     return Verification(
         backend=runs.observed.backend,
         pictures=len(truth.names),
@@ -96,10 +94,12 @@ def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:
         threshold_from=origin,
         stages=tuple(runs.errors()),
         agreement=compare_outcomes(want, got, truth, threshold),
-        noise_floor=compare_outcomes(want, shaken, truth, threshold) if shaken else None,
+        noise_floor=beside(runs.shaken),
+        torch_half=beside(runs.halved),
         image_auroc=truth.image_auroc(want.scores),
         pixel_auroc=truth.pixel_auroc(want.maps),
         limits=options.limits,
+        caution=runs.observed.caution,
     )
 
 
@@ -131,7 +131,8 @@ class _Runs:
             pool_size_px=manifest.fusion.pool_size_px,
             pool_count=manifest.fusion.pool_count,
         )
-        self.torch, self.bundle, self.shaken = _Collected(), _Collected(), _Collected()
+        self.torch, self.bundle = _Collected(), _Collected()
+        self.shaken, self.halved = _Collected(), _Collected()
         self._sums: dict[str, tuple[float, float, float]] = {}
 
     def compare(self, batch: FloatArray, noise: Noises) -> None:
@@ -155,6 +156,11 @@ class _Runs:
         """PyTorch alone, with other noise."""
         self.shaken.add(self._run_torch(batch, noise))
 
+    def halve(self, batch: FloatArray, noise: Noises) -> None:
+        """PyTorch alone, in its own float16: what its users would take for speed."""
+        with torch.autocast("cpu", dtype=torch.float16):
+            self.halved.add(self._run_torch(batch, noise))
+
     def errors(self) -> Iterator[StageError]:
         """Over all batches, in the order of the pipeline."""
         for name, (squares, norms, largest) in self._sums.items():
@@ -169,7 +175,7 @@ class _Runs:
 
         def observe(name: str, value: torch.Tensor) -> None:
             if name in names:
-                seen[names[name]] = value.numpy().copy()
+                seen[names[name]] = value.float().numpy().copy()
 
         image, own, posterior = (
             torch.from_numpy(part) for part in (batch, *_for_batch(noise, len(batch)))

@@ -10,7 +10,7 @@ from diad_deploy.errors import InputError
 from diad_deploy.progress import shown_progress
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.labelled_pictures import find_labelled
-from diad_export.observed_bundle import observe_bundle
+from diad_export.observed_bundle import Rounding, observe_bundle
 from diad_export.pretrained_features import complete_features
 from diad_export.verification import Limits, Verification
 from diad_export.verify import BATCH, VerifyOptions, verify
@@ -28,6 +28,8 @@ def verify_bundle(
     device: str,
     threshold: float | None,
     noise_floor: bool,
+    torch_half: bool = False,
+    rounding: Rounding = "every-node",
     autoencoder: Path | None = None,
     features: Path | None = None,
     context: Path | None = None,
@@ -40,7 +42,12 @@ def verify_bundle(
         BundleError, CheckpointError, InputError, BackendError, OutputError: see each.
     """
     opened = Bundle.open(bundle)
-    options = VerifyOptions(threshold=threshold, noise_floor=noise_floor, limits=Limits(**limits))
+    options = VerifyOptions(
+        threshold=threshold,
+        noise_floor=noise_floor,
+        torch_half=torch_half,
+        limits=Limits(**limits),
+    )
     pictures = find_labelled(images, masks=masks, most=most)
     sources = Sources(
         checkpoint=find_checkpoint(opened, checkpoint),
@@ -51,7 +58,9 @@ def verify_bundle(
     )
     model = load_model(_read(opened, sources))
     with (
-        observe_bundle(opened, backend=backend, device=device, batch_size=BATCH) as observed,
+        observe_bundle(
+            opened, backend=backend, device=device, batch_size=BATCH, rounding=rounding
+        ) as observed,
         shown_progress() as tell,
     ):
         found = verify(opened, model, observed, pictures, options, progress=tell)

@@ -7,13 +7,14 @@ import numpy as np
 import onnx
 import pytest
 
+from diad_deploy.errors import ExportError
 from diad_deploy.manifest import FusionSpec
 from diad_deploy.schedule import make_schedule
 from diad_export.calibration import Calibration, CalibrationPictures
 from diad_export.components import Component, EncoderGraph, image_spec, make_components
 from diad_export.half_graph import write_half_graph
 from diad_export.model.diad import DiadModel
-from diad_export.wide_nodes import LIMIT_ABS
+from diad_export.wide_nodes import LIMIT_ABS, choose_wide_nodes
 from tests.diad_export.typed import inferred
 
 SCALE = 1e6
@@ -54,3 +55,14 @@ def test_a_planted_overflow_is_kept_in_float32_and_listed(
     types = inferred(onnx.load(made.written.path))
     assert {types[spec.name] for spec in (*planted.inputs, *planted.outputs)} == {1}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoder.onnx"]
+
+
+def test_without_the_wide_part_the_planted_overflow_gives_wrong_numbers_and_is_refused(
+    planted: Component, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "diad_export.half_graph.choose_wide_nodes",
+        lambda model, ranges: choose_wide_nodes(model, ranges, limit_abs=float("inf")),
+    )
+    with pytest.raises(ExportError, match=r"latents by (nan|inf)"):
+        write_half_graph(planted, tmp_path, calibration())

@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 from onnx import numpy_helper
 from PIL import Image
 
-from diad_deploy.amending import amend_manifest
 from diad_deploy.bundle import Bundle, BundleWriter
 from diad_export.cli import command
 
@@ -132,11 +131,33 @@ def test_a_checkpoint_that_lies_nowhere_is_asked_for(copied: Path, photos: Path)
     assert "--checkpoint" in message_of(done)
 
 
-def test_float16_on_a_cpu_is_said_to_be_rounded_in_part(
+@pytest.fixture
+def copied_half(small_half_bundle: Bundle, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_half_bundle.path, tmp_path / "half"))
+
+
+def test_float16_is_rounded_at_every_node_and_compared_with_pytorchs_own(
+    copied_half: Path, photos: Path, small_checkpoint: Path
+) -> None:
+    words = ("--no-noise-floor", "--torch-half", "--json")
+    rounded = json.loads(run(copied_half, photos, small_checkpoint, *words).stdout)
+    as_run = json.loads(
+        run(copied_half, photos, small_checkpoint, *words, "--rounding", "as-run").stdout
+    )
+    assert rounded["passed"]
+    assert "rounded at every node" in rounded["caution"]
+    assert "rounds weights and borders only" in as_run["caution"]
+    errors = {
+        name: {stage["stage"]: stage["relative"] for stage in found["stages"]}
+        for name, found in (("rounded", rounded), ("as run", as_run))
+    }
+    assert 1e-5 < errors["rounded"]["latents_2"] < 0.01
+    assert errors["rounded"]["latents_2"] > errors["as run"]["latents_2"]
+    assert 0.9 < rounded["torch_half"]["least_correlation"] < 1
+
+
+def test_float32_has_nothing_to_be_cautious_of(
     copied: Path, photos: Path, small_checkpoint: Path
 ) -> None:
-    bundle = Bundle.open(copied)
-    graphs = tuple(replace(graph, precision="float16") for graph in bundle.manifest.graphs)
-    amend_manifest(bundle, replace(bundle.manifest, graphs=graphs))
     done = run(copied, photos, small_checkpoint, "--no-noise-floor", "--most", "1")
-    assert "rounds weights and borders only" in done.output
+    assert "note:" not in done.output

@@ -26,7 +26,7 @@ def resize_sum(distances: list[Tensor], size_px: int) -> Tensor:
 
 def smooth(raw_map: Tensor, sigma_px: float) -> Tensor:
     """Each map of `[B, S, S]` through SciPy's Gaussian filter (reflecting edge)."""
-    maps = [gaussian_filter(m, sigma=sigma_px) for m in raw_map.detach().cpu().numpy()]
+    maps = [gaussian_filter(m, sigma=sigma_px) for m in raw_map.detach().cpu().float().numpy()]
     return torch.from_numpy(np.stack(maps))
 
 
