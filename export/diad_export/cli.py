@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import run_command
+from diad_export.command_options import limit_options, source_options
 from diad_export.engines.command_options import engine_options
-from diad_export.verification import USUAL_LIMITS
 
 PATH = click.Path(path_type=Path)
 
@@ -22,31 +21,9 @@ def command() -> None:
     """Turn a trained DiAD checkpoint into a bundle that runs without PyTorch."""
 
 
-def _sources(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say where a model's parts come from."""
-    for option in reversed(
-        (
-            click.option(
-                "--autoencoder", type=PATH, help="Take the autoencoder from this file instead."
-            ),
-            click.option(
-                "--features", type=PATH, help="Take the feature extractor from this file instead."
-            ),
-            click.option(
-                "--context", type=PATH, help="Take the empty prompt's context from this .npy file."
-            ),
-            click.option(
-                "--extractor", help="The extractor's timm network, where shapes do not tell it."
-            ),
-        )
-    ):
-        function = option(function)
-    return function
-
-
 @command.command()
 @click.argument("checkpoint", type=PATH)
-@_sources
+@source_options
 @engine_options(required=False)
 @click.option("-o", "--output", type=PATH, required=True, help="The bundle's folder.")
 @click.option("--force", is_flag=True, help="Replace a bundle that is there already.")
@@ -172,7 +149,7 @@ def build_engines(bundle: Path, engines: Any) -> None:
 
 @command.command()
 @click.argument("path", type=PATH)
-@_sources
+@source_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def inspect(path: Path, as_json: bool, **parts: Any) -> None:
     """Say what PATH is: a bundle, or a checkpoint and what it lacks.
@@ -191,7 +168,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @click.option("--masks", type=PATH, help="Where the masks lie [default: masks or ground_truth].")
 @click.option("--most", type=click.IntRange(min=1), help="Take so many pictures, evenly spread.")
 @click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
-@_sources
+@source_options
 @click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")
 @click.option("--device", default="auto", show_default=True, help="Where: auto, cpu or cuda.")
 @click.option("--threshold", type=float, help="Scores above it are defects.")
@@ -214,41 +191,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
     help="Float16 graphs on a CPU: round every float16 value as a GPU does, or run them as ONNX "
     "Runtime's CPU does, which leaves most values in float32.",
 )
-@click.option(
-    "--stage-error",
-    type=click.FloatRange(min=0),
-    default=USUAL_LIMITS.stage_error,
-    show_default=True,
-    help="Largest relative error of any stage.",
-)
-@click.option(
-    "--map-correlation",
-    type=click.FloatRange(-1, 1),
-    default=USUAL_LIMITS.map_correlation,
-    show_default=True,
-    help="Least correlation of a picture's two maps.",
-)
-@click.option(
-    "--score-difference",
-    type=click.FloatRange(min=0),
-    default=USUAL_LIMITS.score_difference,
-    show_default=True,
-    help="Largest difference of a picture's two scores, as a share of the threshold.",
-)
-@click.option(
-    "--flipped-share",
-    type=click.FloatRange(0, 1),
-    default=USUAL_LIMITS.flipped_share,
-    show_default=True,
-    help="Share of pictures whose decision may flip.",
-)
-@click.option(
-    "--auroc-change",
-    type=click.FloatRange(0, 1),
-    default=USUAL_LIMITS.auroc_change,
-    show_default=True,
-    help="Largest change of image or pixel AUROC.",
-)
+@limit_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def verify(*, as_json: bool, **given: Any) -> int:
     """Run BUNDLE beside PyTorch on the same pictures and noise, and say whether it decides alike.

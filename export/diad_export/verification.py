@@ -26,9 +26,6 @@ class Limits:
     auroc_change: float = 0.005
 
 
-USUAL_LIMITS = Limits()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageError:
     """One tensor on its way through the pipeline: errors over all pictures.
