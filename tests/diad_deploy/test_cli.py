@@ -111,6 +111,7 @@ def test_options_reach_the_detector_and_the_report(
             "device": "auto",
             "threads": 2,
             "batch_size": 3,
+            "thresholds": None,
         }
     ]
     record = json.loads((out / "run.json").read_text())
@@ -321,7 +322,7 @@ from diad_deploy.cli import main
 try:
     main()
 finally:
-    heavy = ["numpy", "PIL", "rich", "jinja2", "pydantic", "onnxruntime", "torch", "onnx"]
+    heavy = ["numpy", "PIL", "cv2", "rich", "jinja2", "pydantic", "onnxruntime", "torch", "onnx"]
     print([name for name in heavy if name in sys.modules], file=sys.stderr)
 """
 
@@ -349,7 +350,8 @@ def test_help_comes_within_half_a_second() -> None:
 def test_help_explains_each_option_and_has_an_example() -> None:
     out = python(HELP, "--help").stdout
     assert "diad-run parts/ --bundle bundle -o out" in out
-    options = "bundle output backend batch-size threads scale maps resume force json demo version"
+    options = "bundle output backend batch-size threads scale maps resume force json demo version "
+    options += "threshold thresholds class fail-on-defect"
     for option in options.split():
         assert f"--{option}" in out
     assert "\x08" not in out
