@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,12 @@ from diad_deploy import __version__
 from diad_deploy.ahead import map_ahead
 from diad_deploy.detector import Detector
 from diad_deploy.errors import DiadError, OptionError
+from diad_deploy.judging import Judge
 from diad_deploy.manifest import to_json
 from diad_deploy.picture_files import PictureFile, find_pictures
+from diad_deploy.picture_rows import failed_row, ok_row
 from diad_deploy.report import folder as layout
+from diad_deploy.report.decision_counts import DecisionCounts
 from diad_deploy.report.page import PageFacts, write_page
 from diad_deploy.report.picture_outputs import (
     MapFormat,
@@ -29,7 +32,7 @@ from diad_deploy.report.picture_outputs import (
     write_thumbnails,
 )
 from diad_deploy.report.ranking import Highest, rank
-from diad_deploy.report.results import ResultRow, ResultsFiles, read_rows, rounded_score
+from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
 from diad_deploy.report.run_record import Existing, RunRecord, begin, check_folder
 from diad_deploy.rows_in_order import RowsInOrder
@@ -50,14 +53,23 @@ class InspectionOptions:
         scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
         maps: format of raw maps to write beside the heatmaps; None writes none.
         existing: what to do where the output folder holds something: refuse, resume, or force.
+        judge: what decides good or defective; by default nothing.
+        fail_on_defect: show in the exit status that a picture is defective.
     """
 
     bundle_name: str = "bundle"
     scale: tuple[float, float] | None = None
     maps: MapFormat | None = None
     existing: Existing = "refuse"
+    judge: Judge = field(default_factory=Judge)
+    fail_on_defect: bool = False
 
     def __post_init__(self) -> None:
+        if self.fail_on_defect and not self.judge.decides:
+            raise OptionError(
+                f"--fail-on-defect: no threshold says what is defective; set one with "
+                f"`diad-calibrate GOOD_DIR --bundle {self.bundle_name}`, or give --threshold"
+            )
         if self.scale is not None:
             low, high = self.scale
             if not (np.isfinite(self.scale).all() and low < high):
@@ -110,6 +122,8 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
         device=request.device,
         threads=request.threads,
         batch_size=request.batch_size,
+        # the run decides by itself: it knows the class of each picture
+        thresholds=None,
     ) as detector:
         return inspect(pictures, detector, request.output, request.options, progress=progress)
 
@@ -136,9 +150,11 @@ def inspect(
 
     Raises:
         OutputError: the folder is taken, belongs to another run, or cannot be written.
+        ThresholdsError: the thresholds are another bundle's.
         BackendError: the model failed.
         KeyboardInterrupt: as it came.
     """
+    options.judge.check_belongs(detector.manifest)
     run = _Run(pictures, detector, Path(output), options, progress)
     try:
         run.write_rows()
@@ -166,7 +182,7 @@ class _Run:
         self._pictures = pictures
         self._detector = detector
         self._folder = folder
-        self._maps: MapFormat | None = options.maps
+        self._options = options
         self._progress = progress
         self._record = _record(detector, options)
         self._kept: frozenset[str] = frozenset()
@@ -198,7 +214,8 @@ class _Run:
         """Put the results in order where the run was not one piece, and write the page."""
         if stopped or self._kept:
             settle(self._folder, [file.name for file in self._pictures])
-        ranking = rank(read_rows(self._folder / layout.RESULTS))
+        judge, decisions = self._options.judge, DecisionCounts()
+        ranking = rank(decisions.counting(read_rows(self._folder / layout.RESULTS)))
         ok = len(ranking.scores)
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
@@ -223,6 +240,9 @@ class _Run:
             output=str(self._folder),
             report=str(report),
             highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),
+            thresholds=judge.shown(self._record.backend),
+            decisions=decisions.as_dict() if judge.decides else None,
+            fail_on_defect=self._options.fail_on_defect,
         )
 
     def _ranked(
@@ -242,52 +262,27 @@ class _Run:
         """Draw and write the files of one picture, then its row; runs in a thread."""
         place, (result, dropped) = item
         if isinstance(result, Unread):
-            rows.put(place, _failed_row(result))
+            rows.put(place, failed_row(result))
             return
-        name, detection = result.file.name, result.detection
+        name = result.file.name
+        detection = self._options.judge.judge(result.detection, result.file.path)
         heatmap = write_heatmap(self._folder, name, result.pixels, detection, self._record.scale)
-        if self._maps is not None:
-            write_map(self._folder, name, detection.anomaly_map, self._maps)
+        if self._options.maps is not None:
+            write_map(self._folder, name, detection.anomaly_map, self._options.maps)
         if dropped != name:
             write_thumbnails(self._folder, name, result.pixels, detection, heatmap)
-        rows.put(place, _ok_row(result, self._maps), dropped)
+        rows.put(place, ok_row(result, detection, self._options.maps), dropped)
 
 
 def _record(detector: PreparedDetector, options: InspectionOptions) -> RunRecord:
-    manifest = detector.manifest
+    manifest, judge = detector.manifest, options.judge
     return RunRecord(
         bundle=options.bundle_name,
         bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
         backend=detector.backend,
         scale=options.scale or (manifest.heatmap.low, manifest.heatmap.high),
         maps=options.maps,
-    )
-
-
-def _failed_row(result: Unread) -> ResultRow:
-    size_bytes, modified_ns = result.identity or (None, None)
-    return ResultRow(
-        picture=result.file.name,
-        path=str(result.file.path),
-        status="failed",
-        reason=result.reason,
-        size_bytes=size_bytes,
-        modified_ns=modified_ns,
-    )
-
-
-def _ok_row(result: Inspected, maps: MapFormat | None) -> ResultRow:
-    name = result.file.name
-    size_bytes, modified_ns = result.identity or (None, None)
-    return ResultRow(
-        picture=name,
-        path=str(result.file.path),
-        status="ok",
-        score=rounded_score(result.detection.score),
-        width=result.pixels.shape[1],
-        height=result.pixels.shape[0],
-        heatmap=layout.heatmap_path(name),
-        map=layout.map_path(name, maps) if maps else None,
-        size_bytes=size_bytes,
-        modified_ns=modified_ns,
+        threshold=judge.threshold,
+        thresholds_sha256=judge.thresholds_sha256,
+        class_name=judge.class_name,
     )
