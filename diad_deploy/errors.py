@@ -11,6 +11,7 @@
     │   └── BundleVersionError  written by a newer version than this one
     ├── BackendError            the inference library is missing or refused
     │   └── CudaError           a call of the CUDA runtime failed
+    ├── EvaluationError         what an evaluation needs is not there           (diad_evaluate)
     ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
     └── ExportError             a graph could not be exported or is not the same   (diad_export)
 
@@ -70,6 +71,10 @@ class CudaError(BackendError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
+
+
+class EvaluationError(DiadError):
+    """What an evaluation needs is not installed, or cannot be computed from."""
 
 
 class CheckpointError(DiadError):
