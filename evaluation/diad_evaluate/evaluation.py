@@ -25,7 +25,7 @@ from diad_evaluate.layouts.choice import LabelledSet
 from diad_evaluate.layouts.labelled import LabelledPicture
 from diad_evaluate.masks import BoolArray, read_mask
 from diad_evaluate.mistakes import SHOWN, Candidates, Mistake, worst
-from diad_evaluate.results import ClassResult, Evaluation, PictureRow, Tell
+from diad_evaluate.results import ClassResult, Evaluation, PictureRow, Status, Tell
 
 MASK_READERS = 2
 
@@ -214,5 +214,5 @@ def _row(judged: _Judged) -> PictureRow:
     row = partial(PictureRow, picture=picture.name, product=picture.product, kind=picture.kind)
     if isinstance(found, Unread):
         return row(status="failed", reason=found.reason)
-    status = "ok" if judged.mask_fault is None else "mask failed"
+    status: Status = "ok" if judged.mask_fault is None else "mask failed"
     return row(status=status, score=found.detection.score, reason=judged.mask_fault)

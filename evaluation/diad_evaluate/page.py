@@ -1,6 +1,7 @@
 """The page: one HTML file that needs neither network nor other files."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -31,6 +32,7 @@ def render_page(found: Evaluation) -> str:
     environment.filters["score"] = lambda score: f"{score:.4g}"
     return environment.get_template("page.html.j2").render(
         found=found,
+        data_name=Path(found.data).resolve().name,
         version=__version__,
         titles=[TITLES[name] for name in METRICS],
         rows=table_rows(found),

@@ -43,9 +43,8 @@ def table_rows(found: Evaluation) -> list[TableRow]:
         )
         for each in found.classes
     ]
-    good, defective = (
-        sum(getattr(c, kind) for c in found.classes) for kind in ("good", "defective")
-    )
+    good = sum(each.good for each in found.classes)
+    defective = sum(each.defective for each in found.classes)
     mean = in_percent(found.mean)
     rows.append(TableRow(kind="mean", name="mean", pictures=f"{good} + {defective}", cells=mean))
     if found.paper is not None:

@@ -42,12 +42,18 @@ def print_evaluation(
 
 def _table(found: Evaluation) -> Table:
     title = f"{found.layout}: percent, a class each and their mean"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    # two short lines a heading and no more room than needed: it fits a terminal of 80 columns
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("Class", overflow="fold")
-    table.add_column("Good + defective", justify="right")
+    table.add_column("good +\ndefective", justify="right")
     for name in METRICS:
-        # two short lines: the table then fits a terminal of 100 columns
-        table.add_column(TITLES[name].replace(" ", "\n", 1), justify="right")
+        table.add_column(TITLES[name].replace(" ", "\n", 1), justify="right", no_wrap=True)
     for row in table_rows(found):
         table.add_row(
             Text(printable(row.name)),
