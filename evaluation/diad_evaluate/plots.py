@@ -1,6 +1,7 @@
 """ROC, precision-recall and overlap curves as one SVG for each level."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from diad_deploy.console import printable
 from diad_evaluate.curves import Curves, Points
 from diad_evaluate.results import ClassResult
 
@@ -51,20 +53,32 @@ def draw_plots(classes: Sequence[ClassResult], panels: Sequence[Panel]) -> bytes
         return None
     rows = -(-len(shown) // 5)
     size = (_PANEL_INCHES * len(panels), _PANEL_INCHES + 0.35 + 0.22 * rows)
-    # texts as paths need no font of the reader's; no date and a fixed salt give the same bytes
-    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "diad", "font.size": 9}):
+    # texts stay texts, for names in any script; no date and a fixed salt give the same bytes
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "diad", "font.size": 9}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # of a letter that matplotlib's font lacks, only the width is unknown to it
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, panel in zip(all_axes, panels, strict=True):
             _draw_panel(axes, panel, shown)
         handles, names = all_axes[0].get_legend_handles_labels()
-        figure.legend(
+        legend = figure.legend(
             handles, names, loc="outside lower center", ncols=min(5, len(shown)), frameon=False
         )
+        for text in legend.get_texts():
+            # a name with $ is no formula
+            text.set_parse_math(False)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
+
+
+def _legend_name(product: str) -> str:
+    """The name as it is drawn: what begins with _ would be left out of the legend."""
+    name = printable(product)
+    return f"\u200b{name}" if name.startswith("_") else name
 
 
 def _draw_panel(axes: Axes, panel: Panel, classes: Sequence[ClassResult]) -> None:
@@ -77,8 +91,7 @@ def _draw_panel(axes: Axes, panel: Panel, classes: Sequence[ClassResult]) -> Non
             color=_COLOURS[place % len(_COLOURS)],
             linestyle=style,
             linewidth=1.4,
-            # a name that begins with _ would be left out, and $ would begin a formula
-            label=f"\u200b{each.product}".replace("$", r"\$"),
+            label=_legend_name(each.product),
         )
     right = 0.3 if panel.curve == "pixel_pro" else 1.0
     axes.set(xlim=(0, right), ylim=(0, 1.005), xlabel=panel.across, ylabel=panel.up)

@@ -12,7 +12,7 @@ from diad_evaluate.metrics import METRICS
 from diad_evaluate.output import PAGE
 from diad_evaluate.paper import SOURCE
 from diad_evaluate.results import Evaluation
-from diad_evaluate.table import TITLES, table_rows
+from diad_evaluate.table import TITLES, paper_title, table_rows
 
 TOLD_FAULTS = 10
 
@@ -26,7 +26,8 @@ def print_evaluation(
         console.print("stopped: only the classes that were whole by then")
     console.print(_table(found))
     if found.paper is not None:
-        console.print(f"The last row is the paper's ({SOURCE}), not measured here.")
+        console.print(f"Last row: {paper_title(found.paper)} classes; not measured here.")
+        console.print(f"({SOURCE})")
     for note in found.notes():
         console.print(Text(printable(f"note: {note}")))
     for row in found.faults[:TOLD_FAULTS]:
@@ -48,16 +49,17 @@ def _table(found: Evaluation) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        show_edge=False,
         collapse_padding=True,
     )
     table.add_column("Class", overflow="fold")
-    table.add_column("good +\ndefective", justify="right")
+    table.add_column("good\n+ bad", justify="right", no_wrap=True)
     for name in METRICS:
         table.add_column(TITLES[name].replace(" ", "\n", 1), justify="right", no_wrap=True)
     for row in table_rows(found):
         table.add_row(
-            Text(printable(row.name)),
-            row.pictures,
+            "the paper's" if row.kind == "paper" else Text(printable(row.name)),
+            row.pictures if row.kind == "class" else "",
             *row.cells,
             style={"mean": "bold", "paper": "italic dim"}.get(row.kind),
         )

@@ -27,12 +27,12 @@ def write_bad(path: Path, mask: Path | None = None, red: int = BAD_RED, size: in
 
 def write_mvtec_class(root: Path, *, good: int = 3, bad: int = 3) -> Path:
     for number in range(good):
-        write_good(root / "test" / "good" / f"{number:03}.png", red=GOOD_RED + number)
+        write_good(root / "test" / "good" / f"{number:03}.png", red=GOOD_RED + number % 50)
     for number in range(bad):
         write_bad(
             root / "test" / "scratch" / f"{number:03}.png",
             root / "ground_truth" / "scratch" / f"{number:03}_mask.png",
-            red=BAD_RED - number,
+            red=BAD_RED - number % 50,
         )
     return root
 

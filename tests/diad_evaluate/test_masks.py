@@ -24,9 +24,8 @@ def test_the_published_steps_give_the_same(tmp_path: Path) -> None:
     for y, x, height, width in rng.integers(1, 30, (6, 4)):
         grey[y * 2 : y * 2 + height, x * 2 : x * 2 + width] = 255
     for size_px in (32, 70, 128):
-        published = transforms.ToTensor()(
-            transforms.Resize((size_px, size_px))(Image.fromarray(grey))
-        )
+        resize = transforms.Resize((size_px, size_px))
+        published = transforms.ToTensor()(resize(Image.fromarray(grey)))
         found = read_mask(save(tmp_path / "m.png", grey), size_px, picture_size_px=(90, 70))
         assert np.array_equal(found, published[0].numpy() > 0)
         assert 0 < found.mean() < 1

@@ -43,7 +43,7 @@ def test_no_known_layout_names_all_that_was_looked_for(tmp_path: Path) -> None:
 
 def test_a_layout_that_the_folder_has_not(tmp_path: Path) -> None:
     write_mvtec_class(tmp_path / "a")
-    with pytest.raises(InputError, match="looked for VisA: split_csv/1cls.csv; see") as raised:
+    with pytest.raises(InputError, match=r"looked for VisA: split_csv/1cls.csv; see") as raised:
         find_labelled_set(tmp_path, layout="visa")
     assert "MVTec" not in str(raised.value)
     with pytest.raises(OptionError, match="--layout coco: expected auto, mvtec-3d, mvtec-ad"):

@@ -65,5 +65,5 @@ def test_a_damaged_table_is_named(tmp_path: Path, text: str, message: str) -> No
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:
     write_table(tmp_path, "")
     (tmp_path / "split_csv/1cls.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="1cls.csv: cannot be read: .*; copy it again"):
+    with pytest.raises(InputError, match=r"1cls.csv: cannot be read: .*; copy it again"):
         VISA.find(tmp_path)
