@@ -21,7 +21,10 @@ PARSED_ONLY = {
     "python -m benchmarks.savings": ["--help"],
 }
 """Commands that are not run as they stand: what is run of them instead, if anything."""
-SHORTENED = {"python -m demo.evaluate": ["--per-product", "2"]}
+SHORTENED = {
+    "python -m demo.evaluate": ["--per-product", "2"],
+    "python -m demo.folder": ["--per-product", "2"],
+}
 """Commands that are run with less to do."""
 
 

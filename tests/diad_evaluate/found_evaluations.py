@@ -7,9 +7,11 @@ from diad_evaluate.curves import Curves
 from diad_evaluate.layouts.labelled import LabelledPicture
 from diad_evaluate.metrics import METRICS
 from diad_evaluate.mistakes import Mistake
+from diad_evaluate.paper import PAPER
 from diad_evaluate.results import ClassResult, Evaluation, PictureRow
 
 CURVE = ((0.0, 0.0), (0.25, 0.75), (1.0, 1.0))
+CURVES = Curves(**dict.fromkeys(Curves.__dataclass_fields__, CURVE))
 NASTY = "<b>&\"'\udcff"
 
 
@@ -24,7 +26,6 @@ def class_found(product: str, value: float = 0.5, **changes: Any) -> ClassResult
         "undefined": {},
         "notes": (),
         "threshold": 0.25,
-        "curves": Curves(**dict.fromkeys(Curves.__dataclass_fields__, CURVE)),
     }
     return ClassResult(**{**fields, **changes})
 
@@ -43,6 +44,12 @@ def mistake(name: str, kind: str = "good") -> Mistake:
         height=100,
         thumbnails={"input": "data:image/jpeg;base64,AAAA"},
     )
+
+
+def mvtec_ad(value: float = 0.5, **changes: Any) -> Evaluation:
+    """All classes of MVTec-AD, alike."""
+    classes = [class_found(name, value) for name in PAPER[0].classes]
+    return evaluation(*classes, layout="mvtec-ad", **changes)
 
 
 def evaluation(*classes: ClassResult, **changes: Any) -> Evaluation:

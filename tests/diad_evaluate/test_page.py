@@ -4,8 +4,15 @@ import re
 from html.parser import HTMLParser
 
 from diad_evaluate.page import render_page
-from diad_evaluate.paper import PAPER
-from tests.diad_evaluate.found_evaluations import NASTY, class_found, evaluation, mistake, row
+from tests.diad_evaluate.found_evaluations import (
+    CURVES,
+    NASTY,
+    class_found,
+    evaluation,
+    mistake,
+    mvtec_ad,
+    row,
+)
 
 
 class Page(HTMLParser):
@@ -28,7 +35,7 @@ class Page(HTMLParser):
 
 
 def test_no_request_leaves_the_page() -> None:
-    found = evaluation(class_found("a"), misses=(mistake("m", "dent"),))
+    found = evaluation(class_found("a", curves=CURVES), misses=(mistake("m", "dent"),))
     html = render_page(found)
     page = Page(html)
     assert {tag for tag, _ in page.tags} & {"script", "link", "iframe"} == set()
@@ -40,13 +47,12 @@ def test_no_request_leaves_the_page() -> None:
 
 
 def test_rows_of_classes_mean_and_paper() -> None:
-    classes = [class_found(name, 0.5) for name in PAPER[0].classes[:2]]
-    page = Page(render_page(evaluation(*classes, layout="mvtec-ad")))
+    page = Page(render_page(mvtec_ad()))
     kinds = [attributes.get("class") for attributes in page.named("tr")]
-    assert kinds == [None, "class", "class", "mean", "paper"]
+    assert kinds == [None, *["class"] * 15, "mean", "paper"]
     assert "the paper's MVTec-AD, mean of 15" in page.text
     assert "It was not measured here." in page.text
-    assert "paper" not in Page(render_page(evaluation(*classes))).text
+    assert "paper" not in Page(render_page(evaluation(class_found("screw")))).text
 
 
 def test_mistakes_notes_and_faults() -> None:

@@ -7,13 +7,13 @@ import pytest
 from diad_evaluate.curves import Curves
 from diad_evaluate.paper import PAPER
 from diad_evaluate.plots import IMAGE_PANELS, PIXEL_PANELS, draw_plots
-from tests.diad_evaluate.found_evaluations import CURVE, class_found
+from tests.diad_evaluate.found_evaluations import CURVE, CURVES, class_found
 
 
 @pytest.mark.parametrize("panels", [IMAGE_PANELS, PIXEL_PANELS])
 def test_a_line_a_class_and_panel(panels: tuple) -> None:
     few, many = (
-        draw_plots([class_found(name) for name in PAPER[0].classes[:count]], panels)
+        draw_plots([class_found(name, curves=CURVES) for name in PAPER[0].classes[:count]], panels)
         for count in (1, 15)
     )
     assert few is not None
@@ -26,18 +26,18 @@ def test_a_line_a_class_and_panel(panels: tuple) -> None:
 
 
 def test_the_same_bytes_again() -> None:
-    classes = [class_found("a"), class_found("b")]
+    classes = [class_found("a", curves=CURVES), class_found("b", curves=CURVES)]
     assert draw_plots(classes, IMAGE_PANELS) == draw_plots(classes, IMAGE_PANELS)
 
 
 def test_nothing_to_draw() -> None:
-    assert draw_plots([class_found("a", curves=Curves())], IMAGE_PANELS) is None
+    assert draw_plots([class_found("a")], IMAGE_PANELS) is None
     assert draw_plots([class_found("a", curves=Curves(image_roc=CURVE))], PIXEL_PANELS) is None
 
 
 @pytest.mark.parametrize("name", ["_x", "$x$", "a$", "\\frac", "<&>", "垫圈", "\udcff"])
 def test_names_are_no_formulas(name: str) -> None:
-    drawn = draw_plots([class_found(name)], IMAGE_PANELS)
+    drawn = draw_plots([class_found(name, curves=CURVES)], IMAGE_PANELS)
     assert drawn is not None
     texts = {(each.text or "").lstrip("\u200b") for each in ElementTree.fromstring(drawn).iter()}
     assert name.encode("utf-8", "backslashreplace").decode() in texts

@@ -6,7 +6,7 @@ import pytest
 
 from diad_evaluate.metrics import METRICS
 from diad_evaluate.paper import PAPER
-from tests.diad_evaluate.found_evaluations import class_found, evaluation, mistake, row
+from tests.diad_evaluate.found_evaluations import class_found, evaluation, mistake, mvtec_ad, row
 
 
 def test_a_mean_leaves_out_where_it_is_undefined_and_says_so() -> None:
@@ -46,11 +46,8 @@ def test_exit_status(rows: list, status: int) -> None:
 
 
 def test_json_holds_it_all() -> None:
-    classes = [class_found(name, 0.5) for name in PAPER[0].classes]
     rows = (row("a"), row("b", status="failed", score=None, reason="empty"))
-    found = evaluation(
-        *classes, layout="mvtec-ad", rows=rows, false_alarms=(mistake("x"),), stopped=True
-    )
+    found = mvtec_ad(rows=rows, false_alarms=(mistake("x"),), stopped=True)
     shown = json.loads(json.dumps(found.as_json()))
     assert (shown["pictures"], shown["failed"], shown["stopped"]) == (2, 1, True)
     assert list(shown["classes"]) == list(PAPER[0].classes)
@@ -69,4 +66,4 @@ def test_json_holds_it_all() -> None:
         }
     ]
     assert shown["false_alarms"][0]["picture"] == "x"
-    assert evaluation(*classes).as_json()["paper"] is None
+    assert evaluation(class_found("screw")).as_json()["paper"] is None

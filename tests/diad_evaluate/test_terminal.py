@@ -7,7 +7,7 @@ from rich.console import Console
 
 from diad_evaluate.results import Evaluation
 from diad_evaluate.terminal import TOLD_FAULTS, print_evaluation
-from tests.diad_evaluate.found_evaluations import NASTY, class_found, evaluation, row
+from tests.diad_evaluate.found_evaluations import NASTY, class_found, evaluation, mvtec_ad, row
 
 
 def printed(found: Evaluation, output: Path | None = None, width: int = 80) -> str:
@@ -18,8 +18,7 @@ def printed(found: Evaluation, output: Path | None = None, width: int = 80) -> s
 
 
 def test_a_table_that_fits_eighty_columns() -> None:
-    classes = [class_found(name, 1.0) for name in ("toothbrush", "metal_nut")]
-    text = printed(evaluation(*classes, layout="mvtec-ad"), Path("out"))
+    text = printed(mvtec_ad(1.0), Path("out"))
     assert max(map(len, text.splitlines())) <= 80
     for word in ("toothbrush", "metal_nut", "3 + 4", "AUROC", "F1-max", "exact", "100.0", "97.2"):
         assert word in text
