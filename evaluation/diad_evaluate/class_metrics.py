@@ -11,6 +11,7 @@ from diad_evaluate.metrics import (
     Figures,
     best_threshold,
     image_figures,
+    in_words,
     pixel_figures,
     rank_images,
 )
@@ -33,7 +34,10 @@ class MaskTally:
         if self.missing == defective > 0:
             yield f"no masks: {image_only}"
         elif self.missing:
-            yield f"without a mask: {self.missing} of {defective} defective pictures; {image_only}"
+            yield (
+                f"without a mask: {self.missing} of {defective} defective pictures; {image_only} "
+                f"(the published code takes all of such a picture for defective)"
+            )
         if self.failed:
             yield f"masks that cannot be used: {self.failed} of {defective}; {image_only}"
         if self.empty:
@@ -110,7 +114,7 @@ def _undefined_notes(undefined: dict[str, str]) -> Iterable[str]:
     for name, reason in undefined.items():
         together.setdefault(reason, []).append(name)
     for reason, names in together.items():
-        yield f"{', '.join(names)} undefined and left out of the mean: {reason}"
+        yield f"{in_words(names)} undefined and left out of the mean: {reason}"
 
 
 def _under_half(figures: Figures) -> Iterable[str]:

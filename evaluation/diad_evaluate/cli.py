@@ -9,6 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import run_command
+from diad_deploy.errors import OutputError
 
 if TYPE_CHECKING:
     from diad_evaluate.results import Evaluation
@@ -78,13 +79,17 @@ def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
     warnings.simplefilter("ignore")
     request = Request(bundle=bundle, bundle_name=bundle.resolve().name, **given)
     told: list[Evaluation] = []
+    output = request.output
     try:
         with shown_progress() as progress:
             found = evaluate_folder(request, progress=progress, tell=told.append)
+    except OutputError:
+        output = None
+        raise
     finally:
-        # after the progress bar is gone; also where the run was stopped
+        # after the progress bar is gone; also where the run was stopped or could not be written
         for each in told:
-            _print(each, request.output, as_json=as_json)
+            _print(each, output, as_json=as_json)
     return found.exit_status
 
 

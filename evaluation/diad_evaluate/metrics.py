@@ -4,6 +4,7 @@ Source: `utils/eval_helper.py` of the published code, metrics `max`, `apsp`, `f1
 `appx`, `f1px`, `pro`. It reports 1 minus an AUROC that is under 0.5; here it stays as it is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,18 @@ class Ranked:
     truth: npt.NDArray[np.int8]
     rank: Floats
     weight: Floats
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Names of metrics, those of a whole level as one."""
+    levels = {"image metrics": IMAGE_METRICS, "pixel metrics": (*PIXEL_METRICS, EXACT_AU_PRO)}
+    whole = [words for words, level in levels.items() if set(level) <= set(names)]
+    single = [
+        name
+        for name in names
+        if not any(name in level for words, level in levels.items() if words in whole)
+    ]
+    return ", ".join([*whole, *single])
 
 
 def image_figures(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Figures:

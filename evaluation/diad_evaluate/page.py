@@ -34,7 +34,8 @@ def render_page(found: Evaluation) -> str:
         found=found,
         data_name=Path(found.data).resolve().name,
         version=__version__,
-        titles=[TITLES[name] for name in METRICS],
+        # at these hyphens no line breaks
+        titles=[TITLES[name].replace("-", "\u2011") for name in METRICS],
         rows=table_rows(found),
         paper=found.paper,
         source=SOURCE,

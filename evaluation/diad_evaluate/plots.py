@@ -48,7 +48,12 @@ PIXEL_PANELS = (
 
 def draw_plots(classes: Sequence[ClassResult], panels: Sequence[Panel]) -> bytes | None:
     """The panels side by side, a line a class, as SVG; None where no class has such a curve."""
-    shown = [each for each in classes if any(_points(each.curves, panel) for panel in panels)]
+    # numbered before any is left out, so that a class has one colour in all plots
+    shown = [
+        (place, each)
+        for place, each in enumerate(classes)
+        if any(_points(each.curves, panel) for panel in panels)
+    ]
     if not shown:
         return None
     rows = -(-len(shown) // 5)
@@ -81,8 +86,8 @@ def _legend_name(product: str) -> str:
     return f"\u200b{name}" if name.startswith("_") else name
 
 
-def _draw_panel(axes: Axes, panel: Panel, classes: Sequence[ClassResult]) -> None:
-    for place, each in enumerate(classes):
+def _draw_panel(axes: Axes, panel: Panel, classes: Sequence[tuple[int, ClassResult]]) -> None:
+    for place, each in classes:
         points = _points(each.curves, panel)
         style = _STYLES[place // len(_COLOURS) % len(_STYLES)]
         axes.plot(

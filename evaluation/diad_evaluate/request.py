@@ -51,8 +51,8 @@ def evaluate_folder(
     Args:
         request: see there.
         progress: called after each picture.
-        tell: called with the result once its files are written; where Ctrl-C or an error ends
-            the run, with the classes that were whole by then.
+        tell: called with the result once its files are written, or could not be; where Ctrl-C or
+            an error ends the run, with the classes that were whole by then.
 
     Raises:
         InputError: no known layout. OutputError: the folder is taken or cannot be written.
@@ -70,10 +70,13 @@ def evaluate_folder(
     with whole as files:
 
         def keep(found: Evaluation) -> None:
-            if files is not None:
-                write_evaluation(files.folder, found)
-                files.place()
-            tell(found)
+            try:
+                if files is not None:
+                    write_evaluation(files.folder, found)
+                    files.place()
+            finally:
+                # hours of work are not lost to a full disk
+                tell(found)
 
         with Detector.open(
             request.bundle,

@@ -8,7 +8,7 @@ import numpy as np
 
 from diad_deploy import __version__
 from diad_evaluate.curves import Curves
-from diad_evaluate.metrics import METRICS, Figures
+from diad_evaluate.metrics import METRICS, Figures, in_words
 from diad_evaluate.mistakes import Mistake
 from diad_evaluate.paper import SOURCE, PaperFigures, paper_figures
 
@@ -150,7 +150,7 @@ class Evaluation:
         for name, products in self.left_out.items():
             together.setdefault(products, []).append(name)
         lines += [
-            f"mean: {', '.join(names)} without {', '.join(products)}, where undefined"
+            f"mean: {in_words(names)} without {', '.join(products)}, where undefined"
             for products, names in together.items()
         ]
         return lines

@@ -53,8 +53,7 @@ def test_one_kind_only(pictures: ClassPictures, kind: bool, word: str) -> None:
     assert found.figures.keys() == PIXELS
     assert found.threshold is None
     assert found.notes == (
-        f"image_auroc, image_ap, image_f1_max undefined and left out of the mean: only {word} "
-        f"pictures",
+        f"image metrics undefined and left out of the mean: only {word} pictures",
     )
     assert found.curves.image_roc == ()
 

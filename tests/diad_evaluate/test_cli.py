@@ -114,6 +114,24 @@ def test_what_is_there_is_not_overwritten(
     assert names(tmp_path / "mine") == ["a.png"]
 
 
+def test_figures_are_told_where_another_run_took_the_folder(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(_: int) -> None:
+        write_good(tmp_path / "out" / "a.png")
+
+    monkeypatch.setattr(
+        "diad_evaluate.request.Detector.open", lambda *_, **__: FakeDetector(before=take)
+    )
+    status, out, err = run(data, "--bundle", "b", "-o", tmp_path / "out")
+    assert status == 2
+    assert "bolt" in out
+    assert "page:" not in out
+    assert one_line(err.splitlines(keepends=True)[-1])
+    assert "exists already" in err
+    assert names(tmp_path / "out") == ["a.png"]
+
+
 def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:
     (write_good(tmp_path / "data/good/a.png")).write_bytes(b"")
     status, out, _ = run(tmp_path / "data", "--bundle", "b")

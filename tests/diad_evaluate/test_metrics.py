@@ -15,6 +15,7 @@ from diad_evaluate.metrics import (
     Figures,
     best_threshold,
     image_figures,
+    in_words,
     pixel_figures,
     rank_images,
 )
@@ -98,6 +99,12 @@ def test_the_threshold_is_the_lowest_that_has_the_highest_f1() -> None:
     # from 0.5 up: two found, one false alarm
     assert best_threshold(ranked) == 0.5
     assert best_threshold(rank_images([False, True], [0.1, 0.7])) == 0.7
+
+
+def test_metrics_in_words() -> None:
+    assert in_words(METRICS) == "image metrics, pixel metrics"
+    assert in_words([*IMAGE_METRICS, "pixel_ap"]) == "image metrics, pixel_ap"
+    assert in_words(["image_ap"]) == "image_ap"
 
 
 def test_one_kind_has_no_metrics() -> None:

@@ -30,6 +30,16 @@ def test_the_same_bytes_again() -> None:
     assert draw_plots(classes, IMAGE_PANELS) == draw_plots(classes, IMAGE_PANELS)
 
 
+def test_a_class_has_one_colour_in_all_plots() -> None:
+    without = class_found("a")
+    first, second = (class_found(name, curves=CURVES) for name in ("a", "b"))
+    both = draw_plots([first, second], IMAGE_PANELS) or b""
+    alone = draw_plots([without, second], IMAGE_PANELS) or b""
+    assert b"#0072b2" in both
+    assert b"#0072b2" not in alone
+    assert b"#d55e00" in alone
+
+
 def test_nothing_to_draw() -> None:
     assert draw_plots([class_found("a")], IMAGE_PANELS) is None
     assert draw_plots([class_found("a", curves=Curves(image_roc=CURVE))], PIXEL_PANELS) is None
