@@ -58,7 +58,7 @@ def _table(found: Evaluation) -> Table:
         table.add_column(TITLES[name].replace(" ", "\n", 1), justify="right", no_wrap=True)
     for row in table_rows(found):
         table.add_row(
-            "the paper's" if row.kind == "paper" else Text(printable(row.name)),
+            "(paper)" if row.kind == "paper" else Text(printable(row.name)),
             row.pictures if row.kind == "class" else "",
             *row.cells,
             style={"mean": "bold", "paper": "italic dim"}.get(row.kind),

@@ -26,6 +26,7 @@ def test_a_table_that_fits_eighty_columns() -> None:
         "Last row: the paper's MVTec-AD, mean of 15 classes; not measured here.\n(DiAD, AAAI"
         in text
     )
+    assert "\n(paper) " in text
     assert text.splitlines()[-1] == "page: out/page.html"
 
 
