@@ -12,6 +12,7 @@
     │   └── ThresholdsError     the thresholds beside it cannot be used
     ├── BackendError            the inference library is missing or refused
     │   └── CudaError           a call of the CUDA runtime failed
+    ├── EvaluationError         what an evaluation needs is not there           (diad_evaluate)
     ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
     └── ExportError             a graph could not be exported or is not the same   (diad_export)
 
@@ -75,6 +76,10 @@ class CudaError(BackendError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
+
+
+class EvaluationError(DiadError):
+    """What an evaluation needs is not installed, or cannot be computed from."""
 
 
 class CheckpointError(DiadError):

@@ -17,13 +17,17 @@ PARSED_ONLY = {
     "diad-export build demo/checkpoint.safetensors -o bundle-fp16": ["--help"],
     "diad-calibrate good/": ["--help"],
     "diad-run photos/ --bundle bundle -o report-3": ["--help"],
+    "python -m benchmarks.evaluation_metrics": ["--help"],
     "python -m demo.train": ["--help"],
     "python -m demo.choose": ["--help"],
     "python -m demo.show": ["--help"],
     "python -m benchmarks.savings": ["--help"],
 }
 """Commands that are not run as they stand: what is run of them instead, if anything."""
-SHORTENED = {"python -m demo.evaluate": ["--per-product", "2"]}
+SHORTENED = {
+    "python -m demo.evaluate": ["--per-product", "2"],
+    "python -m demo.folder": ["--per-product", "2"],
+}
 """Commands that are run with less to do."""
 
 
@@ -40,7 +44,7 @@ def commands(document: Path) -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a user types: the checkout's parts, and some photos."""
     folder = tmp_path_factory.mktemp("desk")
-    for name in ("benchmarks", "demo", "diad_deploy", "export", "Makefile", "pyproject.toml"):
+    for name in (*("benchmarks", "demo", "diad_deploy", "evaluation", "export"), "Makefile"):
         (folder / name).symlink_to(ROOT / name)
     for name in ("a.png", "line-2/b.png"):
         path = folder / "photos" / name

@@ -9,7 +9,10 @@ from pathlib import Path
 from diad_deploy.bundle import Bundle
 
 ROOT = Path(__file__).parents[1]
-FORBIDDEN = ("torch", "onnx", "diffusers", "timm", "transformers", "diad_export")
+FORBIDDEN = (
+    *("torch", "onnx", "diffusers", "timm", "transformers", "diad_export"),
+    *("diad_evaluate", "sklearn", "scipy", "matplotlib"),
+)
 
 RUN = """
 import sys

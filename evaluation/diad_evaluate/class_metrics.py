@@ -1,0 +1,126 @@
+"""Pictures of a class -> its result: metrics, and words for what is undefined or unusual."""
+
+from collections.abc import Iterable
+
+from diad_evaluate.class_pictures import ClassPictures
+from diad_evaluate.curves import draw_curves
+from diad_evaluate.metrics import (
+    EXACT_AU_PRO,
+    IMAGE_METRICS,
+    PIXEL_METRICS,
+    Figures,
+    best_threshold,
+    image_figures,
+    in_words,
+    pixel_figures,
+    rank_images,
+)
+from diad_evaluate.pixel_counts import PixelCounts
+from diad_evaluate.results import ClassResult
+
+
+class MaskTally:
+    """How the masks of a class's defective pictures were."""
+
+    def __init__(self) -> None:
+        self.missing = 0
+        self.failed = 0
+        self.empty = 0
+        self.full = 0
+
+    def notes(self, defective: int) -> Iterable[str]:
+        """What to say of them; `defective` pictures were read."""
+        image_only = "image metrics only"
+        if self.missing == defective > 0:
+            yield f"no masks: {image_only}"
+        elif self.missing:
+            yield (
+                f"without a mask: {self.missing} of {defective} defective pictures; {image_only} "
+                f"(the published code takes all of such a picture for defective)"
+            )
+        if self.failed:
+            yield f"masks that cannot be used: {self.failed} of {defective}; {image_only}"
+        if self.empty:
+            yield (
+                f"masks that mark nothing: {self.empty} of {defective}; these pictures count as "
+                f"defective, as their label says (the published code counts them as good)"
+            )
+        if self.full:
+            yield f"masks that mark the whole picture: {self.full} of {defective}"
+
+
+def class_result(
+    product: str, pictures: ClassPictures, masks: MaskTally, *, failed: int
+) -> ClassResult:
+    """The metrics of a class, of those that are defined."""
+    defective = sum(pictures.defective)
+    good = len(pictures.defective) - defective
+    undefined: dict[str, str] = {}
+    figures: Figures = {}
+    ranked = None
+    reason = _one_kind(good, defective)
+    if reason is None:
+        ranked = rank_images(pictures.defective, pictures.scores)
+        figures |= image_figures(pictures.defective, pictures.scores)
+    else:
+        undefined |= dict.fromkeys(IMAGE_METRICS, reason)
+    counts = _pixels(pictures, figures, undefined)
+    return ClassResult(
+        product=product,
+        good=good,
+        defective=defective,
+        failed=failed,
+        masked=len(pictures.maps),
+        figures=figures,
+        undefined=undefined,
+        notes=(
+            *([f"pictures that could not be read: {failed}"] if failed else []),
+            *masks.notes(defective),
+            *_undefined_notes(undefined),
+            *_under_half(figures),
+        ),
+        threshold=best_threshold(ranked) if ranked else None,
+        curves=draw_curves(ranked, counts),
+    )
+
+
+def _pixels(
+    pictures: ClassPictures, figures: Figures, undefined: dict[str, str]
+) -> PixelCounts | None:
+    """Add the pixel metrics to `figures`, or to `undefined` with the reason."""
+    marked = int(pictures.masks.sum())
+    if marked in (0, pictures.masks.size):
+        reason = "no good pixels" if marked else "no pixel is marked as defective"
+        undefined |= dict.fromkeys((*PIXEL_METRICS, EXACT_AU_PRO), reason)
+        return None
+    found, counts = pixel_figures(pictures.maps, pictures.masks)
+    figures |= found
+    for name in PIXEL_METRICS:
+        if name not in found:
+            undefined[name] = "fewer than two of the 200 thresholds have a usable rate"
+    return counts
+
+
+def _one_kind(good: int, defective: int) -> str | None:
+    if good and defective:
+        return None
+    if not good and not defective:
+        return "no picture could be read"
+    return "only good pictures" if good else "only defective pictures"
+
+
+def _undefined_notes(undefined: dict[str, str]) -> Iterable[str]:
+    together: dict[str, list[str]] = {}
+    for name, reason in undefined.items():
+        together.setdefault(reason, []).append(name)
+    for reason, names in together.items():
+        yield f"{in_words(names)} undefined and left out of the mean: {reason}"
+
+
+def _under_half(figures: Figures) -> Iterable[str]:
+    for name in ("image_auroc", "pixel_auroc"):
+        if name in figures and figures[name] < 0.5:
+            yield (
+                f"{name} {figures[name]:.4f} stands as it is; the published code would report 1 "
+                f"minus it, {1 - figures[name]:.4f}"
+            )

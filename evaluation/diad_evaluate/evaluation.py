@@ -1,0 +1,218 @@
+"""The run: labelled pictures through the model, a class at a time.
+
+files -> read, prepare (threads) -> model, in batches -> mask (threads) -> scores, maps -> metrics
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+import numpy as np
+
+from diad_deploy.ahead import map_ahead
+from diad_deploy.errors import DiadError, PictureError
+from diad_deploy.manifest import to_json
+from diad_deploy.picture_files import PictureFile
+from diad_deploy.run_summary import Progress
+from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
+from diad_evaluate.class_metrics import MaskTally, class_result
+from diad_evaluate.class_pictures import ClassPictures, class_pictures
+from diad_evaluate.layouts.choice import LabelledSet
+from diad_evaluate.layouts.labelled import LabelledPicture
+from diad_evaluate.masks import BoolArray, read_mask
+from diad_evaluate.mistakes import SHOWN, Candidates, Mistake, worst
+from diad_evaluate.results import ClassResult, Evaluation, PictureRow, Status, Tell
+
+MASK_READERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Judged:
+    """A picture that ran, with its mask: None where there is none, or with the reason."""
+
+    picture: LabelledPicture
+    found: Inspected | Unread
+    mask: BoolArray | None = None
+    mask_fault: str | None = None
+
+
+def _ignore(_: object) -> None:
+    """Nobody looks."""
+
+
+def evaluate(
+    labelled: LabelledSet,
+    detector: PreparedDetector,
+    *,
+    bundle_name: str = "bundle",
+    mistakes: int = SHOWN,
+    progress: Callable[[Progress], None] = _ignore,
+    stopped: Tell = _ignore,
+) -> Evaluation:
+    """Run the detector over a test set and compute its metrics, a class at a time.
+
+    A picture that cannot be read, and a mask that cannot be used, get a row with the reason; the
+    others go on. In memory are the maps of one class (of a class over a gigabyte, a part).
+
+    Args:
+        labelled: the pictures; those of a class must follow each other.
+        detector: an open `Detector`.
+        bundle_name: what the result calls the bundle.
+        mistakes: most false alarms and most misses to draw; 0 draws none.
+        progress: called after each picture.
+        stopped: called with the classes that are whole where an error or Ctrl-C ends the run.
+
+    Raises:
+        BackendError: the model failed. EvaluationError: it gave maps that are no numbers.
+        KeyboardInterrupt: as it came.
+    """
+    run = _Run(labelled, detector, bundle_name, mistakes, progress)
+    try:
+        run.run_classes()
+    except (DiadError, KeyboardInterrupt):
+        if run.classes:
+            # the first error is the one to tell
+            with suppress(DiadError):
+                stopped(run.result(stopped=True))
+        raise
+    return run.result(stopped=False)
+
+
+class _Run:
+    """One run: its clock, its rows, its classes."""
+
+    def __init__(
+        self,
+        labelled: LabelledSet,
+        detector: PreparedDetector,
+        bundle_name: str,
+        mistakes: int,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self.classes: list[ClassResult] = []
+        self._began = time.perf_counter()
+        self._stopwatch = Stopwatch()
+        self._metric_seconds = 0.0
+        self._labelled = labelled
+        self._detector = detector
+        self._bundle_name = bundle_name
+        self._shown = mistakes
+        self._progress = progress
+        self._rows: list[PictureRow] = []
+        self._done = 0
+        self._failed = 0
+        self._false_alarms: list[Mistake] = []
+        self._misses: list[Mistake] = []
+
+    def run_classes(self) -> None:
+        """Run all pictures; metrics follow whenever a class is whole."""
+        results = self._results()
+        judged = map_ahead(
+            self._judge,
+            zip(self._labelled.pictures, results, strict=True),
+            threads=MASK_READERS,
+            ahead=self._detector.batch_size + MASK_READERS,
+        )
+        sizes = {
+            product: sum(1 for _ in group)
+            for product, group in groupby(self._labelled.pictures, lambda each: each.product)
+        }
+        with closing(results), closing(judged):
+            for product, group in groupby(judged, lambda each: each.picture.product):
+                self._run_class(product, group, sizes[product])
+
+    def _results(self) -> Generator[Inspected | Unread, None, None]:
+        files = (PictureFile(path=p.path, name=p.name) for p in self._labelled.pictures)
+        return stream(files, self._detector, self._stopwatch)
+
+    def _judge(self, item: tuple[LabelledPicture, Inspected | Unread]) -> _Judged:
+        """Read the picture's mask; runs in a thread."""
+        picture, found = item
+        if isinstance(found, Unread):
+            return _Judged(picture=picture, found=found)
+        side = self._detector.manifest.image.size_px
+        if not picture.defective:
+            return _Judged(picture=picture, found=found, mask=np.zeros((side, side), np.bool_))
+        if picture.mask is None:
+            return _Judged(picture=picture, found=found)
+        try:
+            mask = read_mask(picture.mask, side, picture_size_px=found.detection.picture_size_px)
+        except PictureError as error:
+            return _Judged(picture=picture, found=found, mask_fault=f"mask: {error.reason}")
+        return _Judged(picture=picture, found=found, mask=mask)
+
+    def _run_class(self, product: str, judged: Iterable[_Judged], most: int) -> None:
+        scale = self._detector.manifest.heatmap
+        candidates = Candidates((scale.low, scale.high), self._shown)
+        masks = MaskTally()
+        rows: list[PictureRow] = []
+        with class_pictures(most, self._detector.manifest.image.size_px) as pictures:
+            for each in judged:
+                rows.append(_row(each))
+                if isinstance(each.found, Inspected):
+                    _take(each, each.found, pictures, masks)
+                    candidates.offer(each.picture, each.found, each.mask)
+                self._tell(failed=isinstance(each.found, Unread))
+            began = time.perf_counter()
+            failed = sum(row.status == "failed" for row in rows)
+            result = class_result(product, pictures, masks, failed=failed)
+            self._metric_seconds += time.perf_counter() - began
+        self._rows += rows
+        self.classes.append(result)
+        if result.threshold is not None:
+            false_alarms, misses = candidates.mistakes(result.threshold)
+            self._false_alarms = list(worst([*self._false_alarms, *false_alarms], self._shown))
+            self._misses = list(worst([*self._misses, *misses], self._shown))
+
+    def _tell(self, *, failed: bool) -> None:
+        self._done += 1
+        self._failed += failed
+        total = len(self._labelled.pictures)
+        self._progress(Progress(done=self._done, failed=self._failed, total=total))
+
+    def result(self, *, stopped: bool) -> Evaluation:
+        """What the classes that are whole give."""
+        manifest = self._detector.manifest
+        return Evaluation(
+            data=str(self._labelled.folder),
+            layout=self._labelled.layout.name,
+            bundle=self._bundle_name,
+            bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
+            backend=self._detector.backend,
+            backend_reason=self._detector.backend_reason,
+            classes=tuple(self.classes),
+            rows=tuple(self._rows),
+            false_alarms=tuple(self._false_alarms),
+            misses=tuple(self._misses),
+            stopped=stopped,
+            seconds=time.perf_counter() - self._began,
+            model_seconds=self._stopwatch.seconds,
+            metric_seconds=self._metric_seconds,
+        )
+
+
+def _take(judged: _Judged, found: Inspected, pictures: ClassPictures, masks: MaskTally) -> None:
+    """Put a picture that ran with those of its class."""
+    defective, mask = judged.picture.defective, judged.mask
+    pictures.add(defective=defective, score=found.detection.score)
+    if mask is not None:
+        pictures.add_map(found.detection.anomaly_map, mask)
+        masks.empty += defective and not mask.any()
+        masks.full += defective and bool(mask.all())
+    elif judged.mask_fault is not None:
+        masks.failed += 1
+    else:
+        masks.missing += 1
+
+
+def _row(judged: _Judged) -> PictureRow:
+    picture, found = judged.picture, judged.found
+    row = partial(PictureRow, picture=picture.name, product=picture.product, kind=picture.kind)
+    if isinstance(found, Unread):
+        return row(status="failed", reason=found.reason)
+    status: Status = "ok" if judged.mask_fault is None else "mask failed"
+    return row(status=status, score=found.detection.score, reason=judged.mask_fault)

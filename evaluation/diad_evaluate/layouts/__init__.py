@@ -1,0 +1,1 @@
+"""Layouts of test data: one file each, and `choice`, which tells them apart."""

@@ -1,0 +1,38 @@
+"""MVTec-3D, its RGB pictures: `CLASS/test/KIND/rgb/*.png` and `CLASS/test/KIND/gt/*.png`."""
+
+from pathlib import Path
+
+from diad_evaluate.layouts.labelled import (
+    GOOD,
+    LabelledPicture,
+    Layout,
+    class_folders,
+    folders_in,
+    mask_beside,
+    name_below,
+    pictures_in,
+)
+
+
+def find(folder: Path) -> list[LabelledPicture]:
+    """The test pictures of all classes, or of the one class that `folder` is."""
+    return [
+        LabelledPicture(
+            path=path,
+            name=name_below(folder, path),
+            product=product,
+            kind=kind.name,
+            mask=None if kind.name == GOOD else mask_beside(kind / "gt", path.stem),
+        )
+        for root, product in class_folders(folder, "test")
+        for kind in folders_in(root / "test")
+        for path in pictures_in(kind / "rgb")
+    ]
+
+
+MVTEC_3D = Layout(
+    name="mvtec-3d",
+    title="MVTec-3D, RGB",
+    looks_for="CLASS/test/KIND/rgb/*.png",
+    find=find,
+)

@@ -1,0 +1,72 @@
+"""The files of an evaluation.
+
+OUT/evaluation.json   all of it
+OUT/evaluation.csv    a row a class, their mean, and the paper's figures
+OUT/pictures.csv      a row a picture: score, or why there is none
+OUT/page.html         the figures, the curves, the worst false alarms and misses
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from diad_evaluate.metrics import METRICS, Figures
+from diad_evaluate.page import render_page
+from diad_evaluate.results import Evaluation, PictureRow
+
+RESULT = "evaluation.json"
+TABLE = "evaluation.csv"
+PICTURES = "pictures.csv"
+PAGE = "page.html"
+
+COLUMNS = ("row", "class", "good", "defective", "failed", "masked", *METRICS, "notes")
+
+
+def write_evaluation(folder: Path, found: Evaluation) -> None:
+    """Write all files into `folder`, which exists. Raises `OSError` where it cannot be written."""
+    contents = {
+        RESULT: json.dumps(found.as_json(), indent=2) + "\n",
+        TABLE: _csv(COLUMNS, class_rows(found)),
+        PICTURES: _csv(
+            [field.name for field in fields(PictureRow)], (astuple(row) for row in found.rows)
+        ),
+        PAGE: render_page(found),
+    }
+    for name, text in contents.items():
+        # names of files may hold bytes that are no text
+        (folder / name).write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def class_rows(found: Evaluation) -> list[Sequence[object]]:
+    """Rows of `COLUMNS`; figures are shares of 1, empty where undefined."""
+    rows: list[Sequence[object]] = [
+        (
+            *("class", each.product, each.good, each.defective, each.failed, each.masked),
+            *_cells(each.figures),
+            "; ".join(each.notes),
+        )
+        for each in found.classes
+    ]
+    sums = [sum(row[place] for row in rows) for place in range(2, 6)]  # type: ignore[misc]
+    left_out = [f"{name} without {', '.join(p)}" for name, p in found.left_out.items()]
+    rows.append(("mean", "", *sums, *_cells(found.mean), "; ".join(left_out)))
+    paper = found.paper
+    if paper is not None:
+        note = f"the paper's, mean of {len(paper.classes)} classes of {paper.title}; not measured"
+        rows.append(("paper", "", "", "", "", "", *_cells(paper.figures), note))
+    return rows
+
+
+def _cells(figures: Figures) -> list[object]:
+    return [figures.get(name, "") for name in METRICS]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()

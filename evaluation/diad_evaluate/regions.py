@@ -1,0 +1,25 @@
+"""Connected regions of a mask, for the per-region overlap."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from diad_evaluate.masks import BoolArray
+
+_EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=np.bool_)
+
+
+def region_shares(mask: BoolArray) -> tuple[npt.NDArray[np.float64], int]:
+    """What share of its own region each defective pixel is, and how many regions there are.
+
+    Args:
+        mask: bool `[S, S]`.
+
+    Returns:
+        float64 `[K]` for the K defective pixels in the order of `mask[mask]`: one over the area of
+        the 8-connected region that the pixel lies in. The shares of a region sum to 1.
+    """
+    labels, count = ndimage.label(mask, structure=_EIGHT_NEIGHBOURS)
+    own = labels[mask]
+    areas = np.bincount(own, minlength=count + 1)
+    return 1.0 / areas[own], int(count)

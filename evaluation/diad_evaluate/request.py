@@ -1,0 +1,97 @@
+"""A whole evaluation, from a folder to its files."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from diad_deploy.detector import Detector
+from diad_deploy.run_summary import Progress
+from diad_deploy.whole_folder import WholeFolder
+from diad_evaluate.evaluation import evaluate
+from diad_evaluate.layouts.choice import AUTO, find_labelled_set
+from diad_evaluate.mistakes import SHOWN
+from diad_evaluate.output import RESULT, write_evaluation
+from diad_evaluate.results import Evaluation, Tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asks for.
+
+    Attributes:
+        data: the folder of a test set, or of one class.
+        bundle: the bundle's folder.
+        bundle_name: what the result calls it.
+        output: folder for the files; None writes none.
+        force: whether to replace an earlier evaluation there.
+        layout: its name, or `auto`.
+        classes: those to evaluate; none evaluates all.
+        backend, device, batch_size, threads: as of `Detector.open`.
+    """
+
+    data: Path
+    bundle: Path
+    bundle_name: str
+    output: Path | None = None
+    force: bool = False
+    layout: str = AUTO
+    classes: tuple[str, ...] = ()
+    backend: str = "auto"
+    device: str = "auto"
+    batch_size: int = 8
+    threads: int | None = None
+
+
+def evaluate_folder(
+    request: Request, *, progress: Callable[[Progress], None], tell: Tell
+) -> Evaluation:
+    """Find the pictures, open the bundle, `evaluate`, and write the files.
+
+    Args:
+        request: see there.
+        progress: called after each picture.
+        tell: called with the result once its files are written, or could not be; where Ctrl-C or
+            an error ends the run, with the classes that were whole by then.
+
+    Raises:
+        InputError: no known layout. OutputError: the folder is taken or cannot be written.
+        BundleError, BackendError: as of `Detector.open`.
+        KeyboardInterrupt: as it came.
+    """
+    # what can be refused is refused before the model loads
+    labelled = find_labelled_set(request.data, layout=request.layout, classes=request.classes)
+    output = request.output
+    whole = (
+        WholeFolder(output, marker=RESULT, force=request.force)
+        if output is not None
+        else nullcontext()
+    )
+    with whole as files:
+
+        def keep(found: Evaluation) -> None:
+            try:
+                if files is not None:
+                    write_evaluation(files.folder, found)
+                    files.place()
+            finally:
+                # hours of work are not lost to a full disk
+                tell(found)
+
+        with Detector.open(
+            request.bundle,
+            backend=request.backend,
+            device=request.device,
+            threads=request.threads,
+            batch_size=request.batch_size,
+        ) as detector:
+            found = evaluate(
+                labelled,
+                detector,
+                bundle_name=request.bundle_name,
+                mistakes=SHOWN if output is not None else 0,
+                progress=progress,
+                stopped=keep,
+            )
+        keep(found)
+        return found

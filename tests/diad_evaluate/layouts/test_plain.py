@@ -1,0 +1,43 @@
+"""Plain folders: good, defect, masks."""
+
+from pathlib import Path
+
+from diad_evaluate.layouts.plain import PLAIN
+from tests.diad_evaluate.labelled_folders import write_bad, write_good
+
+
+def test_one_folder_is_one_class(tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    write_good(root / "good/a.png")
+    write_bad(root / "defect/a.png", root / "masks/a.png")
+    write_bad(root / "defect/b.png", root / "masks/b_mask.png")
+    write_bad(root / "defect/c.png")
+    found = PLAIN.find(root)
+    assert [(p.name, p.product, p.kind) for p in found] == [
+        ("good/a.png", "parts", "good"),
+        ("defect/a.png", "parts", "defect"),
+        ("defect/b.png", "parts", "defect"),
+        ("defect/c.png", "parts", "defect"),
+    ]
+    assert [p.mask for p in found[1:]] == [root / "masks/a.png", root / "masks/b_mask.png", None]
+
+
+def test_a_folder_for_each_class_with_kinds_of_defect(tmp_path: Path) -> None:
+    for name in ("cap", "bolt"):
+        write_good(tmp_path / name / "good/line-1/a.png")
+        write_bad(tmp_path / name / "defect/dent/a.png", tmp_path / name / "masks/dent/a.png")
+        write_bad(tmp_path / name / "defect/good/a.png")
+    found = PLAIN.find(tmp_path)
+    assert [(p.product, p.kind) for p in found] == [
+        *(("bolt", "good"), ("bolt", "dent"), ("bolt", "defect")),
+        *(("cap", "good"), ("cap", "dent"), ("cap", "defect")),
+    ]
+    assert found[1].mask == tmp_path / "bolt/masks/dent/a.png"
+
+
+def test_a_class_of_one_kind_is_there_too(tmp_path: Path) -> None:
+    write_good(tmp_path / "a/good/1.png")
+    write_bad(tmp_path / "b/defect/1.png", tmp_path / "b/masks/defect/1.png")
+    found = PLAIN.find(tmp_path)
+    assert [(p.product, p.defective) for p in found] == [("a", False), ("b", True)]
+    assert found[1].mask == tmp_path / "b/masks/defect/1.png"

@@ -1,0 +1,172 @@
+"""Runs over small test sets with a detector whose maps are the pictures' red."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diad_deploy.errors import BackendError
+from diad_deploy.images import read_picture
+from diad_deploy.preprocess import prepare
+from diad_deploy.run_summary import Progress
+from diad_evaluate.evaluation import evaluate
+from diad_evaluate.layouts.choice import find_labelled_set
+from diad_evaluate.masks import read_mask
+from diad_evaluate.metrics import METRICS, image_figures, pixel_figures
+from diad_evaluate.results import Evaluation
+from tests.diad_deploy.fake_detector import IMAGE, FakeDetector
+from tests.diad_evaluate.labelled_folders import (
+    HEIGHT,
+    WIDTH,
+    write_bad,
+    write_good,
+    write_mvtec_class,
+)
+
+
+def run(folder: Path, **options: object) -> Evaluation:
+    return evaluate(find_labelled_set(folder), FakeDetector(), **options)  # type: ignore[arg-type]
+
+
+def red_of(path: Path) -> np.ndarray:
+    prepared = prepare(read_picture(path), IMAGE)
+    return (prepared[0] * IMAGE.std[0] + IMAGE.mean[0]).astype(np.float32)
+
+
+def test_figures_are_those_of_the_maps(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_mvtec_class(tmp_path / name, good=5, bad=4)
+    write_good(tmp_path / "b/test/good/bright.png", red=150)
+    found = run(tmp_path)
+    assert [each.product for each in found.classes] == ["a", "b"]
+    labelled = [p for p in find_labelled_set(tmp_path).pictures if p.product == "b"]
+    maps = np.stack([red_of(p.path) for p in labelled])
+    masks = np.stack(
+        [
+            read_mask(p.mask, IMAGE.size_px, picture_size_px=(HEIGHT, WIDTH))
+            if p.mask
+            else np.zeros(IMAGE.size_px * np.ones(2, int), dtype=bool)
+            for p in labelled
+        ]
+    )
+    pixels, _ = pixel_figures(maps, masks)
+    images = image_figures([p.defective for p in labelled], maps.mean(axis=(1, 2)))
+    result = found.classes[1]
+    assert result.figures == pytest.approx(pixels | images, abs=1e-6)
+    assert (result.good, result.defective, result.masked, result.notes) == (6, 4, 10, ())
+    assert result.figures["image_auroc"] < 1
+    assert found.mean.keys() == set(METRICS)
+    assert [row.status for row in found.rows] == ["ok"] * 19
+    assert found.exit_status == 0
+
+
+def test_the_worst_are_drawn(tmp_path: Path) -> None:
+    write_mvtec_class(tmp_path / "a", good=4, bad=4)
+    write_good(tmp_path / "a/test/good/bright.png", red=200)
+    write_bad(tmp_path / "a/test/scratch/faint.png", red=45)
+    found = run(tmp_path)
+    assert [each.picture.name for each in found.false_alarms] == ["a/test/good/bright.png"]
+    assert [each.picture.name for each in found.misses] == ["a/test/scratch/faint.png"]
+    assert run(tmp_path, mistakes=0).misses == ()
+
+
+def test_what_cannot_be_used_has_its_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
+    root = write_mvtec_class(tmp_path / "a", good=3, bad=6)
+    scratch, marked = root / "test/scratch", root / "ground_truth/scratch"
+    (scratch / "000.png").write_bytes(b"")
+    (marked / "001_mask.png").write_bytes(b"nothing")
+    write_bad(tmp_path / "other.png")
+    write_good(marked / "002_mask.png").write_bytes((tmp_path / "other.png").read_bytes()[:90])
+    (marked / "003_mask.png").unlink()
+    told: list[Progress] = []
+    found = run(tmp_path, progress=told.append)
+    assert {row.picture[-7:]: (row.status, row.score is not None) for row in found.faults} == {
+        "000.png": ("failed", False),
+        "001.png": ("mask failed", True),
+        "002.png": ("mask failed", True),
+    }
+    reasons = [row.reason or "" for row in found.faults]
+    assert reasons[0] == "the file is empty; copy it again"
+    assert reasons[1].startswith("mask: not a picture")
+    (result,) = found.classes
+    assert (result.good, result.defective, result.failed, result.masked) == (3, 5, 1, 5)
+    assert result.notes == (
+        "pictures that could not be read: 1",
+        "without a mask: 1 of 5 defective pictures; image metrics only (the published code takes "
+        "all of such a picture for defective)",
+        "masks that cannot be used: 2 of 5; image metrics only",
+    )
+    assert result.figures.keys() == set(METRICS)
+    assert found.exit_status == 1
+    assert told[-1] == Progress(done=9, failed=1, total=9)
+
+
+def test_a_mask_of_another_size(tmp_path: Path) -> None:
+    root = write_mvtec_class(tmp_path / "a")
+    (root / "ground_truth/scratch/001_mask.png").unlink()
+    from PIL import Image
+
+    Image.new("L", (WIDTH * 2, HEIGHT), 255).save(root / "ground_truth/scratch/001_mask.png")
+    found = run(tmp_path)
+    (fault,) = found.faults
+    assert fault.status == "mask failed"
+    assert fault.reason == (
+        "mask: the mask is 64 x 24 pixels and its picture 32 x 24; save it at the picture's size"
+    )
+    assert found.classes[0].masked == 5
+
+
+def test_masks_that_mark_nothing_or_everything(tmp_path: Path) -> None:
+    root = write_mvtec_class(tmp_path / "a")
+    write_good(root / "ground_truth/scratch/000_mask.png", red=0).unlink()
+    from PIL import Image
+
+    Image.new("L", (WIDTH, HEIGHT), 0).save(root / "ground_truth/scratch/000_mask.png")
+    Image.new("L", (WIDTH, HEIGHT), 9).save(root / "ground_truth/scratch/001_mask.png")
+    (result,) = run(tmp_path).classes
+    assert result.defective == 3
+    assert [note.split(":")[0] for note in result.notes] == [
+        "masks that mark nothing",
+        "masks that mark the whole picture",
+    ]
+
+
+def test_a_class_of_one_kind_is_left_out_of_the_mean(tmp_path: Path) -> None:
+    write_mvtec_class(tmp_path / "a")
+    write_mvtec_class(tmp_path / "b", bad=0)
+    found = run(tmp_path)
+    assert found.mean == pytest.approx(found.classes[0].figures)
+    assert found.left_out == dict.fromkeys(METRICS, ("b",))
+    assert found.exit_status == 0
+
+
+def stopping(error: BaseException, batch: int) -> FakeDetector:
+    def before(number: int) -> None:
+        if number == batch:
+            raise error
+
+    return FakeDetector(before=before)
+
+
+@pytest.mark.parametrize("make", [KeyboardInterrupt, lambda: BackendError("no memory")])
+def test_whole_classes_survive_a_stop(tmp_path: Path, make: Callable[[], BaseException]) -> None:
+    for name in ("a", "b", "c"):
+        write_mvtec_class(tmp_path / name, good=4, bad=4)
+    kept: list[Evaluation] = []
+    error = make()
+    with pytest.raises(type(error)):
+        evaluate(find_labelled_set(tmp_path), stopping(error, 5), stopped=kept.append)
+    (found,) = kept
+    assert found.stopped
+    assert [each.product for each in found.classes] == ["a", "b"]
+    assert found.classes == run(tmp_path).classes[:2]
+    assert len(found.rows) == 16
+
+
+def test_nothing_to_keep(tmp_path: Path) -> None:
+    write_mvtec_class(tmp_path / "a", good=4, bad=4)
+    kept: list[Evaluation] = []
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(find_labelled_set(tmp_path), stopping(KeyboardInterrupt(), 1), stopped=kept.append)
+    assert kept == []
