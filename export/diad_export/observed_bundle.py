@@ -6,12 +6,20 @@ from typing import Protocol
 
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.choice import AUTO, ModelRequest, check_choice, open_model
+from diad_deploy.backends.choice import (
+    AUTO,
+    ModelRequest,
+    OpenedModel,
+    check_choice,
+    open_model,
+)
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.backends.stages import Model, Stages
+from diad_deploy.backends.tensorrt import TensorRtModel
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError
 from diad_deploy.schedule import DdimStep, ddim_steps
+from diad_export.observed_engines import ObservedEngines
 
 Tensors = dict[str, FloatArray]
 
@@ -87,7 +95,7 @@ def observe_bundle(
                 raise
         else:
             try:
-                yield ObservedModel(opened.model, opened.backend)
+                yield _observed(opened, steps)
             finally:
                 opened.model.close()
             return
@@ -96,3 +104,10 @@ def observe_bundle(
         yield ObservedStages(stages, steps)
     finally:
         stages.close()
+
+
+def _observed(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> ObservedBundle:
+    """As much of it as can be seen."""
+    if isinstance(opened.model, TensorRtModel):
+        return ObservedEngines(opened.model, opened.backend, steps)
+    return ObservedModel(opened.model, opened.backend)
