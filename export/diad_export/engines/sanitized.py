@@ -22,13 +22,18 @@ from diad_deploy.manifest import GraphSpec
 FOLDED_BYTES = 1 << 20
 """Larger constants stay as they are stored: weights in float16 behind a Cast are half the size."""
 
+LINTED_BYTES = 1_900_000_000
+"""Lint puts the whole graph, weights and all, into one protobuf message, which ends at 2 GB."""
+
 _LINT = "import sys; from polygraphy.tools._main import main; sys.exit(main())"
 
 
-def lint(path: Path, graph: GraphSpec, *, batch: int) -> None:
+def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
     """Have Polygraphy run the graph at `path` node by node on ONNX Runtime.
 
-    It runs in a process of its own, whose memory ends with it.
+    It runs in a process of its own, whose memory ends with it. Gives whether it ran: a graph of
+    more than `LINTED_BYTES` is left to ONNX's own checker, which saw it when it was exported, and
+    to TensorRT's parser.
 
     Args:
         path: of the graph.
@@ -38,6 +43,8 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> None:
     Raises:
         ExportError: names the first node at fault, and how many more there are.
     """
+    if sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) > LINTED_BYTES:
+        return False
     with tempfile.TemporaryDirectory(prefix="diad-lint-") as scratch:
         report = Path(scratch) / "lint.json"
         words = ["check", "lint", str(path), "-o", str(report), "--input-shapes"]
@@ -61,6 +68,7 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> None:
             f"{graph.name}: Polygraphy's lint refuses the graph: {faults[0]}{_more(faults)}; build "
             f"the bundle again with `diad-export build`"
         )
+    return True
 
 
 @contextmanager

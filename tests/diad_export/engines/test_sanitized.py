@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from diad_deploy.errors import ExportError
 from diad_deploy.manifest import GraphSpec, TensorSpec
+from diad_export.engines import sanitized
 from diad_export.engines.sanitized import FOLDED_BYTES, folded, lint
 
 WEIGHTS = np.ones((8, 8), dtype=np.float16)
@@ -40,13 +41,21 @@ def write(folder: Path, second: np.ndarray, *, external: bool = False) -> Path:
     )
     path = folder / "small.onnx"
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    data = {"save_as_external_data": True, "location": "small.data", "size_threshold": 0}
+    data = {"save_as_external_data": True, "location": "small.onnx.data", "size_threshold": 0}
     onnx.save(model, path, **(data if external else {}))
     return path
 
 
 def test_a_right_graph_passes(tmp_path: Path) -> None:
-    lint(write(tmp_path, WEIGHTS, external=True), SPEC, batch=2)
+    assert lint(write(tmp_path, WEIGHTS, external=True), SPEC, batch=2)
+
+
+def test_a_graph_that_lint_cannot_hold_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, WEIGHTS, external=True)
+    monkeypatch.setattr(sanitized, "LINTED_BYTES", path.stat().st_size + 100)
+    assert not lint(path, SPEC, batch=2)
 
 
 def test_a_node_at_fault_is_named(tmp_path: Path) -> None:
