@@ -125,6 +125,51 @@ class TensorRtModel:
         ]
         return partial(_collect, tickets)
 
+    @property
+    def largest_batch(self) -> int:
+        """Most pictures that run at once; `submit` splits more."""
+        return self._largest
+
+    def run_unrecorded(
+        self, order: Order, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
+    ) -> None:
+        """Run one batch of at most `largest_batch` pictures stage by stage, without a recording.
+
+        `order` runs once and may look at any tensor, by `download`, before it goes on. Where there
+        are fewer pictures than the engines take, the last one fills the rest.
+
+        Raises:
+            BackendError: the model is closed, or failed.
+        """
+        batch = max(len(image), self._smallest)
+        stages = (self._recordings.get(batch) or self._record(batch)).stages
+        inputs = self._inputs(batch)
+        self._synchronize()
+        kind = self._cuda.api.cudaMemcpyKind.cudaMemcpyHostToDevice
+        arrays = (image, noise, posterior_noise)
+        for tensor, array in zip(inputs.values(), arrays, strict=True):
+            filling = np.repeat(array[-1:], batch - len(array), axis=0)
+            whole = np.ascontiguousarray(np.concatenate([array, filling]))
+            copied = self._cuda.api.cudaMemcpy(
+                tensor.address, whole.ctypes.data, whole.nbytes, kind
+            )
+            self._cuda.check(copied, "copying a batch to the GPU")
+        order(stages, *inputs.values())
+        self._synchronize()
+
+    def download(self, tensor: DeviceTensor) -> FloatArray:
+        """What lies in a tensor of the stages, once all work before is done.
+
+        Raises:
+            CudaError: the GPU has failed.
+        """
+        self._synchronize()
+        array = np.empty(tensor.shape, dtype=np.float32)
+        kind = self._cuda.api.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        copied = self._cuda.api.cudaMemcpy(array.ctypes.data, tensor.address, array.nbytes, kind)
+        self._cuda.check(copied, "copying a tensor from the GPU")
+        return array
+
     def close(self) -> None:
         """Wait for what is under way and let go of everything; safe to call again."""
         if self._engines is None:

@@ -1,6 +1,5 @@
 """Checkpoint -> bundle."""
 
-import gc
 import platform
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +25,7 @@ from diad_export.components import image_spec, latents_spec, make_components
 from diad_export.engines.bundle_engines import Bar, make_engines, no_bar, settle_target
 from diad_export.engines.options import EngineOptions
 from diad_export.exported_graphs import Progress, write_float16, write_float32
+from diad_export.memory import give_back_memory
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
@@ -72,7 +72,7 @@ def build(
         manifest = export_graphs(model, checkpoint, options, settings, writer.folder, progress)
         if target is not None:
             del model, checkpoint
-            gc.collect()
+            give_back_memory()
             made = make_engines(writer.folder, manifest, *target, progress=progress, bar=bar)
             manifest = replace(manifest, engines=made)
         return writer.finish(manifest)

@@ -109,7 +109,7 @@ def build(
     from diad_export.checkpoint import Sources
     from diad_export.engines.shown_build import shown_build
     from diad_export.options import BuildOptions
-    from diad_export.peak_memory import peak_memory_bytes
+    from diad_export.peak_memory import watch_memory
 
     start = time.monotonic()
     size_px, count = pool or (None, None)
@@ -121,13 +121,13 @@ def build(
         context=context,
         extractor=extractor,
     )
-    bundle = build_bundle(
-        sources, output, options, force=force, engines=engines, progress=_tell, bar=shown_build
-    )
+    with watch_memory() as peak:
+        bundle = build_bundle(
+            sources, output, options, force=force, engines=engines, progress=_tell, bar=shown_build
+        )
     click.echo(f"wrote {bundle.path}")
-    peak = peak_memory_bytes()
-    if peak is not None:
-        _tell(f"{time.monotonic() - start:.0f} s, at most {peak / 1e9:.1f} GB of memory")
+    memory = f", {peak}" if peak.own_bytes else ""
+    _tell(f"{time.monotonic() - start:.0f} s{memory}")
 
 
 @command.command(name="engines")

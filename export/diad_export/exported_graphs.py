@@ -1,6 +1,5 @@
 """The four graphs written in one precision, and what the manifest says of them."""
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from diad_deploy.precision_spec import Precision, PrecisionSpec
 from diad_export.calibration import Calibration
 from diad_export.components import Component
 from diad_export.half_graph import HalfGraph, write_half_graph
+from diad_export.memory import give_back_memory
 from diad_export.parity import check_parity
 from diad_export.to_onnx import WrittenGraph, write_graph
 from diad_export.wide_nodes import LIMIT_ABS
@@ -35,7 +35,7 @@ def write_float32(
     for component in components:
         progress(f"exporting the {component.name}")
         written = write_graph(component, folder)
-        gc.collect()
+        give_back_memory()
         parity += check_parity(component, written.path)
         specs.append(graph_spec(component, written, "float32"))
     return ExportedGraphs(specs=tuple(specs), parity=tuple(parity), precision=None)
@@ -52,7 +52,7 @@ def write_float16(
     for component in components:
         progress(f"exporting the {component.name} in float16")
         halves.append(write_half_graph(component, folder, calibration))
-        gc.collect()
+        give_back_memory()
     return ExportedGraphs(
         specs=tuple(
             graph_spec(component, half.written, "float16")

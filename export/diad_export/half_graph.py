@@ -1,6 +1,5 @@
 """Component -> float16 ONNX file: measured, decided, converted, and compared on real inputs."""
 
-import gc
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from diad_deploy.manifest import ParityRecord
 from diad_deploy.precision_spec import GraphRange, WidePart
 from diad_export.calibration import Calibration, Seen
 from diad_export.components import Component
+from diad_export.memory import give_back_memory
 from diad_export.parity import Array, check_parity, compare, open_session
 from diad_export.precision import convert_to_half
 from diad_export.ranges import ObservedGraph, Ranges, write_observed
@@ -57,15 +57,17 @@ def write_half_graph(component: Component, folder: Path, calibration: Calibratio
         seen = calibration.run_through(component.name, observed.run)
         ranges = observed.ranges
         del observed
+        give_back_memory()
     wide = choose_wide_nodes(model, ranges)
     nodes = len(convert_to_half(model, [each.node for each in wide])) + len(wide)
+    parts = list_parts(component.name, wide)
     written = save_graph(model, component.name, folder)
-    del model
-    gc.collect()
+    del model, wide  # the nodes hold their graph
+    give_back_memory()
     return HalfGraph(
         written=written,
         range=_widest(component.name, ranges, nodes),
-        wide=list_parts(component.name, wide),
+        wide=parts,
         parity=check_half(component, written.path, _spread(seen)),
     )
 
@@ -101,7 +103,7 @@ def check_half(component: Component, path: Path, seen: Sequence[Seen]) -> tuple[
     """
     worst: dict[str, ParityRecord] = {}
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        session = open_session(write_rounded(path, Path(scratch)))
+        session = open_session(write_rounded(path, Path(scratch)), as_written=True)
         for each in seen:
             results: list[Array] = session.run(None, dict(each.feed))
             for spec, want, got in zip(component.outputs, each.outputs, results, strict=True):

@@ -8,7 +8,12 @@ from typing import Literal, Protocol
 
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.choice import AUTO, ModelRequest, check_choice, open_model
+from diad_deploy.backends.choice import (
+    AUTO,
+    ModelRequest,
+    check_choice,
+    open_model,
+)
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.backends.stages import Model, Stages
 from diad_deploy.bundle import Bundle
@@ -114,7 +119,7 @@ def observe_bundle(
                 raise
         else:
             try:
-                yield ObservedModel(opened.model, opened.backend)
+                yield _observed(opened, steps)
             finally:
                 opened.model.close()
             return
@@ -138,3 +143,10 @@ def _open_rounded(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:
             for graph in bundle.manifest.graphs
         }
     )
+
+
+def _observed(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> ObservedBundle:
+    """As much of it as can be seen."""
+    if isinstance(opened.model, TensorRtModel):
+        return ObservedEngines(opened.model, opened.backend, steps)
+    return ObservedModel(opened.model, opened.backend)

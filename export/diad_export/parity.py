@@ -71,8 +71,13 @@ def _run_module(component: Component, inputs: tuple[Tensor, ...]) -> tuple[Array
     return tuple(output.numpy() for output in outputs)
 
 
-def open_session(path: Path) -> Any:
+def open_session(path: Path, *, as_written: bool = False) -> Any:
     """The graph at `path` on ONNX Runtime's CPU.
+
+    Args:
+        path: of the graph.
+        as_written: run its nodes as they stand. Slower, but float16 weights stay what they are in
+            the file, where folding their casts would hold each in float32.
 
     Raises:
         ExportError: ONNX Runtime refuses it.
@@ -81,6 +86,13 @@ def open_session(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if as_written:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # a few runs of large graphs: memory counts, not the last tenth of their speed. Nodes run where
+    # they stand, so that what was measured goes at once, and what goes is the system's again
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own untyped classes

@@ -27,18 +27,28 @@ def write_observed(model: ir.Model, name: str, folder: Path) -> Path:
     path = folder / f"{name}.onnx"
     ir.save(model, path, external_data=f"{path.name}.data")
     proto = onnx.load(path, load_external_data=False)
-    for value in _float_results(model):
-        proto.graph.node.extend(
-            (
-                helper.make_node("Abs", [value], [f"{value}.abs"]),
-                helper.make_node("ReduceMax", [f"{value}.abs"], [f"{value}{_LARGEST}"], keepdims=0),
-            )
-        )
-        proto.graph.output.append(
-            helper.make_tensor_value_info(f"{value}{_LARGEST}", TensorProto.FLOAT, [])
-        )
+    results = frozenset(_float_results(model))
+    nodes = list(proto.graph.node)
+    del proto.graph.node[:]
+    for node in nodes:
+        proto.graph.node.append(node)
+        for value in node.output:
+            if value in results:
+                # right behind it: at the graph's end they would hold every result in memory
+                proto.graph.node.extend(_measured(value))
+                proto.graph.output.append(
+                    helper.make_tensor_value_info(f"{value}{_LARGEST}", TensorProto.FLOAT, [])
+                )
     onnx.save(proto, path)
     return path
+
+
+def _measured(value: str) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+    absolute = f"{value}.abs"
+    return (
+        helper.make_node("Abs", [value], [absolute]),
+        helper.make_node("ReduceMax", [absolute], [f"{value}{_LARGEST}"], keepdims=0),
+    )
 
 
 class ObservedGraph:

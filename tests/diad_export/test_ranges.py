@@ -1,13 +1,17 @@
 """The largest values are those that NumPy finds, over all runs."""
 
+import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from onnx import TensorProto, helper
 
 from diad_deploy.errors import ExportError
+from diad_export.peak_memory import watch_memory
 from diad_export.ranges import ObservedGraph, write_observed
 from tests.diad_export.small_graphs import multiplying, run
 
@@ -56,3 +60,26 @@ def test_values_that_are_not_finite_are_refused_by_name(tmp_path: Path, wrong: f
     observed = ObservedGraph(model, write_observed(model, "graph", tmp_path))
     with pytest.raises(ExportError, match=r"graph: expected finite numbers .* at after_first"):
         observed.run({"x": np.ones(3, dtype=np.float32)})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is counted on Linux")
+def test_results_are_measured_and_let_go_one_by_one(tmp_path: Path) -> None:
+    count, size = 40, 1_000_000
+    names = ["x", *(f"v{place}" for place in range(count))]
+    nodes = [helper.make_node("Sin", [a], [b]) for a, b in pairwise(names)]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"])
+        for name in (names[0], names[-1])
+    ]
+    graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:])
+    opsets = [helper.make_opsetid("", 20)]
+    model = typed(ir.from_proto(helper.make_model(graph, opset_imports=opsets, ir_version=10)))
+    observed = ObservedGraph(model, write_observed(model, "chain", tmp_path))
+    x = np.ones(size, dtype=np.float32)
+    with watch_memory() as before:
+        pass
+    with watch_memory(0.002) as peak:
+        observed.run({"x": x})
+    assert len(observed.ranges) == count + 1
+    # all at once would be one of x's size for each node
+    assert peak.own_bytes - before.own_bytes < count * x.nbytes // 3

@@ -17,6 +17,7 @@ from diad_export.engines.machine import Machine, settle_capabilities
 from diad_export.engines.memory import available_bytes, check_memory
 from diad_export.engines.options import EngineOptions, check_options
 from diad_export.engines.protocol import Advance, BuiltEngine, EngineRequest, Request
+from diad_export.engines.sanitized import lint
 
 Line = Callable[[str], None]
 Bar = Callable[[str], AbstractContextManager[Callable[[Advance], None]]]
@@ -93,12 +94,15 @@ def make_engines(
         bar: shows each build.
 
     Raises:
-        ExportError: a graph cannot be parsed or built, an engine's types are not what was asked
-            for, or memory is too small.
+        ExportError: lint refuses a graph, a graph cannot be parsed or built, an engine's types are
+            not what was asked for, or memory is too small.
     """
     if options.memory_check:
         for graph in manifest.graphs:
             check_memory(graph, available_bytes())
+    for graph in manifest.graphs:
+        if not lint(folder / graph.file, graph, batch=options.profile.smallest):
+            progress(f"{graph.name}: too large for Polygraphy's lint, which was left out")
     target = folder / "engines" / options.target
     target.mkdir(parents=True, exist_ok=True)
     return tuple(

@@ -14,6 +14,7 @@ from diad_export.engines.messages import make_collector, one_line
 from diad_export.engines.monitor import Tell, make_monitor
 from diad_export.engines.options import EngineOptions
 from diad_export.engines.protocol import BuiltEngine, EngineRequest
+from diad_export.engines.sanitized import folded
 from diad_export.engines.turing import TURING, write_out_products
 from diad_export.engines.type_proof import prove_types, summarize
 
@@ -40,9 +41,10 @@ def build_engine(
     start = time.monotonic()
     collector = _collect_messages(module)
     monitor = make_monitor(module, tell, is_cancelled)
-    nodes = read_heavy_nodes(Path(request.onnx_file))
-    with tempfile.TemporaryDirectory(prefix="diad-engine-") as scratch:
-        path, note = _prepared(request, nodes, Path(scratch))
+    graph = Path(request.onnx_file)
+    nodes = read_heavy_nodes(graph)
+    with tempfile.TemporaryDirectory(prefix="diad-engine-") as scratch, folded(graph) as clean:
+        path, note = _prepared(clean, request, nodes, Path(scratch))
         network = _network(module, path, request.graph.name, collector)
         if is_cancelled():
             raise Cancelled
@@ -85,9 +87,10 @@ def _collect_messages(module: Any) -> Any:
     return util.TRT_LOGGER
 
 
-def _prepared(request: EngineRequest, nodes: HeavyNodes, scratch: Path) -> tuple[Path, str]:
-    """The graph to parse: the bundle's own, or a copy that the asked-for GPUs can take."""
-    path = Path(request.onnx_file)
+def _prepared(
+    path: Path, request: EngineRequest, nodes: HeavyNodes, scratch: Path
+) -> tuple[Path, str]:
+    """The graph to parse: `path`, or a copy that the asked-for GPUs can take."""
     options = request.options
     turing = options.target == "tensorrt-rtx" and TURING in options.compute_capabilities
     # a graph that is float32 all over would be slower than anything, and not what 7.5 is for
@@ -150,7 +153,10 @@ def _config(module: Any, request: EngineRequest, network: Any, monitor: Any) -> 
         from polygraphy.backend.tensorrt_rtx import CreateConfigRTX
 
         pairs = [tuple(map(int, name.split("."))) for name in options.compute_capabilities]
-        return CreateConfigRTX(compute_capabilities=pairs, **given)(builder, definition)
+        config = CreateConfigRTX(compute_capabilities=pairs, **given)(builder, definition)
+        # without it an engine may allocate while it runs, and then cannot be recorded
+        config.set_flag(module.BuilderFlag.REQUIRE_USER_ALLOCATION)
+        return config
     cache = options.timing_cache
     if cache is not None and Path(cache).exists():
         given["load_timing_cache"] = cache

@@ -46,8 +46,10 @@ USED_NAMES = (
 """Everything that `engines` and Polygraphy on its behalf take, common to 10.x, 11.x and RTX."""
 
 RTX_USED_NAMES = (
+    "BuilderFlag.REQUIRE_USER_ALLOCATION",
     "ComputeCapability",
     "IBuilderConfig.num_compute_capabilities",
+    "IBuilderConfig.set_flag",
     "IBuilderConfig.set_compute_capability",
 )
 

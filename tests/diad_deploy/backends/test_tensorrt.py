@@ -4,6 +4,7 @@ It shows nothing of a GPU's numbers or speed.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,18 @@ import pytest
 from diad_deploy import Detector
 from diad_deploy.bundle import Bundle, builtin_bundle, builtin_pictures
 from diad_deploy.errors import BackendError, BundleDamagedError, CudaError
+from diad_deploy.inspection import InspectionOptions, inspect
 from diad_deploy.picture_files import find_pictures
 from diad_deploy.preprocess import prepare_batch
+from diad_deploy.report.results import read_rows
+from tests.diad_deploy.fake_detector import write_pictures
 from tests.diad_deploy.test_detector import pictures
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 
 TARGETS = ("tensorrt", "tensorrt-rtx")
+UNDER_WAY = ("cudaGraphLaunch", "cudaEventSynchronize")
 
 
 @pytest.fixture
@@ -205,3 +210,26 @@ def test_contexts_that_cannot_be_recorded(machine: Machine, bundle: Bundle) -> N
         pytest.raises(BackendError, match="recorded into a CUDA graph"),
     ):
         detector.detect(pictures(1))
+
+
+def test_a_folder_in_two_batches_under_way_gives_onnx_runtime_s_rows(
+    machine: Machine, bundle: Bundle, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "parts", 11)
+    (tmp_path / "parts/004.png").write_bytes(b"")
+    files = find_pictures([tmp_path / "parts"])
+    rows = {}
+    for device in ("cpu", "cuda"):
+        machine.cudart.calls.clear()
+        out = tmp_path / device
+        with Detector.open(bundle, device=device, batch_size=2) as detector:
+            assert detector.in_flight == (2 if device == "cuda" else 1)
+            inspect(files, detector, out, InspectionOptions())
+        rows[device] = list(read_rows(out / "results.jsonl"))
+    calls = [name for name in machine.cudart.calls if name in UNDER_WAY]
+    # the second batch is launched before the first one is waited for
+    assert calls[:3] == ["cudaGraphLaunch", "cudaGraphLaunch", "cudaEventSynchronize"]
+    assert len(rows["cuda"]) == 11
+    for one, other in zip(rows["cpu"], rows["cuda"], strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-6)
+        assert replace(one, score=None) == replace(other, score=None)

@@ -1,7 +1,6 @@
-"""The demo's four graphs, in whatever precision they are, become real engines."""
+"""The demo's four graphs, in float16, become real engines."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,29 +10,30 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from diad_deploy.bundle import Bundle, builtin_bundle
+from diad_deploy.bundle import Bundle
 from diad_export.cli import command
 from tests.diad_export.engines.test_bundle_engines import contents
+from tests.half_bundle import write_half_bundle
 
-HALF_CAPABILITIES = ("7.5", "8.6", "8.9", "12.0")
-SINGLE_CAPABILITIES = ("8.6", "8.9", "12.0")
-"""TensorRT-RTX multiplies no float32 matrices on 7.5."""
+CAPABILITIES = ("7.5", "8.6", "8.9", "12.0")
+SELF_ATTENTIONS = {"encoder": 1, "denoiser": 9, "decoder": 1, "scorer": 0}
+"""The denoiser's other nine, over the constant context, are two products each."""
 
+FEW = ("--batch", "1", "2", "4", "--optimization-level", "0")
 RUN = "import sys; sys.path[:] = {path!r}; from diad_export.cli import main; main()"
 
 
 def arguments(path: Path, *capabilities: str) -> list[str]:
     words = [word for name in capabilities for word in ("--compute-capability", name)]
-    return ["engines", str(path), "--target", "tensorrt-rtx", "--batch", "1", "2", "4", *words]
+    return ["engines", str(path), "--target", "tensorrt-rtx", *FEW, *words]
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     path = tmp_path_factory.mktemp("demo") / "bundle"
-    shutil.copytree(builtin_bundle(), path)
-    halves = {g.precision for g in Bundle.open(path).manifest.graphs} == {"float16"}
-    capabilities = HALF_CAPABILITIES if halves else SINGLE_CAPABILITIES
-    result = CliRunner().invoke(command, arguments(path, *capabilities), catch_exceptions=False)
+    write_half_bundle(path)
+    # one engine a graph for all of them
+    result = CliRunner().invoke(command, arguments(path, *CAPABILITIES), catch_exceptions=False)
     assert result.exit_code == 0
     return Bundle.open(path)
 
@@ -42,16 +42,13 @@ def test_every_graph_has_an_engine_of_its_precision(built: Bundle) -> None:
     for graph in built.manifest.graphs:
         spec = built.manifest.engine("tensorrt-rtx", graph.name)
         assert spec is not None
-        assert set(SINGLE_CAPABILITIES) <= set(spec.compute_capabilities)
+        assert spec.compute_capabilities == CAPABILITIES
         assert (spec.profile.smallest, spec.profile.tuned, spec.profile.largest) == (1, 2, 4)
-        assert spec.precision == graph.precision
+        assert spec.precision == "float16"
         counts = spec.layers.by_type
-        assert counts["float32"] == len(spec.layers.float32)
-        if graph.precision == "float16":
-            assert counts["float16"] > counts["float32"]
-            assert spec.layers.fused_attentions > 0 or graph.name == "scorer"
-        else:
-            assert set(counts) <= {"float32", "other"}
+        assert counts.get("float32", 0) == len(spec.layers.float32)
+        assert counts["float16"] > counts.get("float32", 0)
+        assert spec.layers.fused_attentions == SELF_ATTENTIONS[graph.name]
 
 
 def test_inspect_shows_an_engine_a_line(built: Bundle) -> None:

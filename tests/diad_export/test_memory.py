@@ -1,0 +1,29 @@
+"""What is freed goes back to the system."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from diad_export.memory import give_back_memory
+from diad_export.peak_memory import watch_memory
+
+PIECES = 4000
+PIECE_BYTES = 30_000
+"""Below what the C library maps by itself, so that it would keep them."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps and gives back so")
+def test_freed_pieces_go_back() -> None:
+    give_back_memory()
+    with watch_memory() as before:
+        pass
+    held = [np.ones(PIECE_BYTES, dtype=np.uint8) for _ in range(PIECES)]
+    # one that stays at the end keeps the heap from shrinking by itself
+    last = np.ones(PIECE_BYTES, dtype=np.uint8)
+    del held
+    give_back_memory()
+    with watch_memory() as after:
+        pass
+    assert last.any()
+    assert after.own_bytes < before.own_bytes + PIECES * PIECE_BYTES // 4

@@ -1,0 +1,74 @@
+"""The built-in bundle in float16, by the package's own conversion, without PyTorch's export.
+
+In float32 stay norms, reductions, coarse constants and what stands between the networks, as in a
+build; ranges are not measured, which a build does on pictures (`tests/diad_export`).
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import onnx_ir as ir
+
+from diad_deploy.bundle import Bundle, BundleWriter, builtin_bundle
+from diad_deploy.manifest import GraphSpec
+from diad_deploy.precision_spec import PrecisionSpec, WidePart
+from diad_export.half_graph import list_parts
+from diad_export.precision import convert_to_half
+from diad_export.to_onnx import WIDE_SCOPE
+from diad_export.wide_nodes import LIMIT_ABS, choose_wide_nodes
+
+NETWORK_ENDS = frozenset(("Conv", "Relu", "MaxPool"))
+
+
+def write_half_bundle(destination: Path) -> Bundle:
+    """Write it; everything but graphs is the built-in bundle's."""
+    single = Bundle.open(builtin_bundle())
+    manifest = single.manifest
+    graphs = {graph.file: graph for graph in manifest.graphs}
+    wide: list[WidePart] = []
+    with BundleWriter(destination) as writer:
+        for record in manifest.files:
+            if record.path in graphs:
+                wide += _halve(single, graphs[record.path], writer.folder)
+            else:
+                os.link(single.file(record.path), writer.folder / record.path)
+        return writer.finish(
+            replace(
+                manifest,
+                graphs=tuple(replace(graph, precision="float16") for graph in manifest.graphs),
+                precision=PrecisionSpec(
+                    precision="float16",
+                    calibration="none",
+                    pictures=0,
+                    limit_abs=LIMIT_ABS,
+                    ranges=(),
+                    wide=tuple(wide),
+                ),
+                files=(),
+            )
+        )
+
+
+def _halve(single: Bundle, graph: GraphSpec, folder: Path) -> tuple[WidePart, ...]:
+    model = ir.load(single.file(graph.file))
+    for value in model.graph.outputs:
+        _mark_to_network(value)
+    for node in model.graph:
+        if node.op_type in ("Sin", "Cos"):
+            node.meta[WIDE_SCOPE] = "sinusoid"
+            _mark_to_network(node.inputs[0])
+    wide = choose_wide_nodes(model, {})
+    convert_to_half(model, [each.node for each in wide])
+    ir.save(model, folder / graph.file)
+    return list_parts(graph.name, wide)
+
+
+def _mark_to_network(value: ir.Value | None) -> None:
+    """What computes `value`, back to the network's last layer."""
+    node = None if value is None else value.producer()
+    if node is None or node.op_type in NETWORK_ENDS or WIDE_SCOPE in node.meta:
+        return
+    node.meta[WIDE_SCOPE] = "outside the networks"
+    for each in node.inputs:
+        _mark_to_network(each)
