@@ -17,7 +17,7 @@ demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/diad-run --demo -o $(DEMO_OUT) --force
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed
 	$(VENV)/bin/python -m pytest -m slow

@@ -4,7 +4,7 @@ In float32 stay norms, reductions, coarse constants and what stands between the 
 build; ranges are not measured, which a build does on pictures (`tests/diad_export`).
 """
 
-import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def write_half_bundle(destination: Path) -> Bundle:
             if record.path in graphs:
                 wide += _halve(single, graphs[record.path], writer.folder)
             else:
-                os.link(single.file(record.path), writer.folder / record.path)
+                shutil.copyfile(single.file(record.path), writer.folder / record.path)
         return writer.finish(
             replace(
                 manifest,

@@ -17,6 +17,7 @@ from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, 
 from diad_export.options import BuildOptions, Recommended
 from diad_export.weights import load_model, save_checkpoint
 from tests.golden_case import golden_state_dict
+from tests.made_once import made_once
 
 SMALL = ModelSizes(
     unet=UnetSizes(channels=(32, 64), context_width=32, attention_levels=(True, False)),
@@ -41,7 +42,6 @@ def small_model() -> DiadModel:
 @pytest.fixture(scope="session")
 def small_checkpoint(small_model: DiadModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small model as a file in half precision, with settings of its own."""
-    path = tmp_path_factory.mktemp("small") / "small.safetensors"
     recommended = Recommended(
         extractor="resnet10t",
         image_size_px=32,
@@ -52,14 +52,22 @@ def small_checkpoint(small_model: DiadModel, tmp_path_factory: pytest.TempPathFa
         heatmap_low=0.1,
         heatmap_high=0.9,
     )
-    save_checkpoint(small_model, path, recommended)
-    return path
+    return made_once(
+        tmp_path_factory,
+        "small.safetensors",
+        lambda path: save_checkpoint(small_model, path, recommended),
+    )
 
 
 @pytest.fixture(scope="session")
 def small_bundle(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The small checkpoint, built."""
-    return build(small_checkpoint, tmp_path_factory.mktemp("small") / "bundle", BuildOptions())
+    path = made_once(
+        tmp_path_factory,
+        "small-bundle",
+        lambda path: build(small_checkpoint, path, BuildOptions()),
+    )
+    return Bundle.open(path)
 
 
 @pytest.fixture(scope="session")
@@ -79,17 +87,18 @@ def small_half_bundle(
     small_checkpoint: Path, calibration_photos: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Bundle:
     """The small checkpoint, built in float16 by the command."""
-    path = tmp_path_factory.mktemp("small") / "half"
-    words = ["build", str(small_checkpoint), "-o", str(path), "--precision", "fp16"]
-    words += ["--calibration", str(calibration_photos)]
-    CliRunner().invoke(command, words, catch_exceptions=False)
-    return Bundle.open(path)
+
+    def make(path: Path) -> None:
+        words = ["build", str(small_checkpoint), "-o", str(path), "--precision", "fp16"]
+        words += ["--calibration", str(calibration_photos)]
+        CliRunner().invoke(command, words, catch_exceptions=False)
+
+    return Bundle.open(made_once(tmp_path_factory, "small-half-bundle", make))
 
 
 @pytest.fixture(scope="session")
 def golden_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training file at the tiny size: `state_dict` beside what a training leaves."""
-    path = tmp_path_factory.mktemp("golden") / "tiny.ckpt"
     state = golden_state_dict("tiny")
     training = {
         "epoch": 3,
@@ -99,8 +108,7 @@ def golden_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "hyper_parameters": {"learning_rate": 1e-5},
         "callbacks": {},
     }
-    torch.save(training, path)
-    return path
+    return made_once(tmp_path_factory, "tiny.ckpt", lambda path: torch.save(training, path))
 
 
 @pytest.fixture(scope="session")
