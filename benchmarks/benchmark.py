@@ -2,12 +2,14 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.accuracy import Accuracy, Found, compare_with_reference
-from benchmarks.floor import count_bundle
+from benchmarks.floor import CountedGraph, count_bundle
 from benchmarks.machine import describe_machine
 from benchmarks.models import ModelFiles, Tell, apart, find_model
 from benchmarks.pictures import PictureSet, draw_pictures, read_pictures
@@ -34,6 +36,7 @@ class Request:
         everything: rows that take minutes to open, and the sweeps.
         ways, rounds, batches: in the place of the usual ones; empty or None for these.
         images: the user's pictures; None draws the demo's.
+        pictures: how many are compared with the reference; None takes the usual number.
         device: of the PyTorch rows: `auto`, `cpu` or `cuda`.
     """
 
@@ -47,7 +50,7 @@ class Request:
     batches: tuple[int, ...] = ()
     device: str = "auto"
     threads: int | None = None
-    surroundings: bool = True
+    pictures: int | None = None
 
 
 def run_benchmark(request: Request, *, tell: Tell) -> Results:
@@ -91,11 +94,12 @@ class _Run:
             ways=request.ways,
             rounds=request.rounds,
             batches=request.batches,
+            pictures=request.pictures,
         )
         self._pictures = self._find_pictures()
         self._file = self._pictures.save(scratch / "pictures.npy")
 
-    def measure(self) -> dict[str, object]:
+    def measure(self) -> dict[str, Any]:
         """The fields of `Results` that are not the run's own."""
         processor = ProcessorRates()
         rows = self._take_turns(processor)
@@ -144,7 +148,9 @@ class _Run:
         )
         return turns.take()
 
-    def _rows(self, measured: list[Measured], graphs: object, rates: list[Rates]) -> list[Row]:
+    def _rows(
+        self, measured: list[Measured], graphs: Sequence[CountedGraph], rates: list[Rates]
+    ) -> list[Row]:
         found = {row.way.name: Found.read(row.found) for row in measured if row.found is not None}
         reference = found.get(REFERENCE, found.get(PUBLISHED))
 
@@ -173,7 +179,8 @@ class _Run:
         )
 
     def _surroundings(self) -> Surroundings | None:
-        if not (self._request.surroundings and self._plan.together):
+        # of a few rows alone, nobody asks what a whole run takes
+        if self._request.ways or not self._plan.together:
             return None
         self._tell("what the runtime does around the model")
         return apart(

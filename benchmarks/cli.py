@@ -18,7 +18,7 @@ Examples:
   python -m benchmarks compare before/results.json after/results.json --limit 10%"""
 
 
-class Percent(click.ParamType):
+class Percent(click.ParamType):  # type: ignore[type-arg]
     """`10%` or `0.1`."""
 
     name = "share"
@@ -58,13 +58,18 @@ class Percent(click.ParamType):
     multiple=True,
     help="A batch size to measure; repeatable  [default: 1, 2, 4, 8; full size 1, 2].",
 )
+@click.option(
+    "--pictures",
+    type=click.IntRange(min=0),
+    help="Pictures to compare with the reference  [default: 36; full size those of the rounds].",
+)
 @click.option("--device", default="auto", show_default=True, help="Of PyTorch: auto, cpu or cuda.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--force", is_flag=True, help="Replace results that are there already.")
 @click.pass_context
 def command(
-    context: click.Context, output: Path | None, as_json: bool, force: bool, **given: Any
+    context: click.Context, /, output: Path | None, as_json: bool, force: bool, **given: Any
 ) -> None:
     """Measure every way to run a DiAD model, in turns, and write a page.
 
@@ -79,7 +84,7 @@ def command(
     from benchmarks.benchmark import Request, run_benchmark
     from benchmarks.output import write_results
     from benchmarks.results import to_json
-    from benchmarks.tables import reasons, results_table
+    from benchmarks.tables import cost_table, reasons, speed_table
     from diad_deploy.whole_folder import WholeFolder
 
     with WholeFolder(output, marker="results.json", force=force) as whole:
@@ -92,7 +97,8 @@ def command(
     from rich.console import Console
 
     console = Console(highlight=False)
-    console.print(results_table(results))
+    console.print(speed_table(results))
+    console.print(cost_table(results))
     for line in reasons(results):
         console.print(line, soft_wrap=True, markup=False)
     console.print(f"page: {output / 'index.html'}", soft_wrap=True, markup=False)

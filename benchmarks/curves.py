@@ -11,7 +11,7 @@ from benchmarks.results import Results
 from benchmarks.rows import Row
 from benchmarks.sweeps import StepsPoint, Sweeps
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "diad_deploy",
     "font.size": 10,
@@ -34,7 +34,7 @@ def draw_plots(results: Results) -> dict[str, str]:
     """Title -> SVG, in the page's order; what has nothing to show is left out."""
     rows = [row for row in results.rows if row.latency is not None]
     drawn: dict[str, str] = {}
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(rc=STYLE):
         if rows:
             drawn["Time of one picture"] = _draw(0.55 * len(rows) + 1, _latency, rows)
             drawn["Pictures a second by batch size"] = _draw(3.4, _throughput, rows)

@@ -11,6 +11,7 @@ import demo
 from benchmarks.plan import Size
 from diad_deploy.bundle import Bundle, builtin_bundle
 from diad_deploy.errors import InputError, OptionError
+from diad_deploy.manifest import CheckpointOrigin
 from diad_export.options import BuildOptions
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ def find_model(
         bundle = scratch / "bundle"
         build_apart(checkpoint, bundle, BuildOptions(), tell=tell)
     opened = Bundle.open(bundle)
-    check_origin(opened, checkpoint)
+    check_origin(opened, checkpoint, apart(_origin, checkpoint))
     return ModelFiles(checkpoint=checkpoint, bundle=opened, standin=standin)
 
 
@@ -73,20 +74,24 @@ def apart(function: Callable[..., T], *arguments: object) -> T:
         return pool.submit(function, *arguments).result()
 
 
-def check_origin(bundle: Bundle, checkpoint: Path) -> None:
-    """Check that `bundle` was built from `checkpoint`.
+def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> None:
+    """Check that `bundle` was built from `checkpoint`, which is `found`.
 
     Raises:
         OptionError: it was not.
     """
-    from diad_export.checkpoint import read_checkpoint
-
-    expected, found = bundle.manifest.checkpoint, read_checkpoint(checkpoint).origin
+    expected = bundle.manifest.checkpoint
     if expected.sha256 != found.sha256:
         raise OptionError(
             f"{bundle.path}: built from {expected.name} (SHA-256 {expected.sha256[:12]}…), "
             f"expected {checkpoint} ({found.sha256[:12]}…); leave --bundle out to build one"
         )
+
+
+def _origin(checkpoint: Path) -> CheckpointOrigin:
+    from diad_export.checkpoint import read_checkpoint
+
+    return read_checkpoint(checkpoint).origin
 
 
 def _save_standin(path: Path) -> None:

@@ -29,13 +29,12 @@ def render_page(results: Results) -> str:
         "signed": lambda value: NOTHING if value is None else f"{value:+.4f}",
         "ratio": lambda value: NOTHING if value is None else f"{value:.2f}",
         "auroc": lambda value: NOTHING if value is None else f"{value:.3f}",
-        "giga": lambda value: f"{1e-9 * value:,.1f}",
+        "giga": lambda value: f"{1e-9 * value:,.4g}",
     }
     ran = [row for row in results.rows if row.latency is not None]
     return environment.get_template("page.html.j2").render(
         results=results,
         ran=ran,
-        excused=[row for row in results.rows if row.why_not],
         batches=sorted({t.batch for row in ran for t in row.throughput}),
         speeds={row.name: {t.batch: t.pictures_per_s for t in row.throughput} for row in ran},
         plots=draw_plots(results),

@@ -56,13 +56,14 @@ def plan_for(
     ways: tuple[str, ...] = (),
     rounds: int | None = None,
     batches: tuple[int, ...] = (),
+    pictures: int | None = None,
 ) -> Plan:
     """The usual plan for a model of the demo's or of the published size.
 
     Args:
         everything: also the rows that take minutes to open.
         ways: these rows alone; none for all.
-        rounds, batches: in the place of the usual ones.
+        rounds, batches, pictures: in the place of the usual ones.
 
     Raises:
         OptionError: no such way, or numbers that do not fit.
@@ -74,6 +75,6 @@ def plan_for(
         rounds=rounds or (10 if small else 5),
         batches=batches or ((1, 2, 4, 8) if small else (1, 2)),
         batch_rounds=2 if small else 1,
-        pictures=36 if small else 0,
+        pictures=(36 if small else 0) if pictures is None else pictures,
         together=small,
     )

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -135,7 +136,7 @@ def measure_gpu_rates(turns: int = 20) -> tuple[Rates, ...]:
     for name, dtype in (("float32", torch.float32), ("float16", torch.float16)):
         side = 4 * SIDE
         left, right = (torch.randn(side, side, device="cuda", dtype=dtype) for _ in range(2))
-        times = _event_seconds(torch, lambda a=left, b=right: a @ b, turns)
+        times = _event_seconds(torch, partial(torch.matmul, left, right), turns)
         rates = [2 * side**3 / seconds for seconds in times]
         found.append(
             Rates(

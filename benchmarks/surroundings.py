@@ -7,9 +7,8 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks.pictures import draw_pictures, write_files
 from diad_deploy.detection import Detection
@@ -56,11 +55,8 @@ def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundin
         alone = _ModelAlone(detector, files)
         whole, model = [], []
         for index in range(-1, rounds):
-            ran = _seconds(
-                lambda place=index: inspect(
-                    files, detector, scratch / f"report{place}", InspectionOptions()
-                )
-            )
+            report = scratch / f"report{index}"
+            ran = _seconds(partial(inspect, files, detector, report, InspectionOptions()))
             modelled = _seconds(alone.run)
             if index >= 0:  # the first of each warms up
                 whole.append(ran)
@@ -101,21 +97,15 @@ def _work_ms(
     """Each part of the work on each picture, alone: the median."""
     image, heatmap = detector.manifest.image, detector.manifest.heatmap
     scale = (heatmap.low, heatmap.high)
-    for name in ("heatmaps", "thumbnails"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     parts: dict[str, list[float]] = {"read": [], "prepare": [], "heatmap": [], "thumbnails": []}
     for file, detection in zip(files, found, strict=True):
         pixels = read_picture(file.path)
-        drawn: list[np.ndarray] = []
+        drawn = write_heatmap(folder, file.name, pixels, detection, scale)
         work: dict[str, Callable[[], object]] = {
-            "read": lambda f=file: read_picture(f.path),
-            "prepare": lambda p=pixels: prepare(p, image),
-            "heatmap": lambda f=file, p=pixels, d=detection, out=drawn: out.append(
-                write_heatmap(folder, f.name, p, d, scale)
-            ),
-            "thumbnails": lambda f=file, p=pixels, d=detection, out=drawn: write_thumbnails(
-                folder, f.name, p, d, out[0]
-            ),
+            "read": partial(read_picture, file.path),
+            "prepare": partial(prepare, pixels, image),
+            "heatmap": partial(write_heatmap, folder, file.name, pixels, detection, scale),
+            "thumbnails": partial(write_thumbnails, folder, file.name, pixels, detection, drawn),
         }
         for name, run in work.items():
             parts[name].append(_seconds(run))

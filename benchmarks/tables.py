@@ -7,23 +7,33 @@ from benchmarks.results import Results
 from benchmarks.rows import Row
 
 
-def results_table(results: Results) -> Table:
-    """One line a row; those that could not run say why."""
+def speed_table(results: Results) -> Table:
+    """One line a row: how fast it was, and how near its limit."""
     rate = results.rates[0]
-    table = Table(
-        title=f"One picture of {results.model.image_size_px} px, {results.model.steps} steps, "
+    table = _named_table(
+        f"One picture of {results.model.image_size_px} px, {results.model.steps} steps, "
         f"{results.model.name}",
-        caption=f"{results.machine.processor}, {results.machine.usable_cores} cores: "
-        f"{1e-9 * rate.flops:.0f} GFLOP/s in float32 products, "
-        f"{1e-9 * rate.copy_bytes_per_s:.1f} GB/s copied",
+        ("p50 ms", "p99 ms", "to ORT", "best /s", "batch", "limit"),
     )
-    table.add_column("", overflow="fold")
-    for name in ("p50 ms", "p90", "p99", "runs", "to ORT", "best /s", "of limit"):
-        table.add_column(name, justify="right")
-    for name in ("start s", "host GB", "disk MB", "score diff.", "flips", "AUROC ±"):
-        table.add_column(name, justify="right")
+    table.caption = (
+        f"{results.machine.processor}, {results.machine.usable_cores} cores: "
+        f"{1e-9 * rate.flops:.0f} GFLOP/s in float32 products, "
+        f"{1e-9 * rate.copy_bytes_per_s:.1f} GB/s copied"
+    )
     for row in results.rows:
-        table.add_row(row.title, *_cells(row))
+        table.add_row(row.title, *_speed(row))
+    return table
+
+
+def cost_table(results: Results) -> Table:
+    """One line a row that ran: what it needs, and whether it decides as PyTorch does."""
+    table = _named_table(
+        "What it needs, and whether it decides as the PyTorch reference does",
+        ("start s", "host GB", "disk MB", "score off", "flips", "AUROC"),
+    )
+    for row in results.rows:
+        if row.latency is not None:
+            table.add_row(row.title, *_cost(row))
     return table
 
 
@@ -32,25 +42,37 @@ def reasons(results: Results) -> list[str]:
     return [f"{row.title}: {row.why_not}" for row in results.rows if row.why_not]
 
 
-def _cells(row: Row) -> list[str]:
+def _named_table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.add_column("", overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _speed(row: Row) -> list[str]:
     if row.latency is None:
-        return ["cannot run here" if not (row.why_not or "").startswith("left out") else "left out"]
+        return ["-"] * 6
     best = max(row.throughput, key=lambda t: t.pictures_per_s)
-    accuracy = row.accuracy
     return [
         f"{row.latency.p50_ms:.1f}",
-        f"{row.latency.p90_ms:.1f}",
         f"{row.latency.p99_ms:.1f}",
-        str(row.latency.count),
         shown(row.times_yardstick, "{:.2f}"),
-        f"{best.pictures_per_s:.2f} (batch {best.batch})",
+        f"{best.pictures_per_s:.2f}",
+        str(best.batch),
         shown(row.limit_share, "{:.0%}"),
+    ]
+
+
+def _cost(row: Row) -> list[str]:
+    accuracy = row.accuracy
+    return [
         shown(row.first_result_s, "{:.1f}"),
         shown(row.peak_host_bytes, "{:.2f}", 1e-9),
         shown(row.disk_bytes, "{:.0f}", 1e-6),
-        shown(accuracy and accuracy.largest_difference, "{:.1e}"),
-        f"{accuracy.flipped} of {accuracy.pictures}" if accuracy else "",
-        shown(accuracy and accuracy.image_auroc_change, "{:+.4f}"),
+        shown(accuracy.largest_difference if accuracy else None, "{:.1e}"),
+        f"{accuracy.flipped}/{accuracy.pictures}" if accuracy else "",
+        shown(accuracy.image_auroc_change if accuracy else None, "{:+.4f}"),
     ]
 
 

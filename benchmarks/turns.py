@@ -15,8 +15,7 @@ from benchmarks.worker_process import WorkerProcess
 from diad_deploy.errors import DiadError
 
 Tell = Callable[[str], None]
-LEFT_OUT = "left out: --all measures it"
-NOT_ASKED = "left out: not among those asked for with --way"
+LEFT_OUT = "left out:"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -198,4 +197,5 @@ class Turns:
 def _left_out(way: Way, plan: Plan) -> str | None:
     if way.name in plan.ways:
         return None
-    return LEFT_OUT if way.only_with_all else NOT_ASKED
+    measures = "--all or " if way.only_with_all else ""
+    return f"{LEFT_OUT} {measures}--way {way.name} measures it"
