@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from benchmarks.savings import command as savings
-
 PATH = click.Path(path_type=Path)
 EXAMPLES = """\b
 Examples:
@@ -149,9 +147,6 @@ def compare(before: Path, after: Path, limit: float, relative: bool, as_json: bo
         console.print(f"note: {caution}", markup=False)
     console.print("nothing beyond the limit" if not found.beyond else f"{len(found.beyond)} beyond")
     return 1 if found.beyond else 0
-
-
-command.add_command(savings, name="savings")
 
 
 def _tell(line: str) -> None:

@@ -1,5 +1,6 @@
 """The model that is measured: the demo's, a stand-in of the published size, or the user's."""
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def find_model(
         bundle = scratch / "bundle"
         build_apart(checkpoint, bundle, BuildOptions(), tell=tell)
     opened = Bundle.open(bundle)
-    check_origin(opened, checkpoint, apart(_origin, checkpoint))
+    check_origin(opened, checkpoint, _origin(checkpoint))
     return ModelFiles(checkpoint=checkpoint, bundle=opened, standin=standin)
 
 
@@ -89,6 +90,16 @@ def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> N
 
 
 def _origin(checkpoint: Path) -> CheckpointOrigin:
+    """Its name, hash and size; of one file without PyTorch, which takes seconds to import."""
+    if not checkpoint.is_file():
+        return apart(_read_origin, checkpoint)
+    with checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = checkpoint.stat().st_size
+    return CheckpointOrigin(name=checkpoint.name, sha256=digest, size_bytes=size)
+
+
+def _read_origin(checkpoint: Path) -> CheckpointOrigin:
     from diad_export.checkpoint import read_checkpoint
 
     return read_checkpoint(checkpoint).origin

@@ -33,10 +33,10 @@ def draw_pictures(count: int, *, size_px: int) -> PictureSet:
     """`count` of the demo's test pictures, of every product as many, every second one defective."""
     per_product = 2 * -(-count // (2 * len(PRODUCTS)))
     samples = list(draw_split("test", per_product=per_product, size_px=size_px))
-    # one of each product in turn, so that the first few show them all
+    # products in turn, good and defective ones in turn, so that the first few show all of it
     order = [
-        product * per_product + index
-        for index in range(per_product)
+        product * per_product + (turn + product) % per_product
+        for turn in range(per_product)
         for product in range(len(PRODUCTS))
     ]
     chosen = [samples[place] for place in order[:count]]

@@ -90,7 +90,7 @@ def test_the_command_needs_a_folder() -> None:
 def test_help_names_the_others() -> None:
     done = CliRunner().invoke(command, ["--help"])
     assert done.exit_code == 0
-    for part in ("compare", "savings", "python -m benchmarks -o out"):
+    for part in ("compare", "python -m benchmarks -o out"):
         assert part in done.output
 
 
