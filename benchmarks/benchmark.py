@@ -24,7 +24,7 @@ from benchmarks.turns import Measured, Turns
 from benchmarks.ways import Subject
 from benchmarks.ways.way import PUBLISHED, REFERENCE
 
-SURROUNDINGS_ROUNDS = 3
+SURROUNDINGS_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

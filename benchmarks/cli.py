@@ -59,7 +59,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--pictures",
     type=click.IntRange(min=0),
-    help="Pictures to compare with the reference  [default: 36; full size those of the rounds].",
+    help="Pictures to compare with the reference  [default: 24; full size those of the rounds].",
 )
 @click.option("--device", default="auto", show_default=True, help="Of PyTorch: auto, cpu or cuda.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU.")

@@ -75,7 +75,7 @@ def _latency(axes: Any, rows: Sequence[Row]) -> None:
         )
     _name_rows(axes, rows)
     axes.margins(x=0.14)
-    axes.set_xlabel("ms from picture to map: median, line to the 99th percentile, tick at the 90th")
+    axes.set_xlabel("ms from picture to map: median, tick at the 90th percentile, line to the 99th")
 
 
 def _throughput(axes: Any, rows: Sequence[Row]) -> None:

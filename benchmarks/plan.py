@@ -75,6 +75,6 @@ def plan_for(
         rounds=rounds or (10 if small else 5),
         batches=batches or ((1, 2, 4, 8) if small else (1, 2)),
         batch_rounds=2 if small else 1,
-        pictures=(36 if small else 0) if pictures is None else pictures,
+        pictures=(24 if small else 0) if pictures is None else pictures,
         together=small,
     )

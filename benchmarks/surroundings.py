@@ -20,7 +20,7 @@ from diad_deploy.preprocess import prepare, prepare_batch
 from diad_deploy.report.picture_outputs import write_heatmap, write_thumbnails
 from diad_deploy.strict import Strict
 
-PICTURES = 24
+PICTURES = 16
 FILE_SIZE_PX = 256
 BATCH = 8
 
