@@ -204,4 +204,5 @@ class _Run:
 
 
 def _size_of(model: ModelFiles) -> Size:
-    return "full" if model.checkpoint.stat().st_size >= LARGE_BYTES else "demo"
+    held = sum(record.size_bytes for record in model.bundle.manifest.files)
+    return "full" if held >= LARGE_BYTES else "demo"

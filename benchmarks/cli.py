@@ -72,8 +72,8 @@ def command(
     """Measure every way to run a DiAD model, in turns, and write a page.
 
     DIR then holds results.json, results.csv and index.html. What cannot run here is a row that says
-    why. At full size with stand-in weights this takes 15 GB of memory, 11 GB of disk and about half
-    an hour.
+    why. At full size, no more than two models are in memory at once; stand-in weights and their
+    bundle take 11 GB of disk while it runs.
     """
     if context.invoked_subcommand is not None:
         return

@@ -9,7 +9,7 @@ from diad_deploy.strict import Strict
 
 Size = Literal["demo", "full"]
 LARGE_BYTES = 10**9
-"""A checkpoint of this size or more is treated as one of the published size."""
+"""A bundle of this size or more is treated as one of the published size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
