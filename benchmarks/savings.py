@@ -1,33 +1,25 @@
 """`python -m benchmarks.savings`: what the export leaves out, counted and timed."""
 
-import contextlib
 import json
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import click
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ladder import Rung, climb
+from benchmarks.models import find_model
 from benchmarks.side_by_side import BUNDLE, PUBLISHED, SideBySide, measure
-from benchmarks.standin import make_standin
 from diad_deploy.console import run_command
 from diad_deploy.manifest import Manifest
-from diad_export.build import build
 from diad_export.graph_work import GraphWork, count_work
 from diad_export.model.sizes import PUBLISHED as PUBLISHED_SIZES
 from diad_export.options import BuildOptions, Recommended, Settled, settle
-from diad_export.weights import save_checkpoint
 
 PATH = click.Path(path_type=Path)
-STANDIN_FILE = "standin.safetensors"
 
 
 @click.command()
@@ -51,8 +43,12 @@ def command(
         return
     if bundle is not None and checkpoint is None:
         raise click.UsageError("--bundle needs the --checkpoint that it was built from")
-    with _model_and_bundle(checkpoint, bundle) as (model_file, folder):
-        measured = measure(model_file, folder, rounds=rounds, tell=_tell)
+    with tempfile.TemporaryDirectory(prefix="diad-savings-") as scratch:
+        model = find_model(
+            "full", checkpoint=checkpoint, bundle=bundle, scratch=Path(scratch), tell=_tell
+        )
+        folder = model.bundle.path
+        measured = measure(model.checkpoint, folder, rounds=rounds, tell=_tell)
         manifest = measured.manifest
         rungs = tuple(climb(measured.sizes, _settings(manifest)))
         graphs = {graph.name: count_work(folder / graph.file) for graph in manifest.graphs}
@@ -68,30 +64,6 @@ def command(
         graphs_table(graphs, manifest.schedule.steps),
         times_table(measured),
     )
-
-
-@contextlib.contextmanager
-def _model_and_bundle(checkpoint: Path | None, bundle: Path | None) -> Iterator[tuple[Path, Path]]:
-    """What the user gave, or stand-ins that live as long as the measurement."""
-    with tempfile.TemporaryDirectory(prefix="diad-savings-") as scratch:
-        # in a process of their own, whose memory is free again when the measurement begins
-        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as apart:
-            if checkpoint is None:
-                _tell("making a model of the published size with random weights")
-                checkpoint = Path(scratch) / STANDIN_FILE
-                apart.submit(_save_standin, checkpoint).result()
-            if bundle is None:
-                bundle = Path(scratch) / "bundle"
-                apart.submit(_build, checkpoint, bundle).result()
-        yield checkpoint, bundle
-
-
-def _save_standin(path: Path) -> None:
-    save_checkpoint(make_standin(PUBLISHED_SIZES), path, Recommended(), dtype=torch.float32)
-
-
-def _build(checkpoint: Path, bundle: Path) -> None:
-    build(checkpoint, bundle, BuildOptions(), progress=_tell)
 
 
 def _settings(manifest: Manifest) -> Settled:

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.models import check_origin
 from benchmarks.rounds import Rounds, take_turns
 from diad_deploy.bundle import Bundle
 from diad_deploy.detection import Detection
 from diad_deploy.detector import Detector
-from diad_deploy.errors import OptionError
 from diad_deploy.manifest import Manifest
 from diad_deploy.schedule import make_schedule
-from diad_export.build import Progress, recorded_versions
-from diad_export.checkpoint import Checkpoint, read_checkpoint
+from diad_export.build import recorded_versions
+from diad_export.checkpoint import read_checkpoint
+from diad_export.exported_graphs import Progress
 from diad_export.model.autoencoder import decode_latents
 from diad_export.model.reference import (
     PUBLISHED_GUIDANCE_SCALE,
@@ -74,7 +75,7 @@ def measure(checkpoint: Path, folder: Path, *, rounds: int, tell: Progress) -> S
     tell("opening the bundle")
     start = time.perf_counter()
     bundle = Bundle.open(folder)
-    _check_origin(bundle, read, checkpoint)
+    check_origin(bundle, checkpoint, read.origin)
     with Detector.open(bundle, batch_size=1) as detector:
         opening_s = time.perf_counter() - start
         size_px = bundle.manifest.image.size_px
@@ -111,15 +112,6 @@ def measure(checkpoint: Path, folder: Path, *, rounds: int, tell: Progress) -> S
         peak_memory_bytes=peak_memory_bytes(),
         machine=_machine(),
     )
-
-
-def _check_origin(bundle: Bundle, read: Checkpoint, checkpoint: Path) -> None:
-    built_from = bundle.manifest.checkpoint
-    if built_from.sha256 != read.origin.sha256:
-        raise OptionError(
-            f"{bundle.path}: built from {built_from.name} (SHA-256 {built_from.sha256[:12]}…), "
-            f"expected {checkpoint} ({read.origin.sha256[:12]}…); leave --bundle out to build one"
-        )
 
 
 def _options(manifest: Manifest, *, steps: int | None = None) -> ReferenceOptions:

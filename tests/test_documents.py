@@ -22,6 +22,7 @@ PARSED_ONLY = {
     "python -m demo.choose": ["--help"],
     "python -m demo.show": ["--help"],
     "python -m benchmarks.savings": ["--help"],
+    "python -m benchmarks": ["--help"],
 }
 """Commands that are not run as they stand: what is run of them instead, if anything."""
 SHORTENED = {

@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TextIO
 
 from pydantic import TypeAdapter
@@ -56,17 +55,7 @@ def _answer(
     if request.engine is None:
         return Answer(machine=look_at_machine(module))
     built = build_engine(module, request.engine, tell=tell, is_cancelled=is_cancelled)
-    return Answer(built=built, peak_bytes=_own_peak_bytes())
-
-
-def _own_peak_bytes() -> int | None:
-    """Of this process alone: what `getrusage` counts takes over the parent's peak."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError, StopIteration):
-        return peak_memory_bytes()
+    return Answer(built=built, peak_bytes=peak_memory_bytes())
 
 
 def _own_output() -> TextIO:

@@ -1,0 +1,153 @@
+"""`python -m benchmarks`: every way to run a DiAD model, side by side."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+PATH = click.Path(path_type=Path)
+EXAMPLES = """\b
+Examples:
+  python -m benchmarks -o out
+  python -m benchmarks -o out --all
+  python -m benchmarks -o out --size full
+  python -m benchmarks -o out --checkpoint diad.ckpt --images photos
+  python -m benchmarks compare before/results.json after/results.json --limit 10%"""
+
+
+class Percent(click.ParamType):  # type: ignore[type-arg]
+    """`10%` or `0.1`."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The share as a number."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r}: expected a share such as 10% or 0.1", param, ctx)
+        if not 0 <= share < float("inf"):
+            self.fail(f"{value!r}: expected 0% or more", param, ctx)
+        return share
+
+
+@click.group(name="benchmarks", invoke_without_command=True, epilog=EXAMPLES)
+@click.option("-o", "--output", type=PATH, metavar="DIR", help="Where the results go.")
+@click.option(
+    "--size",
+    type=click.Choice(["demo", "full"]),
+    help="The demo's model, or a stand-in of the published size  [default: demo, or what the "
+    "checkpoint is].",
+)
+@click.option("--checkpoint", type=PATH, help="Your own model.")
+@click.option("--bundle", type=PATH, help="Its bundle [default: one is built and thrown away].")
+@click.option("--images", type=PATH, help="Your own pictures [default: the demo's, drawn].")
+@click.option("--all", "everything", is_flag=True, help="torch.compile, OpenVINO and sweeps, too.")
+@click.option("--way", "ways", multiple=True, metavar="NAME", help="This row alone; repeatable.")
+@click.option("--rounds", type=click.IntRange(min=1), help="Turns of each row [default: 10; 5].")
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="A batch size to measure; repeatable  [default: 1, 2, 4, 8; full size 1, 2].",
+)
+@click.option(
+    "--pictures",
+    type=click.IntRange(min=0),
+    help="Pictures to compare with the reference  [default: 24; full size those of the rounds].",
+)
+@click.option("--device", default="auto", show_default=True, help="Of PyTorch: auto, cpu or cuda.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option("--force", is_flag=True, help="Replace results that are there already.")
+@click.pass_context
+def command(
+    context: click.Context, /, output: Path | None, as_json: bool, force: bool, **given: Any
+) -> None:
+    """Measure every way to run a DiAD model, in turns, and write a page.
+
+    DIR then holds results.json, results.csv and index.html. What cannot run here is a row that says
+    why. At full size, no more than two models are in memory at once; stand-in weights and their
+    bundle take 11 GB of disk while it runs.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if output is None:
+        raise click.UsageError("-o is missing: name a folder for the results.")
+    from benchmarks.benchmark import Request, run_benchmark
+    from benchmarks.output import write_results
+    from benchmarks.results import to_json
+    from benchmarks.tables import cost_table, reasons, speed_table
+    from diad_deploy.whole_folder import WholeFolder
+
+    with WholeFolder(output, marker="results.json", force=force) as whole:
+        results = run_benchmark(Request(**given), tell=_tell)
+        write_results(results, whole.folder)
+        whole.place()
+    if as_json:
+        click.echo(to_json(results), nl=False)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(speed_table(results))
+    console.print(cost_table(results))
+    for line in reasons(results):
+        console.print(line, soft_wrap=True, markup=False)
+    console.print(f"page: {output / 'index.html'}", soft_wrap=True, markup=False)
+
+
+@command.command()
+@click.argument("before", type=PATH)
+@click.argument("after", type=PATH)
+@click.option(
+    "--limit",
+    type=Percent(),
+    default="10%",
+    show_default=True,
+    help="By how much a figure may become worse.",
+)
+@click.option(
+    "--relative",
+    is_flag=True,
+    help="Times as multiples of the published order of work in the same record.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
+def compare(before: Path, after: Path, limit: float, relative: bool, as_json: bool) -> int:
+    """Show what changed from BEFORE to AFTER, two results.json.
+
+    Ends with status 1 where anything became worse by more than the limit, with 2 where they cannot
+    be read.
+
+    Example: python -m benchmarks compare before/results.json after/results.json --limit 10%
+    """
+    from dataclasses import asdict
+
+    from benchmarks.compare import compare as compare_results
+    from benchmarks.results import read_results
+
+    found = compare_results(
+        read_results(before), read_results(after), limit=limit, relative=relative
+    )
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "passed": not found.beyond}, indent=2))
+        return 1 if found.beyond else 0
+    from rich.console import Console
+
+    from benchmarks.tables import comparison_table
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(comparison_table(found))
+    for caution in found.cautions:
+        console.print(f"note: {caution}", markup=False)
+    console.print("nothing beyond the limit" if not found.beyond else f"{len(found.beyond)} beyond")
+    return 1 if found.beyond else 0
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,122 @@
+"""The model that is measured: the demo's, a stand-in of the published size, or the user's."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import demo
+from benchmarks.plan import Size
+from diad_deploy.bundle import Bundle, builtin_bundle
+from diad_deploy.errors import InputError, OptionError
+from diad_deploy.manifest import CheckpointOrigin
+from diad_export.options import BuildOptions
+
+T = TypeVar("T")
+Tell = Callable[[str], None]
+
+DEMO_CHECKPOINT = Path(demo.__file__).with_name("checkpoint.safetensors")
+STANDIN_FILE = "standin.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelFiles:
+    """A checkpoint and the bundle built from it; `standin` where its weights are random."""
+
+    checkpoint: Path
+    bundle: Bundle
+    standin: bool
+
+
+def find_model(
+    size: Size, *, checkpoint: Path | None, bundle: Path | None, scratch: Path, tell: Tell
+) -> ModelFiles:
+    """What the user gave, the demo's, or a stand-in in `scratch`; a bundle is built if need be.
+
+    Raises:
+        OptionError: a bundle without its checkpoint, or one that was built from another.
+        InputError: the demo's checkpoint is not part of this installation.
+        CheckpointError, ExportError, BundleError: as of `diad-export build`.
+    """
+    if bundle is not None and checkpoint is None:
+        raise OptionError("--bundle needs the --checkpoint that it was built from; name both")
+    standin = checkpoint is None and size == "full"
+    if standin:
+        checkpoint = scratch / STANDIN_FILE
+        tell("making a model of the published size with random weights")
+        apart(_save_standin, checkpoint)
+    elif checkpoint is None:
+        checkpoint, bundle = DEMO_CHECKPOINT, builtin_bundle()
+        if not checkpoint.is_file():
+            raise InputError(
+                f"{checkpoint}: the demo's checkpoint is not there; run this in a clone of the "
+                f"repository, or name a model with --checkpoint"
+            )
+    if bundle is None:
+        bundle = scratch / "bundle"
+        build_apart(checkpoint, bundle, BuildOptions(), tell=tell)
+    opened = Bundle.open(bundle)
+    check_origin(opened, checkpoint, _origin(checkpoint))
+    return ModelFiles(checkpoint=checkpoint, bundle=opened, standin=standin)
+
+
+def build_apart(checkpoint: Path, bundle: Path, options: BuildOptions, *, tell: Tell) -> None:
+    """Build a bundle in a process of its own, whose memory is free again afterwards."""
+    tell(f"building {bundle.name} from {checkpoint.name}")
+    apart(_build, checkpoint, bundle, options)
+
+
+def apart(function: Callable[..., T], *arguments: object) -> T:
+    """Call `function` in a process of its own."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> None:
+    """Check that `bundle` was built from `checkpoint`, which is `found`.
+
+    Raises:
+        OptionError: it was not.
+    """
+    expected = bundle.manifest.checkpoint
+    if expected.sha256 != found.sha256:
+        raise OptionError(
+            f"{bundle.path}: built from {expected.name} (SHA-256 {expected.sha256[:12]}…), "
+            f"expected {checkpoint} ({found.sha256[:12]}…); leave --bundle out to build one"
+        )
+
+
+def _origin(checkpoint: Path) -> CheckpointOrigin:
+    """Its name, hash and size; of one file without PyTorch, which takes seconds to import."""
+    if not checkpoint.is_file():
+        return apart(_read_origin, checkpoint)
+    with checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = checkpoint.stat().st_size
+    return CheckpointOrigin(name=checkpoint.name, sha256=digest, size_bytes=size)
+
+
+def _read_origin(checkpoint: Path) -> CheckpointOrigin:
+    from diad_export.checkpoint import read_checkpoint
+
+    return read_checkpoint(checkpoint).origin
+
+
+def _save_standin(path: Path) -> None:
+    import torch
+
+    from benchmarks.standin import make_standin
+    from diad_export.model.sizes import PUBLISHED
+    from diad_export.options import Recommended
+    from diad_export.weights import save_checkpoint
+
+    save_checkpoint(make_standin(PUBLISHED), path, Recommended(), dtype=torch.float32)
+
+
+def _build(checkpoint: Path, bundle: Path, options: BuildOptions) -> None:
+    from diad_export.build import build
+
+    build(checkpoint, bundle, options)

@@ -1,0 +1,150 @@
+"""All that one run of the benchmark found, and the files it is kept in."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from benchmarks.floor import GraphCount
+from benchmarks.machine import Machine
+from benchmarks.plan import Plan
+from benchmarks.predictions import Prediction
+from benchmarks.rates import Rates
+from benchmarks.rows import Row
+from benchmarks.surroundings import Surroundings
+from benchmarks.sweeps import Sweeps
+from diad_deploy.errors import InputError
+from diad_deploy.strict import Strict
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts(Strict):
+    """What was run.
+
+    Attributes:
+        name: of the checkpoint's file.
+        standin: whether its weights are random, so that its scores say nothing.
+        parameters: of the four graphs together.
+        pictures: what the pictures were.
+    """
+
+    name: str
+    sha256: str
+    standin: bool
+    parameters: int
+    image_size_px: int
+    steps: int
+    spacing: str
+    precision: str
+    pictures: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results(Strict):
+    """One run.
+
+    Attributes:
+        format_revision: of this record.
+        date: UTC, when it began.
+        seconds: how long it took.
+        counts: the work in the bundle's graphs, one picture.
+        surroundings: what the runtime does around the model; None where it was not measured.
+        sweeps: None unless they were asked for.
+    """
+
+    format_revision: int
+    date: str
+    seconds: float
+    plan: Plan
+    machine: Machine
+    rates: tuple[Rates, ...]
+    model: ModelFacts
+    counts: tuple[GraphCount, ...]
+    predictions: tuple[Prediction, ...]
+    rows: tuple[Row, ...]
+    surroundings: Surroundings | None
+    sweeps: Sweeps | None
+
+    def row(self, name: str) -> Row | None:
+        """The row called `name`."""
+        return next((row for row in self.rows if row.name == name), None)
+
+
+def to_json(results: Results) -> str:
+    """Indented JSON, ending in a newline."""
+    return TypeAdapter(Results).dump_json(results, indent=2).decode() + "\n"
+
+
+def read_results(path: Path) -> Results:
+    """Read what `to_json` wrote.
+
+    Raises:
+        InputError: no such file, or not such a record.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror or error}; expected the results.json that "
+            f"python -m benchmarks wrote"
+        ) from error
+    try:
+        return TypeAdapter(Results).validate_json(text)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise InputError(
+            f"{path}: not a record of python -m benchmarks: {where or 'the file'}: {fault['msg']}; "
+            f"measure again with this version"
+        ) from None
+
+
+COLUMNS = (
+    "name",
+    "why_not",
+    "device",
+    "precision",
+    "runs",
+    "p50_ms",
+    "p90_ms",
+    "p99_ms",
+    "relative_iqr",
+    "times_yardstick",
+    "limit_share",
+    "opening_s",
+    "first_result_s",
+    "peak_host_bytes",
+    "peak_device_bytes",
+    "disk_bytes",
+    "largest_difference",
+    "flipped",
+    "compared",
+    "image_auroc_change",
+    "pixel_auroc_change",
+)
+
+
+def to_csv(results: Results) -> str:
+    """One line a row of the comparison; pictures a second in a column for each batch size."""
+    batches = sorted({t.batch for row in results.rows for t in row.throughput})
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(f"pictures_per_s_batch_{batch}" for batch in batches)])
+    for row in results.rows:
+        speeds = {t.batch: t.pictures_per_s for t in row.throughput}
+        writer.writerow([*_cells(row), *(speeds.get(batch) for batch in batches)])
+    return out.getvalue()
+
+
+def _cells(row: Row) -> list[object]:
+    flat: dict[str, object] = {}
+    for part in (row.latency, row.accuracy, row):
+        if part is not None:
+            flat |= {name: getattr(part, name) for name in part.__slots__}
+    flat["runs"] = row.latency.count if row.latency else None
+    flat["compared"] = row.accuracy.pictures if row.accuracy else None
+    return [flat.get(column) for column in COLUMNS]

@@ -1,0 +1,157 @@
+"""One row of the comparison: what was measured of a way, or why nothing was."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.accuracy import Accuracy
+from benchmarks.floor import CountedGraph, Limit, limit
+from benchmarks.protocol import Ran
+from benchmarks.rates import Rates
+from benchmarks.spread import Spread, spread_of
+from benchmarks.turns import Measured
+from diad_deploy.strict import Strict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput(Strict):
+    """Pictures a second in batches of one size: of the median turn."""
+
+    batch: int
+    turns: int
+    median_ms: float
+    pictures_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime(Strict):
+    """One stage of one picture: the median over the rounds, and its share of all stages."""
+
+    stage: str
+    median_ms: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(Strict):
+    """A way to run the model.
+
+    Attributes:
+        why_not: why it has no figures, or not all of them.
+        detail: what ran, with its version.
+        latency: one picture, from uint8 in memory to map and score in memory.
+        times_yardstick: median over rounds of its time as a multiple of ONNX Runtime's on the CPU
+            in the same round.
+        throughput: by batch size, 1 included.
+        stages: empty where the stages cannot be told apart.
+        opening_s: loading the model; `first_result_s`: from the start of its process.
+        peak_host_bytes: of its process, mapped files included.
+        peak_device_bytes: more memory in use on the GPUs after its first result than before.
+        disk_bytes: of the files that it loads.
+        limit: the least time of one picture on its device in its precision.
+        limit_share: how much of the limit's speed it reaches: least time over median time.
+    """
+
+    name: str
+    title: str
+    why_not: str | None
+    detail: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    latency: Spread | None = None
+    times_yardstick: float | None = None
+    throughput: tuple[Throughput, ...] = ()
+    stages: tuple[StageTime, ...] = ()
+    opening_s: float | None = None
+    first_result_s: float | None = None
+    peak_host_bytes: int | None = None
+    peak_device_bytes: int | None = None
+    disk_bytes: int | None = None
+    limit: Limit | None = None
+    limit_share: float | None = None
+    accuracy: Accuracy | None = None
+
+
+def make_row(
+    measured: Measured,
+    *,
+    graphs: Sequence[CountedGraph],
+    rates: Sequence[Rates],
+    accuracy: Accuracy | None,
+) -> Row:
+    """The row of what was measured."""
+    way, opened = measured.way, measured.opened
+    if opened is None or not measured.singles:
+        return Row(name=way.name, title=way.title, why_not=measured.why_not)
+    latency = spread_of([ran.seconds for ran in measured.singles])
+    least = _limit(graphs, rates, device=opened.device, precision=opened.precision)
+    return Row(
+        name=way.name,
+        title=way.title,
+        why_not=measured.why_not,
+        detail=opened.detail,
+        device=opened.device,
+        precision=opened.precision,
+        latency=latency,
+        times_yardstick=_times_yardstick(measured),
+        throughput=tuple(_throughput(measured, latency)),
+        stages=stage_times(measured.singles),
+        opening_s=opened.seconds,
+        first_result_s=measured.first_result_s,
+        peak_host_bytes=measured.peak_bytes,
+        peak_device_bytes=measured.device_bytes,
+        disk_bytes=opened.disk_bytes,
+        limit=least,
+        limit_share=1e3 * least.seconds / latency.p50_ms if least else None,
+        accuracy=accuracy,
+    )
+
+
+def stage_times(runs: Sequence[Ran]) -> tuple[StageTime, ...]:
+    """Median time of each stage over the runs, and its share of the medians' sum."""
+    names = list(runs[0].stages)
+    medians = {name: statistics.median(run.stages[name] for run in runs) for name in names}
+    total = sum(medians.values())
+    return tuple(
+        StageTime(stage=name, median_ms=1e3 * seconds, share=seconds / total if total else 0.0)
+        for name, seconds in medians.items()
+    )
+
+
+def _throughput(measured: Measured, latency: Spread) -> Iterator[Throughput]:
+    yield Throughput(
+        batch=1,
+        turns=latency.count,
+        median_ms=latency.p50_ms,
+        pictures_per_s=1e3 / latency.p50_ms,
+    )
+    for batch, seconds in measured.batches.items():
+        median = statistics.median(seconds)
+        yield Throughput(
+            batch=batch,
+            turns=len(seconds),
+            median_ms=1e3 * median,
+            pictures_per_s=batch / median,
+        )
+
+
+def _times_yardstick(measured: Measured) -> float | None:
+    pairs = zip(measured.singles, measured.beside, strict=True)
+    ratios = [ran.seconds / beside for ran, beside in pairs if beside is not None]
+    return statistics.median(ratios) if ratios else None
+
+
+def _limit(
+    graphs: Sequence[CountedGraph], rates: Sequence[Rates], *, device: str, precision: str
+) -> Limit | None:
+    # ONNX Runtime's CPU computes float16 graphs in float32
+    wanted = "float32" if device == "cpu" else precision
+    for found in rates:
+        if (found.device, found.precision) == (device, wanted):
+            return limit(
+                graphs,
+                flops=found.flops,
+                bytes_per_s=found.copy_bytes_per_s,
+                precision=wanted,
+            )
+    return None

@@ -1,0 +1,113 @@
+"""What the ways that run a bundle share: this project's own runtime on one of its backends."""
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+import numpy as np
+
+from benchmarks.stage_clock import HostClock, StageClock, pipeline_stage
+from benchmarks.ways.way import Outcome, Subject
+from diad_deploy import pipeline
+from diad_deploy.arrays import PictureArray
+from diad_deploy.backends.choice import ModelRequest, open_model
+from diad_deploy.backends.stages import Outputs, Stages
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import OptionError
+from diad_deploy.manifest import Spacing
+from diad_deploy.preprocess import prepare_batch
+from diad_deploy.schedule import ddim_steps, make_schedule
+
+T = TypeVar("T")
+PACKAGES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13", "tensorrt_rtx_cu13")
+
+
+class BundleRunner:
+    """A bundle, opened as `Detector.open` does it, hashes and all.
+
+    Args:
+        recorded: whether the backend records the order of the stages once and replays it, so that
+            stages cannot be told apart and the schedule cannot change.
+    """
+
+    def __init__(self, subject: Subject, *, backend: str, device: str, recorded: bool) -> None:
+        bundle = Bundle.open(subject.bundle_path)
+        manifest = bundle.manifest
+        self.device = device
+        self.precision = manifest.graph("denoiser").precision
+        self.clocks_stages = not recorded
+        self.disk_bytes = _loaded_bytes(bundle, backend)
+        self._image = manifest.image
+        self._noises = bundle.noise()
+        self._steps = ddim_steps(manifest.schedule)
+        self._clock: StageClock = HostClock()
+        request = ModelRequest(
+            bundle=bundle,
+            order=self._order,
+            threads=subject.threads,
+            batch_size=subject.largest_batch,
+        )
+        opened = open_model(request, backend=backend, device=device)
+        self._model = opened.model
+        self.detail = f"{opened.backend}, {_version(backend)}"
+
+    def start_clock(self) -> StageClock:
+        """See `Runner`."""
+        return HostClock()
+
+    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
+        """See `Runner`."""
+        batch = prepare_batch(pictures, self._image)
+        noise, posterior_noise = (
+            np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises
+        )
+        clock.mark("prepare")
+        self._clock = clock
+        result = self._model.submit(batch, noise, posterior_noise)()
+        return Outcome(maps=result.anomaly_map.copy(), scores=result.image_score.copy())
+
+    def set_schedule(self, steps: int, spacing: Spacing) -> None:
+        """See `Runner`."""
+        if not self.clocks_stages:
+            raise OptionError("a recorded pipeline keeps its schedule; take --backend onnxruntime")
+        self._steps = ddim_steps(make_schedule(steps, spacing))
+
+    def close(self) -> None:
+        """See `Runner`."""
+        self._model.close()
+
+    def _order(self, stages: Stages[T], image: T, noise: T, posterior_noise: T, /) -> Outputs[T]:
+        return pipeline.run(
+            stages, image, noise, posterior_noise, self._steps, observe=self._observe
+        )
+
+    def _observe(self, name: str, tensor: Any) -> None:
+        del tensor
+        stage = pipeline_stage(name)
+        if stage is not None:
+            self._clock.mark(stage)
+
+
+def _loaded_bytes(bundle: Bundle, backend: str) -> int:
+    """Of the graphs (with what lies beside them), or of the engines, and the noise."""
+    manifest = bundle.manifest
+    engines = [spec.file for spec in manifest.engines if spec.target == backend]
+    graphs = [graph.file for graph in manifest.graphs]
+    kept: Sequence[str] = engines if backend.startswith("tensorrt") else graphs
+    return sum(
+        record.size_bytes
+        for record in manifest.files
+        if record.path.endswith(".npy") or any(record.path.startswith(name) for name in kept)
+    )
+
+
+def _version(backend: str) -> str:
+    stem = backend.replace("-", "_")
+    for package in PACKAGES:
+        if not package.replace("-", "_").startswith(stem):
+            continue
+        try:
+            return f"{package} {version(package)}"
+        except PackageNotFoundError:
+            continue
+    return "of unknown version"

@@ -1,0 +1,33 @@
+"""The PyTorch reference without guidance in float16 on a GPU; distances and map in float32."""
+
+from typing import Any
+
+import torch
+
+from benchmarks.ways.torch_runner import TorchRunner, find_device, load_subject
+from benchmarks.ways.way import Runner, Subject
+from diad_deploy.errors import BackendError
+
+
+def open_runner(subject: Subject) -> Runner:
+    """See `benchmarks.ways.way.Way.open`."""
+    if find_device(subject.device) != "cuda":
+        raise BackendError(
+            f"float16 in PyTorch is for GPUs: torch {torch.__version__} "
+            f"{'was told to stay on the CPU' if subject.device == 'cpu' else 'finds none'}; run "
+            f"this on a machine with one"
+        )
+    return open_half(subject, device="cuda")
+
+
+def open_half(subject: Subject, *, device: str) -> Runner:
+    """The runner on any device."""
+    model = load_subject(subject)
+    model.features.register_forward_hook(_widen)
+    return TorchRunner(model, subject, device=device, dtype=torch.float16)
+
+
+def _widen(module: Any, inputs: Any, maps: list[torch.Tensor]) -> list[torch.Tensor]:
+    # a cosine sums squares over channels: float16 would overflow, and SciPy's filter refuses it
+    del module, inputs
+    return [features.float() for features in maps]

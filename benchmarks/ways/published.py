@@ -1,0 +1,10 @@
+"""The published order of work in PyTorch: eager, guidance on both sides, decoded twice."""
+
+from benchmarks.ways.torch_runner import TorchRunner, find_device, load_subject
+from benchmarks.ways.way import Runner, Subject
+
+
+def open_runner(subject: Subject) -> Runner:
+    """See `benchmarks.ways.way.Way.open`."""
+    device = find_device(subject.device)
+    return TorchRunner(load_subject(subject), subject, device=device, as_published=True)

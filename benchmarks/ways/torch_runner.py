@@ -1,0 +1,157 @@
+"""What the PyTorch ways share: the reference's path on one device and in one precision."""
+
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.stage_clock import CudaClock, HostClock, StageClock, reference_stage
+from benchmarks.ways.way import Outcome, Subject
+from diad_deploy.arrays import PictureArray
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import BackendError, OptionError
+from diad_deploy.manifest import Manifest, Spacing
+from diad_deploy.preprocess import prepare_batch
+from diad_deploy.schedule import make_schedule
+from diad_export.checkpoint import read_checkpoint
+from diad_export.model.autoencoder import decode_latents
+from diad_export.model.diad import DiadModel
+from diad_export.model.reference import (
+    PUBLISHED_GUIDANCE_SCALE,
+    ReferenceOptions,
+    run_reference,
+)
+from diad_export.pretrained_features import complete_features
+from diad_export.weights import load_model
+
+
+def find_device(asked: str) -> str:
+    """`cpu` or `cuda`; `auto` takes the GPU where PyTorch finds one.
+
+    Raises:
+        BackendError: `cuda` was asked for and is not there.
+    """
+    there = torch.cuda.is_available()
+    if asked == "cuda" and not there:
+        raise BackendError(
+            f"torch {torch.__version__} finds no GPU; install a CUDA build and NVIDIA's driver, "
+            f"or take --device cpu"
+        )
+    return "cuda" if there and asked != "cpu" else "cpu"
+
+
+def load_subject(subject: Subject) -> DiadModel:
+    """The checkpoint's model on the CPU, in float32.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    if subject.threads is not None:
+        torch.set_num_threads(subject.threads)
+    checkpoint, _ = complete_features(read_checkpoint(Path(subject.checkpoint)))
+    return load_model(checkpoint)
+
+
+class TorchRunner:
+    """The reference with or without what the published test does for nothing.
+
+    Args:
+        as_published: with guidance, and with the un-noised latents decoded for a picture that
+            nobody scores; the text model is left out on both sides.
+        detail: what runs, beside PyTorch's version.
+    """
+
+    clocks_stages = True
+
+    def __init__(
+        self,
+        model: DiadModel,
+        subject: Subject,
+        *,
+        device: str,
+        dtype: torch.dtype = torch.float32,
+        as_published: bool = False,
+        detail: str = "eager",
+    ) -> None:
+        bundle = Bundle.open(subject.bundle_path, verify=False)
+        self.device = device
+        self.precision = str(dtype).removeprefix("torch.")
+        threads = f", {torch.get_num_threads()} threads" if device == "cpu" else ""
+        self.detail = f"torch {version('torch')}, {detail}{threads}"
+        self.disk_bytes = _size(Path(subject.checkpoint))
+        self._model = model.to(device=device, dtype=dtype)
+        self._dtype = dtype
+        self._as_published = as_published
+        self._image = bundle.manifest.image
+        self._noises = bundle.noise()
+        guidance = PUBLISHED_GUIDANCE_SCALE if as_published else None
+        self._options = replace(_options(bundle.manifest), guidance_scale=guidance)
+
+    def start_clock(self) -> StageClock:
+        """See `Runner`."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+            return CudaClock(torch)
+        return HostClock()
+
+    @torch.no_grad()
+    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
+        """See `Runner`."""
+        batch = prepare_batch(pictures, self._image)
+        noises = [np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises]
+        image, noise, posterior_noise = (
+            torch.from_numpy(array).to(device=self.device, dtype=self._dtype)
+            for array in (batch, *noises)
+        )
+        clock.mark("prepare")
+        encoded: list[Tensor] = []
+
+        def observe(name: str, value: Tensor) -> None:
+            if name == "latents_encoded":
+                encoded.append(value)
+            stage = reference_stage(name)
+            if stage is not None:
+                clock.mark(stage)
+
+        try:
+            found = run_reference(
+                self._model, image, noise, posterior_noise, self._options, observe=observe
+            )
+            if self._as_published:
+                decode_latents(self._model.autoencoder, encoded[0])
+                clock.mark("decode again")
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            raise BackendError(f"PyTorch failed on {len(batch)} pictures: {reason}") from error
+        return Outcome(
+            maps=found.anomaly_map.float().cpu().numpy(),
+            scores=found.image_score.float().cpu().numpy(),
+        )
+
+    def set_schedule(self, steps: int, spacing: Spacing) -> None:
+        """See `Runner`."""
+        self._options = replace(self._options, schedule=make_schedule(steps, spacing))
+
+    def close(self) -> None:
+        """See `Runner`."""
+        if not hasattr(self, "_model"):
+            raise OptionError("the model is closed already")
+        del self._model
+
+
+def _options(manifest: Manifest) -> ReferenceOptions:
+    return ReferenceOptions(
+        schedule=manifest.schedule,
+        only_mid_control=manifest.only_mid_control,
+        sigma_px=manifest.fusion.sigma_px,
+        pool_size_px=manifest.fusion.pool_size_px,
+        pool_count=manifest.fusion.pool_count,
+    )
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
+    return sum(part.stat().st_size for part in files)

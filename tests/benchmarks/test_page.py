@@ -1,0 +1,42 @@
+"""The page holds every row, and asks for nothing from elsewhere."""
+
+import re
+from dataclasses import replace
+
+from benchmarks.page import render_page
+from benchmarks.tables import reasons, speed_table
+from tests.benchmarks.planted import planted_results
+
+
+def test_every_row_is_there() -> None:
+    page = render_page(planted_results())
+    for row in planted_results().rows:
+        assert row.title in page
+    assert "no GPU &lt;here&gt;; take another machine" in page
+    assert "5.0 times as fast as the published order of work" in page
+
+
+def test_no_request_leaves_it() -> None:
+    page = render_page(planted_results())
+    links = re.findall(r"""(?:src|href|url\()\s*=?\s*["']?([^"'>)\s]+)""", page)
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert "<script" not in page
+    assert page.count("<svg") == 7
+
+
+def test_predictions_say_that_they_are_none() -> None:
+    page = render_page(planted_results())
+    assert page.index("Predictions, not measured") < page.index("H100 SXM")
+
+
+def test_without_sweeps_and_rows() -> None:
+    results = planted_results()
+    bare = replace(results, rows=results.rows[2:], sweeps=None, surroundings=None)
+    page = render_page(bare)
+    assert "no GPU" in page
+    assert "<svg" not in page
+
+
+def test_the_terminal_says_why() -> None:
+    assert reasons(planted_results()) == ["TensorRT: no GPU <here>; take another machine"]
+    assert speed_table(planted_results()).row_count == 3
