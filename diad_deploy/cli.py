@@ -20,7 +20,7 @@ FOLDER = click.Path(path_type=Path)
 EXAMPLES = """\b
 Examples:
   diad-run parts/ --bundle bundle -o out
-  diad-run 'line1/**/*.png' --bundle bundle -o out --maps npy
+  diad-run 'line1/**/*.png' --bundle bundle -o out --maps npy --workers 4
   diad-run --demo -o out"""
 
 
@@ -48,6 +48,11 @@ Examples:
     "--threads",
     type=click.IntRange(min=1),
     help="Threads the model may use.  [default: all cores]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=256),
+    help="Threads that read pictures beside the model.  [default: 2 to 4, as there are cores]",
 )
 @click.option(
     "--scale",
@@ -102,6 +107,7 @@ def _request(
     force: bool,
     scale: tuple[float, float] | None,
     maps: Literal["npy", "tiff"] | None,
+    workers: int | None,
     **given: Any,
 ) -> "Request":
     from diad_deploy.bundle import builtin_bundle, builtin_pictures
@@ -118,6 +124,7 @@ def _request(
         bundle_name=name,
         scale=scale,
         maps=maps,
+        workers=workers,
         existing="resume" if resume else "force" if force else "refuse",
     )
     return Request(

@@ -21,6 +21,7 @@ from diad_deploy.errors import DiadError, OptionError
 from diad_deploy.manifest import to_json
 from diad_deploy.picture_files import PictureFile, find_pictures
 from diad_deploy.report import folder as layout
+from diad_deploy.report.folder_lock import only_run
 from diad_deploy.report.page import PageFacts, write_page
 from diad_deploy.report.picture_outputs import (
     MapFormat,
@@ -36,6 +37,7 @@ from diad_deploy.rows_in_order import RowsInOrder
 from diad_deploy.run_summary import Progress, Summary
 from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
 
+MOST_WORKERS = 256
 WRITERS = 2
 TOLD = 12
 """How many of the highest scores a summary holds."""
@@ -49,15 +51,20 @@ class InspectionOptions:
         bundle_name: what the report calls the bundle.
         scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
         maps: format of raw maps to write beside the heatmaps; None writes none.
+        workers: threads that read and prepare pictures beside the model; None takes two to four,
+            as the machine has cores.
         existing: what to do where the output folder holds something: refuse, resume, or force.
     """
 
     bundle_name: str = "bundle"
     scale: tuple[float, float] | None = None
     maps: MapFormat | None = None
+    workers: int | None = None
     existing: Existing = "refuse"
 
     def __post_init__(self) -> None:
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise OptionError(f"--workers {self.workers}: expected 1 to {MOST_WORKERS}")
         if self.scale is not None:
             low, high = self.scale
             if not (np.isfinite(self.scale).all() and low < high):
@@ -101,17 +108,18 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
         KeyboardInterrupt: as it came.
     """
     # what can be refused is refused before the model loads
-    check_folder(request.output, request.options.existing)
-    written = [request.output / name for name in layout.SUBFOLDERS]
-    pictures = find_pictures(request.paths, exclude=written)
-    with Detector.open(
-        request.bundle,
-        backend=request.backend,
-        device=request.device,
-        threads=request.threads,
-        batch_size=request.batch_size,
-    ) as detector:
-        return inspect(pictures, detector, request.output, request.options, progress=progress)
+    with only_run(request.output):
+        check_folder(request.output, request.options.existing)
+        written = [request.output / name for name in layout.SUBFOLDERS]
+        pictures = find_pictures(request.paths, exclude=written)
+        with Detector.open(
+            request.bundle,
+            backend=request.backend,
+            device=request.device,
+            threads=request.threads,
+            batch_size=request.batch_size,
+        ) as detector:
+            return _inspect(pictures, detector, request.output, request.options, progress)
 
 
 def inspect(
@@ -139,7 +147,19 @@ def inspect(
         BackendError: the model failed.
         KeyboardInterrupt: as it came.
     """
-    run = _Run(pictures, detector, Path(output), options, progress)
+    folder = Path(output)
+    with only_run(folder):
+        return _inspect(pictures, detector, folder, options, progress)
+
+
+def _inspect(
+    pictures: Sequence[PictureFile],
+    detector: PreparedDetector,
+    folder: Path,
+    options: InspectionOptions,
+    progress: Callable[[Progress], None],
+) -> Summary:
+    run = _Run(pictures, detector, folder, options, progress)
     try:
         run.write_rows()
     except (DiadError, KeyboardInterrupt):
@@ -167,6 +187,7 @@ class _Run:
         self._detector = detector
         self._folder = folder
         self._maps: MapFormat | None = options.maps
+        self._workers = options.workers
         self._progress = progress
         self._record = _record(detector, options)
         self._kept: frozenset[str] = frozenset()
@@ -174,15 +195,19 @@ class _Run:
         if begin(folder, self._record, options.existing):
             kept = keep_finished(folder, pictures)
             self._kept, self._highest = kept.pictures, kept.highest
+        given_and_kept = sum(file.name in self._kept for file in pictures) if self._kept else 0
+        self._left = len(pictures) - given_and_kept
 
     def write_rows(self) -> None:
         """Everything but the page."""
-        todo = [file for file in self._pictures if file.name not in self._kept]
-        total, done = len(self._pictures), len(self._pictures) - len(todo)
+        # taken one by one: a list of them would be the largest thing in memory
+        todo = (file for file in self._pictures if file.name not in self._kept)
+        total = len(self._pictures)
+        done = total - self._left
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
             rows = RowsInOrder(files, self._folder, self._progress, total=total, done=done)
-            results = stream(todo, self._detector, self._stopwatch)
+            results = stream(todo, self._detector, self._stopwatch, workers=self._workers)
             written = map_ahead(
                 partial(self._write, rows),
                 enumerate(self._ranked(results)),
@@ -197,13 +222,13 @@ class _Run:
     def finish(self, *, stopped: bool) -> Summary:
         """Put the results in order where the run was not one piece, and write the page."""
         if stopped or self._kept:
-            settle(self._folder, [file.name for file in self._pictures])
+            settle(self._folder, (file.name for file in self._pictures))
         ranking = rank(read_rows(self._folder / layout.RESULTS))
         ok = len(ranking.scores)
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
         facts = PageFacts(
-            total=len(self._kept.union(file.name for file in self._pictures)),
+            total=len(self._kept) + self._left,
             seconds=seconds,
             pictures_per_second=speed,
             version=__version__,

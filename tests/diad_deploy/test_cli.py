@@ -376,3 +376,32 @@ def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: 
     assert process.returncode == 0
     assert json.loads(out)["ok"] == 14
     assert "14/14" in shown
+
+
+def test_a_run_killed_from_outside_goes_on_to_the_same_files(
+    own_bundle: Bundle, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "parts", 400)
+    (tmp_path / "parts" / "003.png").write_bytes(b"")
+    arguments = (tmp_path / "parts", "--bundle", own_bundle.path, "--batch-size", 4)
+    assert python(MAIN, *arguments, "-o", tmp_path / "whole").returncode == 1
+    out = tmp_path / "out"
+    running = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *map(str, arguments), "-o", str(out)],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    while sum(1 for _ in read_rows(out / "results.jsonl")) < 40:
+        time.sleep(0.002)
+    running.send_signal(signal.SIGSTOP)  # it must not end while another one tries
+    beside = python(MAIN, *arguments, "-o", out, "--resume")
+    running.kill()
+    assert running.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert beside.returncode == 2
+    assert f"another run is writing to it (process {running.pid})" in beside.stderr
+    assert python(MAIN, *arguments, "-o", out, "--resume").returncode == 1
+    names = ["results.jsonl", "results.csv", "run.json"]
+    names += [path.relative_to(out).as_posix() for path in out.glob("*/**/*.*g")]
+    assert len(names) > 3 + 399
+    for name in names:
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

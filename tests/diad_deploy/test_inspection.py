@@ -156,7 +156,7 @@ def test_the_summary_tells_the_time(tmp_path: Path) -> None:
         tmp_path / "parts", tmp_path / "out", detector=FakeDetector(seconds_per_picture=0.02)
     )
     assert 0.16 <= summary.model_seconds < summary.seconds
-    assert summary.pictures_per_second == pytest.approx(8 / summary.seconds, rel=0.2)
+    assert 8 / summary.seconds <= summary.pictures_per_second <= 8 / summary.model_seconds
     assert summary.highest[0] == ("parts/006.png", pytest.approx(222 / 255, abs=1e-5))
     assert (summary.bundle, summary.backend) == ("bundle", "fake")
 

@@ -8,7 +8,7 @@ import pytest
 from diad_deploy.errors import BackendError
 from diad_deploy.picture_files import find_pictures
 from diad_deploy.preprocess import prepare
-from diad_deploy.streaming import READERS, Inspected, Stopwatch, Unread, stream
+from diad_deploy.streaming import WORKERS, Inspected, Stopwatch, Unread, stream
 from tests.diad_deploy.fake_detector import IMAGE, FakeDetector, plain, write_pictures
 
 
@@ -17,7 +17,7 @@ def test_results_are_the_detectors_in_order(tmp_path: Path) -> None:
     files = find_pictures([tmp_path / "parts"])
     detector = FakeDetector(batch_size=4)
     results = list(stream(files, detector, Stopwatch()))
-    assert [result.file for result in results] == files
+    assert [result.file for result in results] == list(files)
     assert detector.batches == [4, 4, 2]
     for number, result in enumerate(results):
         assert isinstance(result, Inspected)
@@ -56,7 +56,7 @@ def test_files_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     files = iter(find_pictures([tmp_path / "parts"]))
     results = stream(files, FakeDetector(batch_size=4), Stopwatch())
     next(results)
-    assert len(list(files)) >= 60 - 2 * 4 - READERS - 1
+    assert len(list(files)) >= 60 - 2 * 4 - WORKERS - 1
     results.close()
 
 
