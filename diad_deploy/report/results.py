@@ -10,13 +10,18 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
 from diad_deploy.errors import OutputError
+from diad_deploy.regions import Region
+from diad_deploy.report.region_json import regions_from_json
 
 Status = Literal["ok", "failed"]
+Decision = Literal["good", "defect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """What is known of one picture. The fields are the columns of `results.csv`.
+    """What is known of one picture. The fields are those of a line of `results.jsonl`.
+
+    `class_name` stands there as `class`. The last five are None where no threshold was given.
 
     Attributes:
         picture: the picture's name, unique in the report.
@@ -31,6 +36,11 @@ class ResultRow:
         size_bytes: of the picture's file; with `modified_ns` it tells whether the file changed.
             None if there is no file.
         modified_ns: when the picture's file was last changed, in nanoseconds since 1970.
+        class_name: the class whose threshold decided; None where the overall one did.
+        threshold: the score above which the picture is defective.
+        decision: `good` or `defect`. None if failed.
+        margin: score minus threshold, in the score's units; above 0 is `defect`. None if failed.
+        regions: where the anomaly map stands out, highest peak first. None if failed.
     """
 
     picture: str
@@ -44,9 +54,19 @@ class ResultRow:
     map: str | None = None
     size_bytes: int | None = None
     modified_ns: int | None = None
+    class_name: str | None = None
+    threshold: float | None = None
+    decision: Decision | None = None
+    margin: float | None = None
+    regions: tuple[Region, ...] | None = None
 
 
-COLUMNS = tuple(field.name for field in fields(ResultRow))
+_FIELDS = tuple(field.name for field in fields(ResultRow))
+_CLASS = "class"  # a word that Python keeps for itself
+
+COLUMNS = (*(_CLASS if name == "class_name" else name for name in _FIELDS), "boxes")
+"""Of `results.csv`: the fields, but `regions` is how many there are, and `boxes` a JSON list of
+their [x, y, width, height]."""
 
 
 def rounded_score(score: float) -> float:
@@ -59,16 +79,26 @@ def to_json_line(row: ResultRow) -> bytes:
 
     Bytes of a file name that are no UTF-8 stand as escaped surrogates, which Python reads back.
     """
-    text = json.dumps(asdict(row), ensure_ascii=False, allow_nan=False)
+    values = asdict(row)
+    # in the place of `class_name`
+    named = {_CLASS if name == "class_name" else name: value for name, value in values.items()}
+    text = json.dumps(named, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def to_csv_line(row: ResultRow | None) -> bytes:
     """One line of `results.csv`, UTF-8; the line of column names for None."""
     text = io.StringIO()
-    values = COLUMNS if row is None else [getattr(row, name) for name in COLUMNS]
-    csv.writer(text, lineterminator="\n").writerow(values)
+    csv.writer(text, lineterminator="\n").writerow(COLUMNS if row is None else _cells(row))
     return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _cells(row: ResultRow) -> list[object]:
+    cells = [getattr(row, name) for name in _FIELDS]
+    if row.regions is None:
+        return [*cells, None]
+    cells[_FIELDS.index("regions")] = len(row.regions)
+    return [*cells, json.dumps([region.box for region in row.regions])]
 
 
 def read_rows(path: Path) -> Iterator[ResultRow]:
@@ -94,17 +124,22 @@ def read_rows(path: Path) -> Iterator[ResultRow]:
 def parse_row(line: bytes, where: str) -> ResultRow:
     """One line of a `results.jsonl`; `where` names it in the message.
 
+    Fields that an earlier version did not write are None.
+
     Raises:
         OutputError: it is no row.
     """
     try:
         values = json.loads(line)
-        row = ResultRow(**values)
+        regions = regions_from_json(values.pop("regions", None))
+        row = ResultRow(class_name=values.pop(_CLASS, None), regions=regions, **values)
         if not isinstance(row.picture, str) or row.status not in ("ok", "failed"):
             raise TypeError("picture or status")
         if row.status == "ok" and not isinstance(row.score, float):
             raise TypeError("score")
-    except (ValueError, TypeError, RecursionError) as error:
+        if row.decision not in (None, "good", "defect"):
+            raise TypeError("decision")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OutputError(
             f"{where}: expected a result as this version writes it, found another line; "
             f"take another folder, or --force to start again"

@@ -3,11 +3,13 @@
 import csv
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from diad_deploy.errors import OutputError
+from diad_deploy.regions import Region
 from diad_deploy.report.results import (
     COLUMNS,
     ResultRow,
@@ -29,6 +31,22 @@ OK = ResultRow(
     modified_ns=1_700_000_000_123_456_789,
 )
 FAILED = ResultRow(picture='b",\n.png', path="b", status="failed", reason="no such file")
+DECIDED = replace(
+    OK,
+    class_name="screw",
+    threshold=0.2,
+    decision="defect",
+    margin=0.05,
+    regions=(
+        Region(
+            contour=((1, 2), (4, 2), (4, 8)),
+            box=(1, 2, 4, 7),
+            area_px=20,
+            peak=0.5,
+            peak_xy=(3, 4),
+        ),
+    ),
+)
 STRAY = ResultRow(picture="stray-\udcff-größe.png", path="x", status="failed", reason="r")
 
 
@@ -41,8 +59,8 @@ def write(folder: Path, *rows: ResultRow) -> tuple[Path, Path]:
 
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
-    jsonl, _ = write(tmp_path, OK, FAILED, STRAY)
-    assert list(read_rows(jsonl)) == [OK, FAILED, STRAY]
+    jsonl, _ = write(tmp_path, OK, FAILED, STRAY, DECIDED)
+    assert list(read_rows(jsonl)) == [OK, FAILED, STRAY, DECIDED]
     jsonl.read_text(encoding="utf-8")  # plain UTF-8, stray bytes and all
 
 
@@ -59,7 +77,27 @@ def test_the_fields_of_a_line_are_the_documented_ones() -> None:
         "map": None,
         "size_bytes": 100,
         "modified_ns": 1_700_000_000_123_456_789,
+        "class": None,
+        "threshold": None,
+        "decision": None,
+        "margin": None,
+        "regions": None,
     }
+
+
+def test_a_decided_line_has_class_and_regions() -> None:
+    values = json.loads(to_json_line(DECIDED))
+    assert (values["class"], values["decision"], values["margin"]) == ("screw", "defect", 0.05)
+    assert "class_name" not in values
+    assert values["regions"] == [
+        {
+            "contour": [[1, 2], [4, 2], [4, 8]],
+            "box": [1, 2, 4, 7],
+            "area_px": 20,
+            "peak": 0.5,
+            "peak_xy": [3, 4],
+        }
+    ]
 
 
 def test_the_table_has_the_same_rows_and_columns(tmp_path: Path) -> None:
@@ -70,6 +108,24 @@ def test_the_table_has_the_same_rows_and_columns(tmp_path: Path) -> None:
     assert [row[0] for row in rows] == ["parts/a.png", 'b",\n.png']
     assert rows[0][3] == "0.25"
     assert rows[1][3] == ""
+
+
+def test_the_table_counts_regions_and_gives_their_boxes(tmp_path: Path) -> None:
+    _, table = write(tmp_path, OK, DECIDED)
+    with table.open(newline="", encoding="utf-8") as file:
+        plain, decided = csv.DictReader(file)
+    assert (plain["class"], plain["regions"], plain["boxes"]) == ("", "", "")
+    assert (decided["class"], decided["decision"]) == ("screw", "defect")
+    assert (decided["regions"], decided["boxes"]) == ("1", "[[1, 2, 4, 7]]")
+
+
+def test_a_line_of_a_version_without_decisions_is_read(tmp_path: Path) -> None:
+    values = json.loads(to_json_line(OK))
+    for name in ("class", "threshold", "decision", "margin", "regions"):
+        del values[name]
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps(values) + "\n")
+    assert list(read_rows(path)) == [OK]
 
 
 def test_each_row_is_on_disk_at_once_and_the_header_once(tmp_path: Path) -> None:
@@ -101,6 +157,9 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path, kept: int) -> None:
         '{"picture": "a", "path": "a", "status": "ok", "score": null}',
         '{"picture": "a", "path": "a", "status": "odd"}',
         '{"picture": "a", "path": "a", "status": "failed", "new_field": 1}',
+        '{"picture": "a", "path": "a", "status": "failed", "decision": "odd"}',
+        '{"picture": "a", "path": "a", "status": "failed", "regions": {}}',
+        '{"picture": "a", "path": "a", "status": "failed", "regions": [{"box": [1, 2]}]}',
     ],
 )
 def test_another_line_is_refused_and_named(tmp_path: Path, line: str) -> None:
