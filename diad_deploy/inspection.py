@@ -224,7 +224,7 @@ class _Run:
         if stopped or self._kept:
             settle(self._folder, (file.name for file in self._pictures))
         ranking = rank(read_rows(self._folder / layout.RESULTS))
-        ok = len(ranking.scores)
+        ok = ranking.read
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
         facts = PageFacts(
@@ -252,17 +252,17 @@ class _Run:
 
     def _ranked(
         self, results: Iterable[Inspected | Unread]
-    ) -> Iterator[tuple[Inspected | Unread, str | None]]:
-        """With each result the name that it drives out of the highest, maybe its own."""
+    ) -> Iterator[tuple[Inspected | Unread, tuple[str, ...]]]:
+        """With each result the names that it drives out of the highest, maybe its own."""
         for result in results:
-            dropped = None
+            dropped: tuple[str, ...] = ()
             if isinstance(result, Inspected):
                 score = rounded_score(result.detection.score)
                 dropped = self._highest.offer(result.file.name, score)
             yield result, dropped
 
     def _write(
-        self, rows: RowsInOrder, item: tuple[int, tuple[Inspected | Unread, str | None]]
+        self, rows: RowsInOrder, item: tuple[int, tuple[Inspected | Unread, tuple[str, ...]]]
     ) -> None:
         """Draw and write the files of one picture, then its row; runs in a thread."""
         place, (result, dropped) = item
@@ -273,7 +273,7 @@ class _Run:
         heatmap = write_heatmap(self._folder, name, result.pixels, detection, self._record.scale)
         if self._maps is not None:
             write_map(self._folder, name, detection.anomaly_map, self._maps)
-        if dropped != name:
+        if name not in dropped:
             write_thumbnails(self._folder, name, result.pixels, detection, heatmap)
         rows.put(place, _ok_row(result, self._maps), dropped)
 
