@@ -3,7 +3,11 @@
     BUNDLE/bundle.json      the manifest, written last
     BUNDLE/*.onnx ...       the files it records, each with size and SHA-256
 
-What lies in the folder but not in the manifest is ignored and never read.
+What lies in the folder but not in the manifest is ignored and never read, with one exception:
+
+    BUNDLE/thresholds.json  what `diad-calibrate` sets, again and again, without touching the rest
+
+It holds numbers only, is checked strictly, and says which bundle it belongs to (`thresholds.py`).
 """
 
 import dataclasses
@@ -23,6 +27,7 @@ from diad_deploy.manifest import FileRecord, Manifest, from_json, to_json
 from diad_deploy.whole_folder import WholeFolder
 
 MANIFEST_NAME = "bundle.json"
+THRESHOLDS_NAME = "thresholds.json"
 BUILTIN = Path(__file__).parent / "builtin"
 
 
@@ -274,7 +279,8 @@ def _place_fault(folder: Path, relative: str) -> str | None:
 
 def _files(folder: Path) -> list[Path]:
     paths = (path for path in folder.rglob("*") if not path.is_dir())
-    return sorted(path for path in paths if path != folder / MANIFEST_NAME)
+    unlisted = (folder / MANIFEST_NAME, folder / THRESHOLDS_NAME)
+    return sorted(path for path in paths if path not in unlisted)
 
 
 def _record(folder: Path, path: Path) -> FileRecord:

@@ -21,6 +21,7 @@ EXAMPLES = """\b
 Examples:
   diad-run parts/ --bundle bundle -o out
   diad-run 'line1/**/*.png' --bundle bundle -o out --maps npy --workers 4
+  diad-run parts/ --bundle bundle -o out --class screw --fail-on-defect
   diad-run --demo -o out"""
 
 
@@ -64,6 +65,22 @@ Examples:
     "--maps", type=click.Choice(["npy", "tiff"]), help="Write the raw anomaly maps too, as float32."
 )
 @click.option(
+    "--threshold",
+    type=float,
+    metavar="SCORE",
+    help="Scores above it are defects.  [default: what diad-calibrate set for the bundle]",
+)
+@click.option(
+    "--thresholds", type=FOLDER, metavar="FILE", help="Take the thresholds from this file instead."
+)
+@click.option(
+    "--class",
+    "class_name",
+    metavar="NAME",
+    help="The class of all pictures.  [default: the folder they lie in]",
+)
+@click.option("--fail-on-defect", is_flag=True, help="End with status 3 if a picture is defective.")
+@click.option(
     "--resume", is_flag=True, help="Go on with a run that was stopped; failures are tried again."
 )
 @click.option(
@@ -82,7 +99,8 @@ def command(*, as_json: bool, **given: Any) -> int:
     and report.html, which opens in any browser.
 
     Ends with status 0 if all pictures were read, 1 if some could not be, 2 if nothing could be
-    done, and 130 if interrupted.
+    done, and 130 if interrupted. With --fail-on-defect, 3 if a picture is defective, also where
+    others could not be read.
     """
     from diad_deploy.inspection import inspect_paths
     from diad_deploy.progress import shown_progress
@@ -108,10 +126,15 @@ def _request(
     scale: tuple[float, float] | None,
     maps: Literal["npy", "tiff"] | None,
     workers: int | None,
+    threshold: float | None,
+    thresholds: Path | None,
+    class_name: str | None,
+    fail_on_defect: bool,
     **given: Any,
 ) -> "Request":
     from diad_deploy.bundle import builtin_bundle, builtin_pictures
     from diad_deploy.inspection import InspectionOptions, Request
+    from diad_deploy.judging import find_judge
 
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other: take one.")
@@ -119,17 +142,19 @@ def _request(
         raise click.UsageError("PATHS are missing: name pictures or folders, or take --demo.")
     if not demo and bundle is None:
         raise click.UsageError("--bundle is missing: name a bundle's folder, or take --demo.")
-    name = "built-in" if bundle is None else bundle.resolve().name
+    folder = bundle or builtin_bundle()
     options = InspectionOptions(
-        bundle_name=name,
+        bundle_name="built-in" if bundle is None else bundle.resolve().name,
         scale=scale,
         maps=maps,
         workers=workers,
         existing="resume" if resume else "force" if force else "refuse",
+        judge=find_judge(folder, thresholds=thresholds, threshold=threshold, class_name=class_name),
+        fail_on_defect=fail_on_defect,
     )
     return Request(
         paths=paths or (builtin_pictures(),),
-        bundle=bundle or builtin_bundle(),
+        bundle=folder,
         options=options,
         **given,
     )
@@ -150,6 +175,9 @@ def _print_summary(summary: "Summary") -> None:
         console.print(table)
     failed = f", {summary.failed} could not be read" if summary.failed else ""
     console.print(f"{summary.ok} pictures read{failed}; {summary.pictures_per_second:.3g} a second")
+    if summary.decisions is not None:
+        counts = f"{summary.decisions['defect']} defective, {summary.decisions['good']} good"
+        console.print(Text(printable(f"{counts}; thresholds: {summary.thresholds}")))
     console.print(Text(printable(f"backend: {summary.backend} ({summary.backend_reason})")))
     console.print(Text(f"report: {printable(summary.report)}"))
 

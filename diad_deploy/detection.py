@@ -1,12 +1,22 @@
 """What the detector found on one picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.errors import OptionError
 from diad_deploy.manifest import ImageSpec
+from diad_deploy.regions import Region, find_regions
+
+Decision = Literal["good", "defect"]
+
+
+def rounded_score(score: float) -> float:
+    """Six significant digits, below any backend's own rounding: what rows hold and decide by."""
+    return float(f"{score:.6g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,6 +29,9 @@ class Detection:
         reconstruction: float32 `[3, S, S]` as the decoder gives it: normalised, not clamped.
         picture_size_px: (height, width) of the picture handed in.
         image: the model input's side and normalisation, from the manifest.
+        class_name: the picture's class, where it was given, or has a threshold of its own.
+        threshold: the score above which the picture is defective; None where none was given.
+        pixel_threshold: the map's value above which a region stands out; None likewise.
     """
 
     score: float
@@ -26,6 +39,54 @@ class Detection:
     reconstruction: FloatArray
     picture_size_px: tuple[int, int]
     image: ImageSpec
+    class_name: str | None = None
+    threshold: float | None = None
+    pixel_threshold: float | None = None
+
+    @property
+    def margin(self) -> float | None:
+        """Score minus threshold, in the score's units, of six digits each."""
+        if self.threshold is None:
+            return None
+        return rounded_score(rounded_score(self.score) - self.threshold)
+
+    @property
+    def decision(self) -> Decision | None:
+        """`defect` where the score, of six digits, is above the threshold; None without one."""
+        if self.threshold is None:
+            return None
+        return "defect" if rounded_score(self.score) > self.threshold else "good"
+
+    def regions(self, above: float | None = None) -> tuple[Region, ...]:
+        """Where the anomaly map stands out, highest peak first, in the picture's pixels.
+
+        Args:
+            above: what bounds a region, in the map's units. None takes the pixel threshold, or,
+                on a defective picture that nowhere exceeds it, the threshold of the score: the
+                score is an average of the map, so some of the map is above that.
+
+        Raises:
+            OptionError: neither a threshold nor `above`.
+        """
+        if above is None:
+            above = self.pixel_threshold if self.pixel_threshold is not None else self.threshold
+            if above is None:
+                raise OptionError(
+                    "regions: no threshold to bound them; give `above`, or set one with "
+                    "`diad-calibrate`"
+                )
+            nowhere = not self.anomaly_map.max() > above
+            if nowhere and self.decision == "defect" and self.threshold is not None:
+                above = self.threshold
+        return find_regions(self.anomaly_map, self.picture_size_px, above)
+
+    def decided_by(
+        self, threshold: float, pixel_threshold: float, *, class_name: str | None = None
+    ) -> Self:
+        """The same with these thresholds."""
+        return replace(
+            self, threshold=threshold, pixel_threshold=pixel_threshold, class_name=class_name
+        )
 
     def reconstruction_rgb(self) -> PictureArray:
         """The reconstruction as a picture: uint8 `[S, S, 3]` RGB, clamped."""

@@ -3,28 +3,29 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
 from diad_deploy.backends.stages import BatchResult, Collect, Model
+from diad_deploy.batch_noise import for_batch, part_of, settle_noise
 from diad_deploy.bundle import Bundle
 from diad_deploy.detection import Detection
 from diad_deploy.errors import BackendError, InputError, OptionError
+from diad_deploy.given_pictures import Picture, decode, in_chunks, path_of
 from diad_deploy.in_flight import collect_in_order
+from diad_deploy.judging import Judge
 from diad_deploy.manifest import Manifest
 from diad_deploy.pipeline import in_order
-from diad_deploy.preprocess import check_picture, prepare_batch
+from diad_deploy.preprocess import prepare_batch
 from diad_deploy.schedule import ddim_steps
-
-Picture = PictureArray | str | os.PathLike[str]
+from diad_deploy.thresholds import Thresholds, check_belongs, find_thresholds
 
 MOST_THREADS = 1024
 
@@ -36,13 +37,16 @@ class Detector:
     ...     [detection] = detector.detect(["part.png"])
     """
 
-    def __init__(self, *, bundle: Bundle, opened: OpenedModel, batch_size: int) -> None:
+    def __init__(
+        self, *, bundle: Bundle, opened: OpenedModel, batch_size: int, judge: Judge
+    ) -> None:
         self._bundle = bundle
         self._model: Model | None = opened.model
         self._in_flight = opened.model.in_flight
         self._backend = opened.backend
         self._backend_reason = opened.reason
         self._batch_size = batch_size
+        self._judge = judge
         self._noises = bundle.noise()
         self._lock = Lock()
 
@@ -55,6 +59,7 @@ class Detector:
         device: str = AUTO,
         threads: int | None = None,
         batch_size: int = 8,
+        thresholds: Thresholds | Literal["auto"] | None = "auto",
     ) -> Self:
         """Open a bundle and load its graphs.
 
@@ -65,10 +70,12 @@ class Detector:
                 hold: engines for this GPU, ONNX Runtime on CUDA, ONNX Runtime on the CPU.
             threads: threads the model may use; None takes the cores this process may use.
             batch_size: most pictures to run at once; more need more memory.
+            thresholds: what decides good or defective: `auto` takes those that `diad-calibrate`
+                stored beside the bundle, where there are any; None leaves it open.
 
         Raises:
             OptionError: an argument does not fit.
-            BundleError: the bundle is missing, damaged or of a newer version.
+            BundleError: the bundle or its thresholds are missing, damaged or of a newer version.
             BackendError: the backend is not installed, refuses the graphs, or finds no GPU.
         """
         check_choice(backend, device)
@@ -77,11 +84,16 @@ class Detector:
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise OptionError(f"threads {threads}: expected 1 to {MOST_THREADS}")
         checked = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        if thresholds == "auto":
+            thresholds = find_thresholds(checked.path, checked.manifest)
+        elif thresholds is not None:
+            check_belongs(thresholds, checked.manifest, where="thresholds")
         order = in_order(ddim_steps(checked.manifest.schedule))
         request = ModelRequest(bundle=checked, order=order, threads=threads, batch_size=batch_size)
         opened = open_model(request, backend=backend, device=device)
         try:
-            return cls(bundle=checked, opened=opened, batch_size=batch_size)
+            judge = Judge(thresholds=thresholds)
+            return cls(bundle=checked, opened=opened, batch_size=batch_size, judge=judge)
         except BaseException:
             opened.model.close()
             raise
@@ -90,6 +102,11 @@ class Detector:
     def manifest(self) -> Manifest:
         """What the bundle says of itself."""
         return self._bundle.manifest
+
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """What decides good or defective; None where there is nothing."""
+        return self._judge.thresholds
 
     @property
     def backend(self) -> str:
@@ -115,6 +132,7 @@ class Detector:
         self,
         images: Iterable[Picture],
         *,
+        class_name: str | None = None,
         noise: npt.ArrayLike | None = None,
         posterior_noise: npt.ArrayLike | None = None,
     ) -> list[Detection]:
@@ -122,12 +140,15 @@ class Detector:
 
         Args:
             images: uint8 `[H, W, 3]` RGB arrays of any size, or paths of picture files.
+            class_name: whose threshold decides. None goes by the folders of a picture's path, and
+                takes the overall threshold for arrays and for folders that are no class.
             noise: replaces the bundle's noise: `[C, h, w]` for all pictures, or `[N, C, h, w]`.
             posterior_noise: the same for the autoencoder's posterior; taken even where the
                 bundle's posterior is its mode.
 
         Raises:
-            InputError: an array is not a picture. OptionError: noise of a wrong shape or kind.
+            InputError: an array is not a picture. OptionError: noise of a wrong shape or kind, or
+                a class without a threshold where others have one.
             PictureError: a file cannot be read.
             BackendError: the detector is closed, or the model failed.
         """
@@ -137,13 +158,14 @@ class Detector:
         )
         if single:
             raise InputError("images: expected several pictures, found one; write detect([image])")
+        self._judge.check_class(class_name)
         pictures = list(images) if noise is not None or posterior_noise is not None else images
         count = len(pictures) if isinstance(pictures, list) else 0
         noises = (
-            self._noise("noise", noise, self._noises[0], count),
-            self._noise("posterior_noise", posterior_noise, self._noises[1], count),
+            settle_noise("noise", noise, self._noises[0], count),
+            settle_noise("posterior_noise", posterior_noise, self._noises[1], count),
         )
-        begun = self._submit_pictures(pictures, noises)
+        begun = self._submit_pictures(pictures, noises, class_name)
         found = collect_in_order(begun, in_flight=self._in_flight)
         return [detection for detections in found for detection in detections]
 
@@ -151,6 +173,8 @@ class Detector:
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
     ) -> list[Detection]:
         """Detections for pictures that `diad_deploy.preprocess` has prepared, run as one batch.
+
+        The overall threshold decides.
 
         Args:
             batch: float32 `[B, 3, S, S]`.
@@ -186,7 +210,8 @@ class Detector:
                 f"picture_sizes: expected one for each of {len(batch)} pictures, found "
                 f"{len(picture_sizes)}"
             )
-        return self._submit(batch, picture_sizes, *self._noises)
+        collect = self._submit(batch, picture_sizes, *self._noises)
+        return lambda: [self._judge.judge(detection) for detection in collect()]
 
     def close(self) -> None:
         """Let go of the model once running calls are done; safe to call again."""
@@ -211,38 +236,29 @@ class Detector:
             raise BackendError("the detector is closed; open it again with Detector.open")
         return self._model
 
-    def _noise(
-        self, name: str, given: npt.ArrayLike | None, stored: FloatArray, count: int
-    ) -> FloatArray:
-        """`stored`, or `given` once checked: `[C, h, w]` or `[count, C, h, w]` float32."""
-        if given is None:
-            return stored
-        one = stored.shape
-        try:
-            with np.errstate(over="ignore"):
-                values = np.asarray(given, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise OptionError(f"{name}: expected an array of numbers, found {error}") from error
-        if values.shape not in (one, (count, *one)):
-            raise OptionError(
-                f"{name}: expected {list(one)}, or {[count, *one]} for these {count} pictures, "
-                f"found {list(values.shape)}"
-            )
-        if not np.isfinite(values).all():
-            raise OptionError(f"{name}: expected finite float32 numbers, found others")
-        return values
-
     def _submit_pictures(
-        self, pictures: Iterable[Picture], noises: Sequence[FloatArray]
+        self, pictures: Iterable[Picture], noises: Sequence[FloatArray], class_name: str | None
     ) -> Iterator[Callable[[], list[Detection]]]:
         begun = 0
-        for chunk in _chunks(pictures, self._batch_size):
-            arrays = [_decode(picture) for picture in chunk]
+        for chunk in in_chunks(pictures, self._batch_size):
+            arrays = [decode(picture) for picture in chunk]
             batch = prepare_batch(arrays, self.manifest.image)
             sizes = [(array.shape[0], array.shape[1]) for array in arrays]
             place = slice(begun, begun + len(chunk))
             begun += len(chunk)
-            yield self._submit(batch, sizes, *(_part(values, place) for values in noises))
+            collect = self._submit(batch, sizes, *(part_of(values, place) for values in noises))
+            yield partial(self._judged, collect, [path_of(p) for p in chunk], class_name)
+
+    def _judged(
+        self,
+        collect: Callable[[], list[Detection]],
+        paths: Sequence[Path | None],
+        class_name: str | None,
+    ) -> list[Detection]:
+        return [
+            self._judge.judge(detection, path, class_name=class_name)
+            for detection, path in zip(collect(), paths, strict=True)
+        ]
 
     def _submit(
         self,
@@ -254,7 +270,7 @@ class Detector:
         count = len(batch)
         if not count:
             return list
-        drawn, posterior = _for_batch(noise, count), _for_batch(posterior_noise, count)
+        drawn, posterior = for_batch(noise, count), for_batch(posterior_noise, count)
         with self._lock:
             collect = self._open_model().submit(batch, drawn, posterior)
         return partial(self._collect, collect, list(sizes))
@@ -278,28 +294,3 @@ class Detector:
             )
             for place, size in enumerate(sizes)
         ]
-
-
-def _decode(picture: Picture) -> PictureArray:
-    if isinstance(picture, (str, os.PathLike)):
-        from diad_deploy.images import read_picture
-
-        return read_picture(Path(picture))
-    check_picture(picture)
-    return picture
-
-
-def _chunks(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
-    rest = iter(pictures)
-    while chunk := list(islice(rest, size)):
-        yield chunk
-
-
-def _part(noise: FloatArray, place: slice) -> FloatArray:
-    """The noise of some pictures, where each has its own."""
-    return noise[place] if noise.ndim == 4 else noise
-
-
-def _for_batch(noise: FloatArray, count: int) -> FloatArray:
-    one = noise if noise.ndim == 4 else noise[np.newaxis]
-    return np.ascontiguousarray(np.broadcast_to(one, (count, *one.shape[1:])))

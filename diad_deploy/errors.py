@@ -8,7 +8,8 @@
     ├── BundleError             a bundle cannot be used
     │   ├── BundleMissingError  there is no bundle at this path
     │   ├── BundleDamagedError  a file is missing, changed, or points outside the bundle
-    │   └── BundleVersionError  written by a newer version than this one
+    │   ├── BundleVersionError  written by a newer version than this one
+    │   └── ThresholdsError     the thresholds beside it cannot be used
     ├── BackendError            the inference library is missing or refused
     │   └── CudaError           a call of the CUDA runtime failed
     ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
@@ -58,6 +59,10 @@ class BundleDamagedError(BundleError):
 
 class BundleVersionError(BundleError):
     """The bundle was written by a newer version of this project."""
+
+
+class ThresholdsError(BundleError):
+    """The thresholds beside a bundle are damaged, or were set with another bundle."""
 
 
 class BackendError(DiadError):

@@ -3,12 +3,11 @@
 files -> read, prepare (threads) -> model, in batches -> draw, write (threads) -> one row each
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +17,11 @@ from diad_deploy import __version__
 from diad_deploy.ahead import map_ahead
 from diad_deploy.detector import Detector
 from diad_deploy.errors import DiadError, OptionError
-from diad_deploy.manifest import to_json
+from diad_deploy.judging import Judge
 from diad_deploy.picture_files import PictureFile, find_pictures
+from diad_deploy.picture_rows import failed_row, ok_row
 from diad_deploy.report import folder as layout
+from diad_deploy.report.decision_counts import DecisionCounts
 from diad_deploy.report.folder_lock import only_run
 from diad_deploy.report.page import PageFacts, write_page
 from diad_deploy.report.picture_outputs import (
@@ -30,10 +31,11 @@ from diad_deploy.report.picture_outputs import (
     write_thumbnails,
 )
 from diad_deploy.report.ranking import Highest, rank
-from diad_deploy.report.results import ResultRow, ResultsFiles, read_rows, rounded_score
+from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
-from diad_deploy.report.run_record import Existing, RunRecord, begin, check_folder
+from diad_deploy.report.run_record import Existing, begin, check_folder
 from diad_deploy.rows_in_order import RowsInOrder
+from diad_deploy.run_identity import identify_run
 from diad_deploy.run_summary import Progress, Summary
 from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
 
@@ -51,9 +53,10 @@ class InspectionOptions:
         bundle_name: what the report calls the bundle.
         scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
         maps: format of raw maps to write beside the heatmaps; None writes none.
-        workers: threads that read and prepare pictures beside the model; None takes two to four,
-            as the machine has cores.
+        workers: threads that read pictures beside the model; None takes `streaming.WORKERS`.
         existing: what to do where the output folder holds something: refuse, resume, or force.
+        judge: what decides good or defective; by default nothing.
+        fail_on_defect: show in the exit status that a picture is defective.
     """
 
     bundle_name: str = "bundle"
@@ -61,10 +64,17 @@ class InspectionOptions:
     maps: MapFormat | None = None
     workers: int | None = None
     existing: Existing = "refuse"
+    judge: Judge = field(default_factory=Judge)
+    fail_on_defect: bool = False
 
     def __post_init__(self) -> None:
         if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
             raise OptionError(f"--workers {self.workers}: expected 1 to {MOST_WORKERS}")
+        if self.fail_on_defect and not self.judge.decides:
+            raise OptionError(
+                f"--fail-on-defect: no threshold says what is defective; set one with "
+                f"`diad-calibrate GOOD_DIR --bundle {self.bundle_name}`, or give --threshold"
+            )
         if self.scale is not None:
             low, high = self.scale
             if not (np.isfinite(self.scale).all() and low < high):
@@ -118,6 +128,8 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
             device=request.device,
             threads=request.threads,
             batch_size=request.batch_size,
+            # the run decides by itself: it knows the class of each picture
+            thresholds=None,
         ) as detector:
             return _inspect(pictures, detector, request.output, request.options, progress)
 
@@ -144,6 +156,7 @@ def inspect(
 
     Raises:
         OutputError: the folder is taken, belongs to another run, or cannot be written.
+        ThresholdsError: the thresholds are another bundle's.
         BackendError: the model failed.
         KeyboardInterrupt: as it came.
     """
@@ -159,6 +172,7 @@ def _inspect(
     options: InspectionOptions,
     progress: Callable[[Progress], None],
 ) -> Summary:
+    options.judge.check_belongs(detector.manifest)
     run = _Run(pictures, detector, folder, options, progress)
     try:
         run.write_rows()
@@ -186,17 +200,21 @@ class _Run:
         self._pictures = pictures
         self._detector = detector
         self._folder = folder
-        self._maps: MapFormat | None = options.maps
-        self._workers = options.workers
+        self._options = options
         self._progress = progress
-        self._record = _record(detector, options)
+        self._record = identify_run(
+            detector,
+            bundle_name=options.bundle_name,
+            scale=options.scale,
+            maps=options.maps,
+            judge=options.judge,
+        )
         self._kept: frozenset[str] = frozenset()
         self._highest = Highest()
         if begin(folder, self._record, options.existing):
             kept = keep_finished(folder, pictures)
             self._kept, self._highest = kept.pictures, kept.highest
-        given_and_kept = sum(file.name in self._kept for file in pictures) if self._kept else 0
-        self._left = len(pictures) - given_and_kept
+        self._left = sum(file.name not in self._kept for file in pictures)
 
     def write_rows(self) -> None:
         """Everything but the page."""
@@ -207,7 +225,7 @@ class _Run:
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
             rows = RowsInOrder(files, self._folder, self._progress, total=total, done=done)
-            results = stream(todo, self._detector, self._stopwatch, workers=self._workers)
+            results = stream(todo, self._detector, self._stopwatch, workers=self._options.workers)
             written = map_ahead(
                 partial(self._write, rows),
                 enumerate(self._ranked(results)),
@@ -223,7 +241,8 @@ class _Run:
         """Put the results in order where the run was not one piece, and write the page."""
         if stopped or self._kept:
             settle(self._folder, (file.name for file in self._pictures))
-        ranking = rank(read_rows(self._folder / layout.RESULTS))
+        judge, decisions = self._options.judge, DecisionCounts()
+        ranking = rank(decisions.counting(read_rows(self._folder / layout.RESULTS)))
         ok = ranking.read
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
@@ -248,6 +267,9 @@ class _Run:
             output=str(self._folder),
             report=str(report),
             highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),
+            thresholds=judge.shown(self._record.backend),
+            decisions=decisions.as_dict() if judge.decides else None,
+            fail_on_defect=self._options.fail_on_defect,
         )
 
     def _ranked(
@@ -267,52 +289,13 @@ class _Run:
         """Draw and write the files of one picture, then its row; runs in a thread."""
         place, (result, dropped) = item
         if isinstance(result, Unread):
-            rows.put(place, _failed_row(result))
+            rows.put(place, failed_row(result))
             return
-        name, detection = result.file.name, result.detection
+        name = result.file.name
+        detection = self._options.judge.judge(result.detection, result.file.path)
         heatmap = write_heatmap(self._folder, name, result.pixels, detection, self._record.scale)
-        if self._maps is not None:
-            write_map(self._folder, name, detection.anomaly_map, self._maps)
+        if self._options.maps is not None:
+            write_map(self._folder, name, detection.anomaly_map, self._options.maps)
         if name not in dropped:
             write_thumbnails(self._folder, name, result.pixels, detection, heatmap)
-        rows.put(place, _ok_row(result, self._maps), dropped)
-
-
-def _record(detector: PreparedDetector, options: InspectionOptions) -> RunRecord:
-    manifest = detector.manifest
-    return RunRecord(
-        bundle=options.bundle_name,
-        bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
-        backend=detector.backend,
-        scale=options.scale or (manifest.heatmap.low, manifest.heatmap.high),
-        maps=options.maps,
-    )
-
-
-def _failed_row(result: Unread) -> ResultRow:
-    size_bytes, modified_ns = result.identity or (None, None)
-    return ResultRow(
-        picture=result.file.name,
-        path=str(result.file.path),
-        status="failed",
-        reason=result.reason,
-        size_bytes=size_bytes,
-        modified_ns=modified_ns,
-    )
-
-
-def _ok_row(result: Inspected, maps: MapFormat | None) -> ResultRow:
-    name = result.file.name
-    size_bytes, modified_ns = result.identity or (None, None)
-    return ResultRow(
-        picture=name,
-        path=str(result.file.path),
-        status="ok",
-        score=rounded_score(result.detection.score),
-        width=result.pixels.shape[1],
-        height=result.pixels.shape[0],
-        heatmap=layout.heatmap_path(name),
-        map=layout.map_path(name, maps) if maps else None,
-        size_bytes=size_bytes,
-        modified_ns=modified_ns,
-    )
+        rows.put(place, ok_row(result, detection, self._options.maps), dropped)

@@ -1,6 +1,22 @@
-"""Where on a picture the anomaly map stands out: connected regions above a bound."""
+"""Where on a picture the anomaly map stands out: connected regions above a bound.
+
+They are found on the map resized to the picture, or to a smaller size of the same shape whose
+longer side is `WORKING_PX`: the map is smooth over several of its own cells, so more pixels would
+show nothing more. Where the picture is smaller than the map, the map stays as it is.
+"""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from diad_deploy.arrays import FloatArray, PictureArray
+
+WORKING_PX = 1024
+"""Longest side of the map that regions are looked for on, unless the model's own is longer."""
+
+_CONTOUR_TOLERANCE_PX = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,7 +25,7 @@ class Region:
 
     Attributes:
         contour: its outer edge as (x, y) corners, x to the right and y down, closed from the
-            last to the first.
+            last to the first; true to one pixel of the map it was found on.
         box: (x, y, width, height) of the smallest upright rectangle around it.
         area_px: how many pixels of the picture it covers.
         peak: the highest value of the anomaly map in it.
@@ -21,3 +37,92 @@ class Region:
     area_px: int
     peak: float
     peak_xy: tuple[int, int]
+
+
+def find_regions(
+    anomaly_map: FloatArray, picture_size_px: tuple[int, int], above: float
+) -> tuple[Region, ...]:
+    """The regions where the map is above a value, highest peak first.
+
+    Args:
+        anomaly_map: float32 `[S, S]`.
+        picture_size_px: (height, width) of the picture.
+        above: in the map's units.
+    """
+    # resizing only averages, so nothing of it can come out higher
+    if not anomaly_map.max() > above:
+        return ()
+    height, width = picture_size_px
+    resized = _working_map(anomaly_map, height, width)
+    inside = (resized > above).astype(np.uint8)
+    scale = (width / resized.shape[1], height / resized.shape[0])
+    regions = _components(resized, inside, scale, (width, height))
+    return tuple(sorted(regions, key=lambda region: (-region.peak, region.peak_xy)))
+
+
+def _working_map(anomaly_map: FloatArray, height: int, width: int) -> FloatArray:
+    side = anomaly_map.shape[0]
+    shrink = min(1.0, WORKING_PX / max(height, width))
+    size = (max(side, round(width * shrink)), max(side, round(height * shrink)))
+    resized = Image.fromarray(anomaly_map).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(resized, dtype=np.float32)
+
+
+def _components(
+    values: FloatArray, inside: PictureArray, scale: tuple[float, float], size: tuple[int, int]
+) -> list[Region]:
+    # here: a run without thresholds, and every --help, does without it
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+    # two levels: a region in the hole of another is one of its own
+    contours, levels = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    edges: dict[int, Any] = {}
+    for contour, level in zip(contours, np.asarray(levels).reshape(-1, 4), strict=True):
+        if level[3] < 0:  # no parent: an outer edge
+            x, y = contour[0, 0]
+            edges[int(labels[y, x])] = cv2.approxPolyDP(contour, _CONTOUR_TOLERANCE_PX, True)
+    regions = []
+    for label in range(1, count):
+        left, top, width, height, area = (int(value) for value in stats[label])
+        place = (slice(top, top + height), slice(left, left + width))
+        own = np.where(labels[place] == label, values[place], -np.inf)
+        row, column = np.unravel_index(int(own.argmax()), own.shape)
+        peak_xy = _to_picture(left + int(column), top + int(row), scale, size)
+        points = [_to_picture(int(x), int(y), scale, size) for x, y in edges[label][:, 0]]
+        regions.append(
+            Region(
+                contour=tuple(dict.fromkeys(points)),
+                box=_box_in_picture(left, top, width, height, scale, size),
+                area_px=max(1, round(area * scale[0] * scale[1])),
+                peak=float(f"{own[row, column]:.6g}"),
+                peak_xy=peak_xy,
+            )
+        )
+    return regions
+
+
+def _to_picture(
+    x: int, y: int, scale: tuple[float, float], size: tuple[int, int]
+) -> tuple[int, int]:
+    """The picture's pixel under the middle of a working pixel."""
+    return (
+        min(int((x + 0.5) * scale[0]), size[0] - 1),
+        min(int((y + 0.5) * scale[1]), size[1] - 1),
+    )
+
+
+def _box_in_picture(
+    left: int,
+    top: int,
+    width: int,
+    height: int,
+    scale: tuple[float, float],
+    size: tuple[int, int],
+) -> tuple[int, int, int, int]:
+    """All pixels that the box touches."""
+    rounding = 1e-6
+    x, y = int(left * scale[0] + rounding), int(top * scale[1] + rounding)
+    right = min(size[0], int(np.ceil((left + width) * scale[0] - rounding)))
+    bottom = min(size[1], int(np.ceil((top + height) * scale[1] - rounding)))
+    return x, y, max(1, right - x), max(1, bottom - y)

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+EXIT_DEFECTS = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
@@ -29,6 +31,9 @@ class Summary:
         backend_reason: why that backend.
         output, report: the report's folder and its page.
         highest: (picture, score) of the highest scores, highest first.
+        thresholds: what decided good or defective, in a few words; None where nothing did.
+        decisions: how many rows are `good` and how many `defect`; None where nothing decided.
+        fail_on_defect: whether a defective picture shows in the exit status.
     """
 
     pictures: int
@@ -44,10 +49,18 @@ class Summary:
     output: str
     report: str
     highest: tuple[tuple[str, float], ...]
+    thresholds: str | None = None
+    decisions: dict[str, int] | None = None
+    fail_on_defect: bool = False
 
     @property
     def exit_status(self) -> int:
-        """0: all read. 1: some failed. 2: none could be read."""
+        """0: all read. 1: some failed. 2: none could be read. 3: defects, where asked for.
+
+        3 comes before 1: who asks for defects must not lose one to a picture that failed.
+        """
+        if self.fail_on_defect and self.decisions is not None and self.decisions["defect"]:
+            return EXIT_DEFECTS
         if self.failed == 0:
             return 0
         return 1 if self.ok else 2

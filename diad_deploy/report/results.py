@@ -9,19 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
+from diad_deploy.detection import Decision
+from diad_deploy.detection import rounded_score as rounded_score
 from diad_deploy.errors import OutputError
 from diad_deploy.regions import Region
 from diad_deploy.report.region_json import regions_from_json
 
 Status = Literal["ok", "failed"]
-Decision = Literal["good", "defect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
     """What is known of one picture. The fields are those of a line of `results.jsonl`.
 
-    `class_name` stands there as `class`. The last five are None where no threshold was given.
+    `class_name` stands there as `class`. The last four are None where nothing was to decide.
 
     Attributes:
         picture: the picture's name, unique in the report.
@@ -36,7 +37,7 @@ class ResultRow:
         size_bytes: of the picture's file; with `modified_ns` it tells whether the file changed.
             None if there is no file.
         modified_ns: when the picture's file was last changed, in nanoseconds since 1970.
-        class_name: the class whose threshold decided; None where the overall one did.
+        class_name: the picture's class, where it was given, or has a threshold of its own.
         threshold: the score above which the picture is defective.
         decision: `good` or `defect`. None if failed.
         margin: score minus threshold, in the score's units; above 0 is `defect`. None if failed.
@@ -67,11 +68,6 @@ _CLASS = "class"  # a word that Python keeps for itself
 COLUMNS = (*(_CLASS if name == "class_name" else name for name in _FIELDS), "boxes")
 """Of `results.csv`: the fields, but `regions` is how many there are, and `boxes` a JSON list of
 their [x, y, width, height]."""
-
-
-def rounded_score(score: float) -> float:
-    """Six significant digits: what stands in the rows, below any backend's own rounding."""
-    return float(f"{score:.6g}")
 
 
 def to_json_line(row: ResultRow) -> bytes:

@@ -27,6 +27,9 @@ class RunRecord:
         backend: what ran the graphs.
         scale: the heatmaps' (low, high) in units of the anomaly map.
         maps: format of the raw maps, or None.
+        threshold: of the score, given in place of all others, or None.
+        thresholds_sha256: of the thresholds per class, as JSON, or None.
+        class_name: given for all pictures, or None.
     """
 
     bundle: str
@@ -34,6 +37,9 @@ class RunRecord:
     backend: str
     scale: tuple[float, float]
     maps: str | None
+    threshold: float | None = None
+    thresholds_sha256: str | None = None
+    class_name: str | None = None
 
 
 def check_folder(folder: Path, existing: Existing) -> None:
@@ -121,6 +127,8 @@ def _check_same(folder: Path, earlier: RunRecord, now: RunRecord) -> None:
 def _shown(value: object, record: RunRecord, name: str) -> str:
     if name == "bundle_sha256":
         return f"{record.bundle!r} ({record.bundle_sha256[:12]}…)"
+    if name == "thresholds_sha256" and isinstance(value, str):
+        return f"{value[:12]}…"
     return " to ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

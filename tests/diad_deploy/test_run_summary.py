@@ -1,6 +1,7 @@
 """How a run ended, for people's scripts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,19 @@ def summary(*, ok: int, failed: int) -> Summary:
 @pytest.mark.parametrize(("ok", "failed", "status"), [(3, 0, 0), (2, 1, 1), (0, 3, 2)])
 def test_exit_status(ok: int, failed: int, status: int) -> None:
     assert summary(ok=ok, failed=failed).exit_status == status
+
+
+@pytest.mark.parametrize(
+    ("ok", "failed", "defects", "status"),
+    [(3, 0, 0, 0), (3, 0, 1, 3), (2, 1, 1, 3), (2, 1, 0, 1), (0, 3, 0, 2)],
+)
+def test_defects_show_where_asked_for_and_before_failures(
+    ok: int, failed: int, defects: int, status: int
+) -> None:
+    decisions = {"good": ok - defects, "defect": defects}
+    found = replace(summary(ok=ok, failed=failed), decisions=decisions)
+    assert replace(found, fail_on_defect=True).exit_status == status
+    assert found.exit_status == summary(ok=ok, failed=failed).exit_status
 
 
 def test_json() -> None:

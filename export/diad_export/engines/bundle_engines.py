@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from diad_deploy.bundle import Bundle, BundleWriter
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle, BundleWriter
 from diad_deploy.engine_spec import EngineSpec
 from diad_deploy.errors import ExportError
 from diad_deploy.manifest import FORMAT_REVISION, GraphSpec, Manifest
@@ -62,6 +62,8 @@ def add_engines(
         for record in bundle.manifest.files:
             if record.path not in dropped:
                 _carry(bundle.path / record.path, writer.folder / record.path)
+        if (bundle.path / THRESHOLDS_NAME).is_file():
+            _carry(bundle.path / THRESHOLDS_NAME, writer.folder / THRESHOLDS_NAME)
         made = make_engines(
             writer.folder, bundle.manifest, settled, machine, progress=progress, bar=bar
         )

@@ -56,7 +56,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     file = io.BytesIO()
     Image.new("RGB", (160, 80), (200, 60, 60)).save(file, "JPEG")
-    for found in ROWS:
+    for found in rank(ROWS).highest:
         for kind in layout.THUMBNAIL_KINDS:
             path = layout.thumbnail_path(found.picture, kind)
             layout.write_output(folder / path, file.getvalue())

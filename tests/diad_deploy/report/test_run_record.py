@@ -95,6 +95,9 @@ def test_resume_goes_on_with_the_same_settings(begun: Path) -> None:
         ({"scale": (0.0, 2.0)}, r"scale was 0\.0 to 1\.0, now 0\.0 to 2\.0"),
         ({"maps": "npy"}, "maps was None, now npy"),
         ({"backend": "other"}, "backend was fake, now other"),
+        ({"threshold": 0.5}, r"threshold was None, now 0\.5"),
+        ({"thresholds_sha256": "ef" * 32}, "thresholds_sha256 was None, now efefefefefef…"),
+        ({"class_name": "screw"}, "class_name was None, now screw"),
     ],
 )
 def test_resume_with_other_settings_names_both(
@@ -119,7 +122,20 @@ def test_the_record_is_json_for_others_to_read(begun: Path) -> None:
         "backend": "fake",
         "scale": [0.0, 1.0],
         "maps": None,
+        "threshold": None,
+        "thresholds_sha256": None,
+        "class_name": None,
     }
+
+
+def test_the_record_of_a_version_without_thresholds_is_one_without(begun: Path) -> None:
+    values = json.loads((begun / "run.json").read_text())
+    for name in ("threshold", "thresholds_sha256", "class_name"):
+        del values[name]
+    (begun / "run.json").write_text(json.dumps(values))
+    assert begin(begun, RECORD, "resume") is True
+    with pytest.raises(OutputError, match=r"threshold was None, now 0\.5"):
+        begin(begun, dataclasses.replace(RECORD, threshold=0.5), "resume")
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:

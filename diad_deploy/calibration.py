@@ -1,0 +1,236 @@
+"""Good pictures in, thresholds beside the bundle out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from diad_deploy import __version__
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
+from diad_deploy.detection import rounded_score
+from diad_deploy.detector import Detector
+from diad_deploy.errors import InputError
+from diad_deploy.false_alarms import CONFIDENCE, check_rate, threshold_at
+from diad_deploy.good_pictures import GoodPictures, check_counts, find_good
+from diad_deploy.run_summary import Progress
+from diad_deploy.streaming import PreparedDetector, Stopwatch, Unread, stream
+from diad_deploy.thresholds import (
+    FORMAT_REVISION,
+    Threshold,
+    Thresholds,
+    check_output,
+    scoring_sha256,
+    write_thresholds,
+)
+
+TOLD = 5
+"""How many of the highest scores, and of the failures, a calibration names."""
+
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationRequest:
+    """What a person decides about thresholds.
+
+    Attributes:
+        folder: of good pictures, and no others.
+        bundle: the bundle's folder.
+        rate: share of good pictures that may be called defective.
+        per_class: a threshold for each class beside the overall one.
+        class_name: the class of all pictures; None goes by their folders.
+        output: the file to write; None writes beside the bundle.
+        force: write over thresholds that are there.
+        backend, device, batch_size, threads: as of `Detector.open`.
+
+    Raises:
+        OptionError: the rate is none.
+    """
+
+    folder: Path
+    bundle: Path
+    rate: float = 0.01
+    per_class: bool = True
+    class_name: str | None = None
+    output: Path | None = None
+    force: bool = False
+    backend: str = "auto"
+    device: str = "auto"
+    batch_size: int = 8
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodScore:
+    """One good picture: its score, the highest value of its map, both of six digits."""
+
+    picture: str
+    class_name: str | None
+    score: float
+    pixel: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How a calibration ended.
+
+    Attributes:
+        thresholds: what was set.
+        output: the file they are in.
+        failed: how many pictures could not be read.
+        failures: the first of them, with the reasons.
+        left_out: how many lie outside the folders called `good`.
+        highest: (picture, score) of the highest scores: a defective picture among the good ones
+            would stand here.
+    """
+
+    thresholds: Thresholds
+    output: str
+    failed: int
+    failures: tuple[tuple[str, str], ...]
+    left_out: int
+    highest: tuple[tuple[str, float], ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0: all were read. 1: some could not be."""
+        return 1 if self.failed else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields, for `json.dumps`."""
+        return {
+            **asdict(self),
+            "failures": [{"picture": name, "reason": reason} for name, reason in self.failures],
+            "highest": [{"picture": name, "score": score} for name, score in self.highest],
+        }
+
+
+def _ignore(progress: Progress) -> None:
+    """Nobody looks."""
+
+
+def calibrate(
+    request: CalibrationRequest, *, progress: Callable[[Progress], None] = _ignore
+) -> Calibration:
+    """Run good pictures through a bundle and write its thresholds.
+
+    Raises:
+        InputError: there are too few good pictures, before the model runs or after some of them
+            could not be read.
+        OutputError: the thresholds cannot be written, or are there already.
+        BundleError, BackendError, OptionError: as of `Detector.open`.
+    """
+    output = request.output or request.bundle / THRESHOLDS_NAME
+    bundle = Bundle.open(request.bundle)
+    # what can be refused is refused before the model loads
+    check_output(output, force=request.force)
+    good = find_good(request.folder, class_name=request.class_name)
+    check_counts(request.folder, good.classes, request.rate, per_class=request.per_class)
+    with Detector.open(
+        bundle,
+        backend=request.backend,
+        device=request.device,
+        threads=request.threads,
+        batch_size=request.batch_size,
+        thresholds=None,
+    ) as detector:
+        scores, failures = score_good(good, detector, progress)
+        thresholds = set_thresholds(scores, request, detector)
+    write_thresholds(output, thresholds, force=request.force)
+    ranked = sorted(scores, key=lambda one: (-one.score, one.picture))
+    return Calibration(
+        thresholds=thresholds,
+        output=str(output),
+        failed=len(failures),
+        failures=tuple((one.file.name, one.reason) for one in failures[:TOLD]),
+        left_out=good.left_out,
+        highest=tuple((one.picture, one.score) for one in ranked[:TOLD]),
+    )
+
+
+def score_good(
+    good: GoodPictures,
+    detector: PreparedDetector,
+    progress: Callable[[Progress], None] = _ignore,
+) -> tuple[list[GoodScore], list[Unread]]:
+    """The scores of good pictures, and those that could not be read.
+
+    Raises:
+        BackendError: the model failed.
+    """
+    scores: list[GoodScore] = []
+    failures: list[Unread] = []
+    total = len(good.files)
+    progress(Progress(done=0, failed=0, total=total))
+    results = stream(good.files, detector, Stopwatch())
+    for result, class_name in zip(results, good.classes, strict=True):
+        if isinstance(result, Unread):
+            failures.append(result)
+        else:
+            scores.append(
+                GoodScore(
+                    picture=result.file.name,
+                    class_name=class_name,
+                    score=rounded_score(result.detection.score),
+                    pixel=rounded_score(float(result.detection.anomaly_map.max())),
+                )
+            )
+        done = len(scores) + len(failures)
+        progress(Progress(done=done, failed=len(failures), total=total))
+    return scores, failures
+
+
+def set_thresholds(
+    scores: Sequence[GoodScore], request: CalibrationRequest, detector: PreparedDetector
+) -> Thresholds:
+    """The thresholds from the scores of good pictures.
+
+    Raises:
+        InputError: too few, because others could not be read.
+    """
+    if not scores:
+        raise InputError(f"{request.folder}: none of the pictures could be read")
+    classes = [one.class_name for one in scores]
+    check_counts(request.folder, classes, request.rate, per_class=request.per_class)
+    names = sorted({name for name in classes if name is not None}) if request.per_class else []
+    return Thresholds(
+        format_revision=FORMAT_REVISION,
+        scoring_sha256=scoring_sha256(detector.manifest),
+        false_alarm_rate=request.rate,
+        confidence=CONFIDENCE,
+        overall=_threshold(scores, request.rate),
+        classes={
+            name: _threshold([one for one in scores if one.class_name == name], request.rate)
+            for name in names
+        },
+        backend=detector.backend,
+        versions={"diad_deploy": __version__, **_runtime_versions()},
+    )
+
+
+def _threshold(scores: Sequence[GoodScore], rate: float) -> Threshold:
+    score, found = threshold_at([one.score for one in scores], rate)
+    pixel, _ = threshold_at([one.pixel for one in scores], rate)
+    return Threshold(
+        score=score,
+        pixel=pixel,
+        pictures=len(scores),
+        above=sum(one.score > score for one in scores),
+        expected_rate=found.expected,
+        rate_low=found.low,
+        rate_high=found.high,
+    )
+
+
+def _runtime_versions() -> dict[str, str]:
+    found = {}
+    for name in _RUNTIMES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,234 @@
+"""The thresholds of a bundle, kept in `thresholds.json` beside its manifest.
+
+The manifest does not list the file: it can be set again and again without touching the bundle.
+So it is not trusted for what it says it belongs to: it holds what the bundle's scores depend on,
+as a hash, and thresholds of another model are refused.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from diad_deploy.bundle import THRESHOLDS_NAME
+from diad_deploy.errors import BundleVersionError, OutputError, ThresholdsError
+from diad_deploy.manifest import Manifest
+from diad_deploy.strict import Strict
+
+FORMAT_REVISION = 1
+
+_AGAIN = "set them again with `diad-calibrate GOOD_DIR --bundle BUNDLE --force`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold(Strict):
+    """Set from the good pictures of one class, or of all.
+
+    Attributes:
+        score: a picture whose score is above is defective.
+        pixel: where the anomaly map is above, it stands out: set by the same rule from the
+            highest map value of each good picture.
+        pictures: how many good pictures it was set from.
+        above: how many of them have a higher score.
+        expected_rate: share of all good pictures expected above `score`.
+        rate_low, rate_high: ends of the interval of that share.
+    """
+
+    score: float
+    pixel: float
+    pictures: int
+    above: int
+    expected_rate: float
+    rate_low: float
+    rate_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds(Strict):
+    """What `thresholds.json` holds.
+
+    Attributes:
+        format_revision: of the file.
+        scoring_sha256: of the bundle's parts that its scores depend on.
+        false_alarm_rate: what was asked for.
+        confidence: of the intervals.
+        overall: for pictures of no class in `classes`.
+        classes: a class's own.
+        backend: what gave the scores.
+        versions: of what ran.
+    """
+
+    format_revision: int
+    scoring_sha256: str
+    false_alarm_rate: float
+    confidence: float
+    overall: Threshold
+    classes: dict[str, Threshold]
+    backend: str
+    versions: dict[str, str]
+
+    def for_class(self, name: str | None) -> Threshold:
+        """The threshold of class `name`, or the overall one."""
+        return self.overall if name is None else self.classes.get(name, self.overall)
+
+
+def scoring_sha256(manifest: Manifest) -> str:
+    """SHA-256 of what a bundle's scores depend on: graphs, noise, schedule, input.
+
+    Engines and the result of a verification can be put into a bundle without changing it.
+    """
+    engines = {engine.file for engine in manifest.engines}
+    parts = {
+        "files": {f.path: f.sha256.lower() for f in manifest.files if f.path not in engines},
+        "graphs": {graph.name: graph.file for graph in manifest.graphs},
+        "image": asdict(manifest.image),
+        "latents": asdict(manifest.latents),
+        "noise": asdict(manifest.noise),
+        "schedule": asdict(manifest.schedule),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def find_thresholds(bundle: Path, manifest: Manifest) -> Thresholds | None:
+    """The thresholds beside a bundle; None where there are none.
+
+    Raises:
+        ThresholdsError, BundleVersionError: they are damaged, newer, or another bundle's.
+    """
+    path = bundle / THRESHOLDS_NAME
+    if not os.path.lexists(path):
+        return None
+    found = read_thresholds(path)
+    check_belongs(found, manifest, where=str(path))
+    return found
+
+
+def read_thresholds(path: str | os.PathLike[str]) -> Thresholds:
+    """Read a `thresholds.json`, wherever it lies.
+
+    Raises:
+        BundleVersionError: a newer version wrote it.
+        ThresholdsError: it cannot be read, or holds something else; all faults are named.
+    """
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise ThresholdsError(
+            f"{path}: cannot be read: {error.strerror or error}; check the path and its rights, "
+            f"or {_AGAIN}"
+        ) from error
+    return from_json(text, where=str(path))
+
+
+def check_belongs(thresholds: Thresholds, manifest: Manifest, *, where: str) -> None:
+    """Raise `ThresholdsError` where they were set with another bundle."""
+    expected = scoring_sha256(manifest)
+    if thresholds.scoring_sha256 != expected:
+        raise ThresholdsError(
+            f"{where}: set with another bundle (expected {expected[:12]}…, found "
+            f"{thresholds.scoring_sha256[:12]}…), so its scores are others; {_AGAIN}, or remove it"
+        )
+
+
+def to_json(thresholds: Thresholds) -> str:
+    """As indented JSON, ending in a newline."""
+    return json.dumps(asdict(thresholds), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_thresholds(path: Path, thresholds: Thresholds, *, force: bool = False) -> None:
+    """Write the file at once: a reader sees the old one or the new one.
+
+    Raises:
+        OutputError: it is there and `force` is not given, or it cannot be written.
+    """
+    check_output(path, force=force)
+    text = to_json(thresholds).encode("utf-8", "backslashreplace")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".json", delete=False) as file:
+            partial = Path(file.name)
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                partial.chmod(0o644)
+                partial.replace(path)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror or error}; give yourself the right to "
+            f"write there, or name another file with -o and `diad-run --thresholds`"
+        ) from error
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """Raise `OutputError` unless thresholds may be written to `path`; changes nothing."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder, expected the name of a file; add one with -o")
+    if os.path.lexists(path) and not force:
+        raise OutputError(
+            f"{path}: exists already; --force sets it again for all classes (their folders lie "
+            f"side by side in GOOD_DIR), -o writes another file"
+        )
+
+
+def from_json(text: bytes, *, where: str) -> Thresholds:
+    """Read thresholds; `where` names the file in messages.
+
+    Raises:
+        BundleVersionError, ThresholdsError: as of `read_thresholds`.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    _check_revision(text, where=where)
+    try:
+        found = TypeAdapter(Thresholds).validate_json(text)
+    except ValidationError as error:
+        faults = [
+            ".".join(str(part) for part in fault["loc"]) + f": {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+    else:
+        faults = list(_contradictions(found))
+        if not faults:
+            return found
+    raise ThresholdsError(f"{where}: not valid thresholds: {'; '.join(faults)}; {_AGAIN}")
+
+
+def _check_revision(text: bytes, *, where: str) -> None:
+    try:
+        raw: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ThresholdsError(f"{where}: not JSON; {_AGAIN}") from None
+    revision = raw.get("format_revision") if isinstance(raw, dict) else None
+    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
+        raise ThresholdsError(
+            f"{where}: no whole number 'format_revision' from 1 on, so no thresholds; {_AGAIN}"
+        )
+    if revision > FORMAT_REVISION:
+        raise BundleVersionError(
+            f"{where}: thresholds of format {revision}, but this diad_deploy reads up to "
+            f"{FORMAT_REVISION}; upgrade diad_deploy, or {_AGAIN}"
+        )
+
+
+def _contradictions(found: Thresholds) -> Iterator[str]:
+    """What types cannot say: each fault names the field, the expected and the found."""
+    for name in ("false_alarm_rate", "confidence"):
+        if not 0.0 < (value := getattr(found, name)) < 1.0:
+            yield f"{name}: expected a number above 0 and below 1, found {value}"
+    named = {"overall": found.overall, **{f"classes.{k}": v for k, v in found.classes.items()}}
+    for place, one in named.items():
+        if not (math.isfinite(one.score) and math.isfinite(one.pixel)):
+            yield f"{place}: expected finite score and pixel, found {one.score} and {one.pixel}"
+        if not 0 <= one.above < one.pictures:
+            yield f"{place}: expected above from 0 to {one.pictures - 1}, found {one.above}"
+        if not 0.0 <= one.rate_low <= one.expected_rate <= one.rate_high <= 1.0:
+            yield f"{place}: expected rate_low, expected_rate, rate_high to rise from 0 to 1"

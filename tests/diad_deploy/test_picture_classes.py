@@ -1,0 +1,36 @@
+"""Classes by folders."""
+
+from pathlib import Path
+
+import pytest
+
+from diad_deploy.picture_classes import class_among, class_below
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        (("screw",), "screw"),
+        (("screw", "good"), "screw"),
+        (("screw", "train", "good"), "screw"),
+        (("train", "screw", "good"), "screw"),
+        (("Good", "screw"), "screw"),
+        (("train", "good"), None),
+        ((), None),
+    ],
+)
+def test_the_first_folder_that_is_a_class(folders: tuple[str, ...], expected: str | None) -> None:
+    assert class_below(folders) == expected
+
+
+def test_the_innermost_known_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"screw", "gear"}
+    assert class_among("photos/screw/test/scratch/1.png", known) == "screw"
+    assert class_among("/gear/photos/screw/1.png", known) == "screw"
+    assert class_among("photos/screws/1.png", known) is None
+    assert class_among("photos/screw", known) is None
+    assert class_among("screw/1.png", ()) is None
+    (tmp_path / "gear").mkdir()
+    monkeypatch.chdir(tmp_path / "gear")
+    assert class_among("1.png", known) == "gear"
+    assert class_among("../other/1.png", known) is None
