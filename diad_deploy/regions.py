@@ -49,11 +49,14 @@ def find_regions(
         picture_size_px: (height, width) of the picture.
         above: in the map's units.
     """
-    # resizing only averages, so nothing of it can come out higher
+    # resizing only averages: nothing comes out higher
     if not anomaly_map.max() > above:
         return ()
     height, width = picture_size_px
     resized = _working_map(anomaly_map, height, width)
+    if not resized.max() > above:
+        # a peak of single cells that averaging took below: it must not be lost
+        resized = anomaly_map
     inside = (resized > above).astype(np.uint8)
     scale = (width / resized.shape[1], height / resized.shape[0])
     regions = _components(resized, inside, scale, (width, height))

@@ -73,6 +73,13 @@ def test_nothing_leaves_the_picture() -> None:
         assert all(0 <= x < width and 0 <= y < height for x, y in region.contour)
 
 
+def test_a_peak_of_one_cell_is_not_lost_in_resizing() -> None:
+    spike = np.zeros((32, 32), np.float32)
+    spike[7, 20] = 1.0
+    (region,) = find_regions(spike, (320, 323), 0.99)
+    assert (region.box, region.peak) == ((201, 70, 11, 10), 1.0)
+
+
 def test_exactly_the_bound_is_not_above_it() -> None:
     assert find_regions(np.full((8, 8), 0.5, np.float32), (8, 8), 0.5) == ()
 

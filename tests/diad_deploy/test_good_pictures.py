@@ -1,0 +1,88 @@
+"""Good pictures and their classes, in the layouts that people have."""
+
+from pathlib import Path
+
+import pytest
+
+from diad_deploy.errors import InputError
+from diad_deploy.good_pictures import check_counts, find_good
+from tests.diad_deploy.fake_detector import write_picture
+
+
+def layout(root: Path, *names: str) -> Path:
+    for name in names:
+        write_picture(root / name)
+    return root
+
+
+def test_a_folder_a_class(tmp_path: Path) -> None:
+    root = layout(tmp_path / "parts", "gear/1.png", "screw/1.png", "screw/a/2.png", "3.png")
+    found = find_good(root)
+    pairs = {file.name: name for file, name in zip(found.files, found.classes, strict=True)}
+    assert pairs == {
+        "parts/3.png": None,
+        "parts/gear/1.png": "gear",
+        "parts/screw/1.png": "screw",
+        "parts/screw/a/2.png": "screw",
+    }
+    assert found.left_out == 0
+
+
+def test_a_whole_data_set_gives_its_good_pictures_only(tmp_path: Path) -> None:
+    root = layout(
+        tmp_path / "mvtec",
+        "screw/train/good/000.png",
+        "screw/test/good/000.png",
+        "screw/test/scratch/000.png",
+        "screw/ground_truth/scratch/000_mask.png",
+        "gear/good/1.png",
+    )
+    found = find_good(root)
+    assert [file.name for file in found.files] == [
+        "mvtec/gear/good/1.png",
+        "mvtec/screw/test/good/000.png",
+        "mvtec/screw/train/good/000.png",
+    ]
+    assert found.classes == ("gear", "screw", "screw")
+    assert found.left_out == 2
+
+
+def test_one_class_alone_has_no_name_but_the_one_given(tmp_path: Path) -> None:
+    root = layout(tmp_path / "screw", "train/good/1.png", "train/good/2.png")
+    assert find_good(root).classes == (None, None)
+    assert find_good(root / "train" / "good").classes == (None, None)
+    assert find_good(root, class_name="screw").classes == ("screw", "screw")
+
+
+def test_nothing_to_find(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.png").write_bytes(b"")
+    with pytest.raises(InputError, match="no pictures found"):
+        find_good(tmp_path / "empty")
+    for name in ("file.png", "none"):
+        with pytest.raises(InputError, match="expected a folder of good pictures"):
+            find_good(tmp_path / name)
+
+
+def test_too_few_pictures_says_how_many_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as raised:
+        check_counts(tmp_path, [None] * 40, 0.01, per_class=False)
+    message = str(raised.value)
+    assert "40 good pictures, but a false-alarm rate of 0.01 needs at least 99" in message
+    assert "--false-alarm-rate 0.0244 or higher" in message
+    check_counts(tmp_path, [None] * 99, 0.01, per_class=True)
+
+
+def test_the_rate_that_the_message_names_works(tmp_path: Path) -> None:
+    for count in (1, 2, 7, 18, 40, 98, 150, 998):
+        with pytest.raises(InputError) as raised:
+            check_counts(tmp_path, [None] * count, 0.001, per_class=False)
+        rate = float(str(raised.value).split("--false-alarm-rate ")[1].split()[0])
+        check_counts(tmp_path, [None] * count, rate, per_class=False)
+
+
+def test_classes_with_too_few_are_all_named_and_overall_is_a_way_out(tmp_path: Path) -> None:
+    classes = ["screw"] * 99 + ["gear"] * 20 + ["nut"] * 30
+    with pytest.raises(InputError, match=r"at least 99 .* each class, found gear 20, nut 30; .*"):
+        check_counts(tmp_path, classes, 0.01, per_class=True)
+    check_counts(tmp_path, classes, 0.01, per_class=False)

@@ -1,0 +1,168 @@
+"""`thresholds.json`: what is read is what was written, and nothing else passes for it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diad_deploy.amending import amend_manifest
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
+from diad_deploy.engine_spec import BatchProfile, EngineSpec, LayerTypes
+from diad_deploy.errors import BundleVersionError, OutputError, ThresholdsError
+from diad_deploy.manifest import FileRecord
+from diad_deploy.thresholds import (
+    Thresholds,
+    find_thresholds,
+    from_json,
+    read_thresholds,
+    scoring_sha256,
+    to_json,
+    write_thresholds,
+)
+from tests.diad_deploy.fake_detector import fake_manifest
+from tests.diad_deploy.threshold_case import make_threshold, make_thresholds
+
+ENGINE = EngineSpec(
+    target="tensorrt-rtx",
+    graph="encoder",
+    file="engines/tensorrt-rtx/encoder.engine",
+    graph_sha256="0" * 64,
+    precision="float16",
+    version="1.3",
+    compute_capabilities=("8.9",),
+    profile=BatchProfile(smallest=1, tuned=1, largest=8),
+    gpu=None,
+    driver=None,
+    workspace_bytes=None,
+    optimization_level=3,
+    aux_streams=-1,
+    layers=LayerTypes(by_type={}, fused_attentions=0, float32=()),
+)
+
+
+def test_thresholds_come_back_as_they_were_and_leave_the_bundle_as_it_is(
+    own_bundle: Bundle,
+) -> None:
+    before = {path: path.read_bytes() for path in own_bundle.path.iterdir()}
+    thresholds = make_thresholds(own_bundle.manifest, schraube=0.25, größe=1 / 3)
+    assert find_thresholds(own_bundle.path, own_bundle.manifest) is None
+    write_thresholds(own_bundle.path / THRESHOLDS_NAME, thresholds)
+    assert find_thresholds(own_bundle.path, own_bundle.manifest) == thresholds
+    assert Bundle.open(own_bundle.path) == own_bundle
+    after = {path: path.read_bytes() for path in own_bundle.path.iterdir()}
+    assert after.keys() - before.keys() == {own_bundle.path / THRESHOLDS_NAME}
+    assert all(after[path] == content for path, content in before.items())
+
+
+def test_a_class_without_its_own_has_the_overall_one() -> None:
+    thresholds = make_thresholds(screw=0.2)
+    assert thresholds.for_class("screw").score == 0.2
+    assert thresholds.for_class("gear") == thresholds.for_class(None) == thresholds.overall
+
+
+def test_another_bundles_are_refused_with_the_way_out(own_bundle: Bundle) -> None:
+    path = own_bundle.path / THRESHOLDS_NAME
+    write_thresholds(path, make_thresholds(fake_manifest()))
+    with pytest.raises(ThresholdsError, match=r"another bundle .*diad-calibrate .*or remove it"):
+        find_thresholds(own_bundle.path, own_bundle.manifest)
+
+
+def test_a_changed_graph_or_noise_is_another_bundle_engines_and_proofs_are_not(
+    own_bundle: Bundle,
+) -> None:
+    manifest = own_bundle.manifest
+    own = scoring_sha256(manifest)
+    engine_file = FileRecord(path=ENGINE.file, sha256="1" * 64, size_bytes=1)
+    with_engine = replace(manifest, engines=(ENGINE,), files=(*manifest.files, engine_file))
+    assert scoring_sha256(with_engine) == own
+    assert scoring_sha256(replace(manifest, verification={"passed": True})) == own
+    assert scoring_sha256(amend_manifest(own_bundle, manifest).manifest) == own
+    for place, record in enumerate(manifest.files):
+        files = list(manifest.files)
+        files[place] = replace(record, sha256="2" * 64)
+        assert scoring_sha256(replace(manifest, files=tuple(files))) != own
+    fewer = replace(manifest.schedule, timesteps=manifest.schedule.timesteps[::-1])
+    assert scoring_sha256(replace(manifest, schedule=fewer)) != own
+
+
+def changed(thresholds: Thresholds, **changes: object) -> bytes:
+    return json.dumps({**json.loads(to_json(thresholds)), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_revision": "1"}, "no whole number 'format_revision'"),
+        ({"format_revision": True}, "no whole number 'format_revision'"),
+        ({"format_revision": 0}, "no whole number 'format_revision'"),
+        ({"surprise": 1, "backend": 2}, r"backend: .*surprise: "),
+        ({"overall": None}, "overall: "),
+        ({"false_alarm_rate": 0.0}, r"false_alarm_rate: expected .* found 0\.0"),
+        ({"confidence": 95}, "confidence: expected"),
+        ({"classes": {"a": {"score": 1.0}}}, r"classes\.a\.pixel: Field required"),
+    ],
+)
+def test_something_else_is_refused_with_all_faults(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ThresholdsError, match=message):
+        from_json(changed(make_thresholds(), **changes), where="t.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"score": float("nan")}, "classes.a: expected finite score and pixel, found nan"),
+        ({"above": 99}, "classes.a: expected above from 0 to 98, found 99"),
+        ({"rate_low": 0.02}, "classes.a: expected rate_low, expected_rate, rate_high to rise"),
+    ],
+)
+def test_values_that_contradict_each_other(changes: dict[str, float], message: str) -> None:
+    one = replace(make_threshold(), **changes)
+    text = to_json(make_thresholds()).replace('"classes": {}', f'"classes": {{"a": {dump(one)}}}')
+    with pytest.raises(ThresholdsError, match=message):
+        from_json(text.encode(), where="t.json")
+
+
+def dump(threshold: object) -> str:
+    return json.dumps({name: getattr(threshold, name) for name in threshold.__slots__})  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\x00", b"[" * 100_000])
+def test_no_json(text: bytes) -> None:
+    with pytest.raises(ThresholdsError, match="diad-calibrate"):
+        from_json(text, where="t.json")
+
+
+def test_a_newer_format_is_named() -> None:
+    with pytest.raises(BundleVersionError, match="format 2, but this diad_deploy reads up to 1"):
+        from_json(changed(make_thresholds(), format_revision=2), where="t.json")
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(ThresholdsError, match="cannot be read"):
+            read_thresholds(path)
+    (tmp_path / THRESHOLDS_NAME).symlink_to(tmp_path / "gone.json")
+    with pytest.raises(ThresholdsError, match="cannot be read"):
+        find_thresholds(tmp_path, fake_manifest())
+
+
+def test_nothing_is_overwritten_unasked_or_halfway(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "t.json"
+    write_thresholds(path, make_thresholds(overall=0.1))
+    with pytest.raises(OutputError, match="--force"):
+        write_thresholds(path, make_thresholds(overall=0.2))
+    broken = make_thresholds(overall=float("nan"))
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_thresholds(path, broken, force=True)
+    assert read_thresholds(path).overall.score == 0.1
+    write_thresholds(path, make_thresholds(overall=0.2), force=True)
+    assert read_thresholds(path).overall.score == np.float64(0.2)
+    assert [entry.name for entry in path.parent.iterdir()] == ["t.json"]
+    with pytest.raises(OutputError, match="is a folder"):
+        write_thresholds(tmp_path, make_thresholds(), force=True)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_thresholds(path / "below" / "t.json", make_thresholds())
