@@ -90,7 +90,10 @@ def test_write_report_and_own_table(run: Run, photos: Path, tmp_path: Path) -> N
     with table.open(newline="", encoding="utf-8") as file:
         header, *lines = csv.reader(file)
     assert header == ["folder", "pictures", "failed", "median", "highest"]
-    assert [line[:3] for line in lines] == [["photos/line-1", "1", "0"], ["photos/line-2", "2", "1"]]
+    assert [line[:3] for line in lines] == [
+        ["photos/line-1", "1", "0"],
+        ["photos/line-2", "2", "1"],
+    ]
     scores = [row.score for row in read_rows(report / "results.jsonl") if row.score is not None]
     assert [float(line[4]) for line in lines] == pytest.approx(scores, abs=1e-4)
 
