@@ -17,7 +17,7 @@ from diad_deploy.judging import Judge
 
 DOCUMENTS_PICTURE = Path(__file__).parents[1] / "docs" / "report.png"
 THRESHOLD = 0.25
-WIDTH_PX, HEIGHT_PX = 1160, 1330
+WIDTH_PX, HEIGHT_PX = 1160, 1300
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -34,7 +34,7 @@ def chromium_arguments() -> list[str]:
 
 
 def take_screenshot(page: Path, picture: Path) -> None:
-    """Open a page of this machine and write what a window of it shows, in few colours.
+    """Open a page of this machine and write what a window of it shows.
 
     Raises:
         InputError: there is no Chromium.
@@ -55,7 +55,7 @@ def take_screenshot(page: Path, picture: Path) -> None:
         content = opened.screenshot()
         browser.close()
     with Image.open(io.BytesIO(content)) as image:
-        image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT).save(picture, optimize=True)
+        image.convert("RGB").save(picture, optimize=True)
 
 
 @click.command()

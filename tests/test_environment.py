@@ -18,6 +18,8 @@ from diad_deploy import Detector
 with Detector.open(sys.argv[1]) as detector:
     [found] = detector.detect([np.zeros((40, 30, 3), np.uint8)])
 import diad_deploy.cli, diad_deploy.inspection, diad_deploy.report.page
+import diad_deploy.calibrate_cli, diad_deploy.calibration
+[found.regions(above=0.0)]
 {more}
 print(*sorted({{name.split(".")[0] for name in sys.modules}}))
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diad_deploy.bundle import MANIFEST_NAME, Bundle, BundleWriter
+from diad_deploy.bundle import MANIFEST_NAME, THRESHOLDS_NAME, Bundle, BundleWriter
 from diad_deploy.errors import (
     BundleDamagedError,
     BundleMissingError,
@@ -130,3 +130,15 @@ def test_leaving_without_finishing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail_halfway()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_thresholds_are_no_file_of_the_bundle(tmp_path: Path) -> None:
+    with BundleWriter(tmp_path / "bundle") as writer:
+        (writer.folder / THRESHOLDS_NAME).write_text("{}")
+        bundle = write_standin_bundle(tmp_path / "other")
+        for record in bundle.manifest.files:
+            (writer.folder / record.path).write_bytes(bundle.file(record.path).read_bytes())
+        written = writer.finish(bundle.manifest)
+    assert written.manifest.files == bundle.manifest.files
+    (written.path / THRESHOLDS_NAME).write_text("changed")
+    assert Bundle.open(written.path).manifest == written.manifest

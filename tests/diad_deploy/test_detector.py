@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from diad_deploy import Detection, Detector
-from diad_deploy.bundle import Bundle
-from diad_deploy.errors import BackendError, InputError, OptionError
-from diad_deploy.preprocess import prepare
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
+from diad_deploy.errors import BackendError, InputError, OptionError, ThresholdsError
+from diad_deploy.preprocess import prepare, prepare_batch
 from diad_deploy.schedule import ddim_steps
+from diad_deploy.thresholds import write_thresholds
+from tests.diad_deploy.threshold_case import make_thresholds
 from tests.standin import CHANNELS, FACTOR, NOISE_SHARE
 
 
@@ -188,3 +190,39 @@ def test_a_stack_of_pictures_is_an_array_too(standin_bundle: Bundle) -> None:
         assert len({d.score for d in detector.detect(stack)}) == 1
         with pytest.raises(InputError, match=r"write detect\(\[image\]\)"):
             detector.detect_each(stack[0])
+
+
+def test_decisions_of_the_bundles_thresholds(own_bundle: Bundle, tmp_path: Path) -> None:
+    [picture] = pictures(1)
+    for name in ("screw", "nail"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / "1.png")
+    thresholds = make_thresholds(own_bundle.manifest, overall=0.01, screw=9.0)
+    with Detector.open(own_bundle) as detector:
+        assert detector.thresholds is None
+        assert detector.detect([picture])[0].decision is None
+    write_thresholds(own_bundle.path / THRESHOLDS_NAME, thresholds)
+    with Detector.open(own_bundle) as detector:
+        assert detector.thresholds == thresholds
+        found = detector.detect([picture, tmp_path / "screw/1.png", tmp_path / "nail/1.png"])
+        named = detector.detect([picture], class_name="screw")
+        prepared = prepare_batch([picture], own_bundle.manifest.image)
+        (plain,) = detector.detect_prepared(prepared, [picture.shape[:2]])
+        with pytest.raises(OptionError, match="class 'scew': expected one of screw"):
+            detector.detect([picture], class_name="scew")
+    assert [one.decision for one in found] == ["defect", "good", "defect"]
+    assert [one.class_name for one in found] == [None, "screw", None]
+    assert (named[0].decision, named[0].class_name) == ("good", "screw")
+    assert plain.decision == "defect"
+    assert plain.regions()
+    with Detector.open(own_bundle, thresholds=None) as detector:
+        assert detector.detect([picture])[0].decision is None
+
+
+def test_thresholds_of_another_bundle_are_refused(own_bundle: Bundle) -> None:
+    strange = make_thresholds()
+    with pytest.raises(ThresholdsError, match="another bundle"):
+        Detector.open(own_bundle, thresholds=strange)
+    write_thresholds(own_bundle.path / THRESHOLDS_NAME, strange)
+    with pytest.raises(ThresholdsError, match="another bundle"):
+        Detector.open(own_bundle)

@@ -1,5 +1,6 @@
 """Pictures in, a report out: what is written, what survives, and what it costs."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -18,11 +19,13 @@ from PIL import Image
 
 from diad_deploy.errors import BackendError, OptionError, OutputError
 from diad_deploy.inspection import WRITERS, InspectionOptions, inspect
+from diad_deploy.judging import Judge
 from diad_deploy.picture_files import find_pictures
 from diad_deploy.report.heatmap import draw_heatmap
 from diad_deploy.report.results import ResultRow, read_rows
 from diad_deploy.run_summary import Progress, Summary
 from tests.diad_deploy.fake_detector import FakeDetector, plain, write_picture, write_pictures
+from tests.diad_deploy.threshold_case import make_thresholds
 
 ROOT = Path(__file__).parents[2]
 RESUME = InspectionOptions(existing="resume")
@@ -339,6 +342,43 @@ def test_a_limit_that_nothing_gets_past_leaves_whole_lines(parts: Path, tmp_path
     run(parts, out, RESUME)
     run(parts, tmp_path / "whole")
     assert files(out) == files(tmp_path / "whole")
+
+
+def test_a_stopped_run_with_thresholds_goes_on_to_the_same_files(
+    parts: Path, tmp_path: Path
+) -> None:
+    judge = Judge(thresholds=make_thresholds(overall=0.6, parts=0.4))
+    options = InspectionOptions(judge=judge)
+    summary = run(parts, tmp_path / "whole", options)
+    decided = [row for row in rows(tmp_path / "whole") if row.decision is not None]
+    assert summary.decisions == {
+        name: sum(row.decision == name for row in decided) for name in ("good", "defect")
+    }
+    assert {(row.class_name, row.threshold) for row in decided} == {("parts", 0.4)}
+    assert len(decided) == 27
+    with pytest.raises(BackendError):
+        run(parts, tmp_path / "out", options, FakeDetector(before=stop_at(3, BackendError("x"))))
+    resumed = run(parts, tmp_path / "out", dataclasses.replace(options, existing="resume"))
+    assert resumed.decisions == summary.decisions
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def test_results_of_a_version_without_thresholds_are_gone_on_with(
+    parts: Path, tmp_path: Path
+) -> None:
+    run(parts, tmp_path / "out")
+    path = tmp_path / "out" / "results.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for values in lines:
+        for name in ("class", "threshold", "decision", "margin", "regions"):
+            del values[name]
+    path.write_text("".join(json.dumps(values) + "\n" for values in lines[:20]))
+    detector = FakeDetector()
+    assert run(parts, tmp_path / "out", RESUME, detector).resumed == 18
+    assert detector.seen == 9
+    assert [row.picture for row in rows(tmp_path / "out")] == [
+        f"parts/{n:03}.png" for n in range(30)
+    ]
 
 
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (2.0, 1.0), (0.0, float("inf")), (float("nan"), 1)])

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.engine_spec import LayerTypes
 from diad_deploy.errors import BundleDamagedError, ExportError, OutputError
+from diad_deploy.thresholds import find_thresholds, write_thresholds
 from diad_export.engines import bundle_engines
 from diad_export.engines.bundle_engines import add_engines
 from diad_export.engines.machine import Gpu, Machine
 from diad_export.engines.options import EngineOptions
 from diad_export.engines.protocol import Answer, BuiltEngine, Request
+from tests.diad_deploy.threshold_case import make_thresholds
 from tests.standin import write_standin_bundle
 
 RTX = EngineOptions(target="tensorrt-rtx", compute_capabilities=("8.9",))
@@ -166,3 +168,11 @@ def test_progress_is_a_line_and_a_bar_an_engine(own_bundle: Bundle, worker: Fake
     assert bars == ["encoder", "denoiser", "decoder", "scorer"]
     assert lines[0].startswith("encoder engine: 0.1 s, ")
     assert lines[0].endswith("at most 0.1 GB of memory")
+
+
+def test_thresholds_stay(own_bundle: Bundle, worker: FakeWorker) -> None:
+    thresholds = make_thresholds(own_bundle.manifest)
+    write_thresholds(own_bundle.path / THRESHOLDS_NAME, thresholds)
+    manifest = add_engines(own_bundle.path, RTX).manifest
+    assert THRESHOLDS_NAME not in {record.path for record in manifest.files}
+    assert find_thresholds(own_bundle.path, manifest) == thresholds
