@@ -33,7 +33,7 @@ def standin_picture(number: int) -> PictureArray:
 
 def demo_picture(number: int) -> PictureArray:
     """A piece of the demo's, some of them defective: uint8 `[H, W, 3]`."""
-    product = PRODUCTS[number % len(PRODUCTS)]
+    product = sorted(PRODUCTS)[number % len(PRODUCTS)]
     kinds = defects_for(product)
     defect = kinds[number % len(kinds)] if number % DEFECTIVE_EVERY == 0 else None
     return draw_sample(product, (SPLIT, number), defect=defect, size_px=128).image

@@ -18,6 +18,8 @@ PARSED_ONLY = {
     "python -m demo.train": ["--help"],
     "python -m demo.choose": ["--help"],
     "python -m demo.show": ["--help"],
+    "python -m demo.screenshot": ["--help"],
+    "python -m benchmarks.soak": ["--help"],
     "python -m benchmarks.savings": ["--help"],
 }
 """Commands that are not run as they stand: what is run of them instead, if anything."""
@@ -38,7 +40,8 @@ def commands(document: Path) -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a user types: the checkout's parts, and some photos."""
     folder = tmp_path_factory.mktemp("desk")
-    for name in ("benchmarks", "demo", "diad_deploy", "export", "Makefile", "pyproject.toml"):
+    parts = ("benchmarks", "demo", "diad_deploy", "examples", "export")
+    for name in (*parts, "Makefile", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     for name in ("a.png", "line-2/b.png"):
         path = folder / "photos" / name

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.soak import command, soak
-from benchmarks.soak_pictures import standin_picture, write_pictures
+from benchmarks.soak_pictures import demo_picture, standin_picture, write_pictures
 from diad_deploy.errors import DiadError, PictureError
 from diad_deploy.images import read_picture
 from diad_deploy.picture_files import find_pictures
@@ -26,6 +27,13 @@ def test_the_faults_are_faults_and_the_others_are_pictures(tmp_path: Path) -> No
         else:
             assert read_picture(picture.path).shape == (48, 64, 3)
     assert len(reasons) == 4
+
+
+def test_the_demos_pictures_are_of_all_products_and_some_are_defective() -> None:
+    drawn = [demo_picture(number) for number in range(12)]
+    assert all(picture.shape == (128, 128, 3) for picture in drawn)
+    assert len({picture.tobytes() for picture in drawn}) == 12
+    np.testing.assert_array_equal(demo_picture(10), drawn[10])
 
 
 def test_a_soak_measures_and_leaves_nothing(tmp_path: Path) -> None:

@@ -252,4 +252,4 @@ def test_a_long_runs_page_is_no_longer(tmp_path: Path) -> None:
         rows = (ok(f"line-{n % 30}/{n:06}.png", (n * 7919 % count) / count) for n in range(count))
         return len(render_page(tmp_path, RECORD, rank(rows), facts(count)))
 
-    assert size(40_000) < 1.2 * size(4_000)
+    assert size(12_000) < 1.2 * size(3_000)
