@@ -13,7 +13,7 @@ from diad_deploy.report import folder as layout
 from diad_deploy.report.cards import card
 from diad_deploy.report.colours import LEVELS, colour_table, cover_table
 from diad_deploy.report.histogram import Bar, histogram
-from diad_deploy.report.ranking import Ranking
+from diad_deploy.report.ranking import SHOWN, Ranking
 from diad_deploy.report.run_record import RunRecord
 from diad_deploy.report.threshold_scale import slider_values
 
@@ -62,6 +62,7 @@ def render_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFa
         facts=facts,
         ranking=ranking,
         by_class=any(row.class_name is not None for row in ranking.highest),
+        by_folder=len(ranking.highest) > SHOWN,
         cards=[card(folder, row) for row in ranking.highest],
         chart=_chart(histogram(scores)),
         slider=slider_values(ranking.groups),
