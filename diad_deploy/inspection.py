@@ -19,17 +19,12 @@ from diad_deploy.detector import Detector
 from diad_deploy.errors import DiadError, OptionError
 from diad_deploy.judging import Judge
 from diad_deploy.picture_files import PictureFile, find_pictures
-from diad_deploy.picture_rows import failed_row, ok_row
+from diad_deploy.picture_rows import failed_row, write_picture
 from diad_deploy.report import folder as layout
 from diad_deploy.report.decision_counts import DecisionCounts
 from diad_deploy.report.folder_lock import only_run
 from diad_deploy.report.page import PageFacts, write_page
-from diad_deploy.report.picture_outputs import (
-    MapFormat,
-    write_heatmap,
-    write_map,
-    write_thumbnails,
-)
+from diad_deploy.report.picture_outputs import MapFormat
 from diad_deploy.report.ranking import Highest, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
@@ -291,11 +286,12 @@ class _Run:
         if isinstance(result, Unread):
             rows.put(place, failed_row(result))
             return
-        name = result.file.name
-        detection = self._options.judge.judge(result.detection, result.file.path)
-        heatmap = write_heatmap(self._folder, name, result.pixels, detection, self._record.scale)
-        if self._options.maps is not None:
-            write_map(self._folder, name, detection.anomaly_map, self._options.maps)
-        if name not in dropped:
-            write_thumbnails(self._folder, name, result.pixels, detection, heatmap)
-        rows.put(place, ok_row(result, detection, self._options.maps), dropped)
+        row = write_picture(
+            self._folder,
+            result,
+            judge=self._options.judge,
+            scale=self._record.scale,
+            maps=self._options.maps,
+            thumbnails=result.file.name not in dropped,
+        )
+        rows.put(place, row, dropped)
