@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_json_is_all_of_standard_output(run: Run, parts: Path, tmp_path: Path) -
     assert (summary["pictures"], summary["ok"], summary["failed"]) == (15, 14, 1)
     assert summary["highest"][0]["picture"] == "parts/013.png"
     assert err.splitlines()[-1] == "15 of 15 pictures, 1 failed"
+
+
+def test_workers_reach_the_reading(
+    run: Run, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diad_deploy import inspection
+
+    told: list[int | None] = []
+
+    def stream(*files: Any, workers: int | None) -> Any:
+        told.append(workers)
+        return real(*files, workers=workers)
+
+    real = inspection.stream
+    monkeypatch.setattr(inspection, "stream", stream)
+    assert run(parts, "--bundle", "b", "-o", tmp_path / "a")[0] == 0
+    assert run(parts, "--bundle", "b", "-o", tmp_path / "b", "--workers", 3)[0] == 0
+    assert told == [None, 3]
 
 
 def test_options_reach_the_detector_and_the_report(
@@ -456,8 +475,8 @@ def test_help_comes_within_half_a_second() -> None:
 def test_help_explains_each_option_and_has_an_example() -> None:
     out = python(HELP, "--help").stdout
     assert "diad-run parts/ --bundle bundle -o out" in out
-    options = "bundle output backend batch-size threads scale maps resume force json demo version "
-    options += "threshold thresholds class fail-on-defect"
+    options = "bundle output backend batch-size threads workers scale maps resume force json demo "
+    options += "version threshold thresholds class fail-on-defect"
     for option in options.split():
         assert f"--{option}" in out
     assert "\x08" not in out
@@ -479,11 +498,14 @@ def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: 
     ) as process:
         os.close(other_end)
         out, _ = process.communicate(timeout=20)
-        shown = os.read(terminal, 100_000).decode()
+        shown = b""
+        with suppress(OSError):  # how a terminal that nobody writes to any more ends
+            while more := os.read(terminal, 100_000):
+                shown += more
         os.close(terminal)
     assert process.returncode == 0
     assert json.loads(out)["ok"] == 14
-    assert "14/14" in shown
+    assert b"14/14" in shown
 
 
 def test_a_run_killed_from_outside_goes_on_to_the_same_files(
