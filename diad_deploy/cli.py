@@ -20,7 +20,7 @@ FOLDER = click.Path(path_type=Path)
 EXAMPLES = """\b
 Examples:
   diad-run parts/ --bundle bundle -o out
-  diad-run 'line1/**/*.png' --bundle bundle -o out --maps npy
+  diad-run 'line1/**/*.png' --bundle bundle -o out --maps npy --workers 4
   diad-run parts/ --bundle bundle -o out --class screw --fail-on-defect
   diad-run --demo -o out"""
 
@@ -49,6 +49,11 @@ Examples:
     "--threads",
     type=click.IntRange(min=1),
     help="Threads the model may use.  [default: all cores]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=256),
+    help="Threads that read pictures beside the model.  [default: 2 to 4, as there are cores]",
 )
 @click.option(
     "--scale",
@@ -120,6 +125,7 @@ def _request(
     force: bool,
     scale: tuple[float, float] | None,
     maps: Literal["npy", "tiff"] | None,
+    workers: int | None,
     threshold: float | None,
     thresholds: Path | None,
     class_name: str | None,
@@ -141,6 +147,7 @@ def _request(
         bundle_name="built-in" if bundle is None else bundle.resolve().name,
         scale=scale,
         maps=maps,
+        workers=workers,
         existing="resume" if resume else "force" if force else "refuse",
         judge=find_judge(folder, thresholds=thresholds, threshold=threshold, class_name=class_name),
         fail_on_defect=fail_on_defect,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -13,7 +14,8 @@ import numpy.typing as npt
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
-from diad_deploy.backends.stages import BatchResult, Collect, Model
+from diad_deploy.backends.stages import Collect, Model
+from diad_deploy.batch_detections import detections_of
 from diad_deploy.batch_noise import for_batch, part_of, settle_noise
 from diad_deploy.bundle import Bundle
 from diad_deploy.detection import Detection
@@ -23,7 +25,7 @@ from diad_deploy.in_flight import collect_in_order
 from diad_deploy.judging import Judge
 from diad_deploy.manifest import Manifest
 from diad_deploy.pipeline import in_order
-from diad_deploy.preprocess import prepare_batch
+from diad_deploy.preprocess import check_prepared, prepare_batch
 from diad_deploy.schedule import ddim_steps
 from diad_deploy.thresholds import Thresholds, check_belongs, find_thresholds
 
@@ -32,6 +34,10 @@ MOST_THREADS = 1024
 
 class Detector:
     """A model ready to run. A context manager; safe to use from several threads.
+
+    Threads may share a detector: a lock lets one batch at a time to the model, which uses all
+    cores or the GPU for it, and pictures are read and prepared outside of it. So threads get the
+    numbers that they would get alone, and share the model's speed.
 
     >>> with Detector.open("bundle") as detector:
     ...     [detection] = detector.detect(["part.png"])
@@ -152,6 +158,30 @@ class Detector:
             PictureError: a file cannot be read.
             BackendError: the detector is closed, or the model failed.
         """
+        given = {"noise": noise, "posterior_noise": posterior_noise}
+        return list(self.detect_each(images, class_name=class_name, **given))
+
+    def detect_each(
+        self,
+        images: Iterable[Picture],
+        *,
+        class_name: str | None = None,
+        noise: npt.ArrayLike | None = None,
+        posterior_noise: npt.ArrayLike | None = None,
+    ) -> Iterator[Detection]:
+        """What `detect` gives, one by one as they come: for very many pictures, or a camera.
+
+        Pictures are taken a batch at a time, as their detections are asked for. With one camera
+        open the detector with `batch_size=1`, so that no picture waits for the next.
+
+        Args:
+            images, class_name, noise, posterior_noise: as of `detect`; where noise is given, all
+                pictures are taken at once.
+
+        Raises:
+            InputError, OptionError, PictureError, BackendError: as of `detect`; those about one
+                picture when its batch is reached.
+        """
         self._open_model()
         single = isinstance(images, (str, os.PathLike)) or (
             isinstance(images, np.ndarray) and images.ndim == 3
@@ -166,8 +196,7 @@ class Detector:
             settle_noise("posterior_noise", posterior_noise, self._noises[1], count),
         )
         begun = self._submit_pictures(pictures, noises, class_name)
-        found = collect_in_order(begun, in_flight=self._in_flight)
-        return [detection for detections in found for detection in detections]
+        return chain.from_iterable(collect_in_order(begun, in_flight=self._in_flight))
 
     def detect_prepared(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
@@ -199,17 +228,7 @@ class Detector:
                 `BackendError` too.
         """
         self._open_model()
-        side = self.manifest.image.size_px
-        if batch.dtype != np.float32 or batch.shape[1:] != (3, side, side):
-            raise OptionError(
-                f"batch: expected float32 [B, 3, {side}, {side}], found {batch.dtype} "
-                f"{list(batch.shape)}; prepare pictures with diad_deploy.preprocess"
-            )
-        if len(picture_sizes) != len(batch):
-            raise OptionError(
-                f"picture_sizes: expected one for each of {len(batch)} pictures, found "
-                f"{len(picture_sizes)}"
-            )
+        check_prepared(batch, picture_sizes, self.manifest.image)
         collect = self._submit(batch, picture_sizes, *self._noises)
         return lambda: [self._judge.judge(detection) for detection in collect()]
 
@@ -277,20 +296,5 @@ class Detector:
 
     def _collect(self, collect: Collect, sizes: Sequence[tuple[int, int]]) -> list[Detection]:
         with self._lock:
-            result: BatchResult = collect()
-        if not np.isfinite(result.image_score).all():
-            raise BackendError(
-                "the model gave a score that is not a number, so nothing can be said of the "
-                "picture; build the bundle again at a higher precision"
-            )
-        # copies: one kept detection must not keep its whole batch in memory
-        return [
-            Detection(
-                score=float(result.image_score[place]),
-                anomaly_map=result.anomaly_map[place].copy(),
-                reconstruction=result.reconstruction[place].copy(),
-                picture_size_px=size,
-                image=self.manifest.image,
-            )
-            for place, size in enumerate(sizes)
-        ]
+            result = collect()
+        return detections_of(result, sizes, self.manifest.image)

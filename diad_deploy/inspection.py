@@ -3,7 +3,6 @@
 files -> read, prepare (threads) -> model, in batches -> draw, write (threads) -> one row each
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,26 +18,23 @@ from diad_deploy.ahead import map_ahead
 from diad_deploy.detector import Detector
 from diad_deploy.errors import DiadError, OptionError
 from diad_deploy.judging import Judge
-from diad_deploy.manifest import to_json
 from diad_deploy.picture_files import PictureFile, find_pictures
-from diad_deploy.picture_rows import failed_row, ok_row
+from diad_deploy.picture_rows import failed_row, write_picture
 from diad_deploy.report import folder as layout
 from diad_deploy.report.decision_counts import DecisionCounts
+from diad_deploy.report.folder_lock import only_run
 from diad_deploy.report.page import PageFacts, write_page
-from diad_deploy.report.picture_outputs import (
-    MapFormat,
-    write_heatmap,
-    write_map,
-    write_thumbnails,
-)
+from diad_deploy.report.picture_outputs import MapFormat
 from diad_deploy.report.ranking import Highest, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
-from diad_deploy.report.run_record import Existing, RunRecord, begin, check_folder
+from diad_deploy.report.run_record import Existing, begin, check_folder
 from diad_deploy.rows_in_order import RowsInOrder
+from diad_deploy.run_identity import identify_run
 from diad_deploy.run_summary import Progress, Summary
 from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
 
+MOST_WORKERS = 256
 WRITERS = 2
 TOLD = 12
 """How many of the highest scores a summary holds."""
@@ -52,6 +48,7 @@ class InspectionOptions:
         bundle_name: what the report calls the bundle.
         scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
         maps: format of raw maps to write beside the heatmaps; None writes none.
+        workers: threads that read pictures beside the model; None takes `streaming.WORKERS`.
         existing: what to do where the output folder holds something: refuse, resume, or force.
         judge: what decides good or defective; by default nothing.
         fail_on_defect: show in the exit status that a picture is defective.
@@ -60,11 +57,14 @@ class InspectionOptions:
     bundle_name: str = "bundle"
     scale: tuple[float, float] | None = None
     maps: MapFormat | None = None
+    workers: int | None = None
     existing: Existing = "refuse"
     judge: Judge = field(default_factory=Judge)
     fail_on_defect: bool = False
 
     def __post_init__(self) -> None:
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise OptionError(f"--workers {self.workers}: expected 1 to {MOST_WORKERS}")
         if self.fail_on_defect and not self.judge.decides:
             raise OptionError(
                 f"--fail-on-defect: no threshold says what is defective; set one with "
@@ -113,19 +113,20 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
         KeyboardInterrupt: as it came.
     """
     # what can be refused is refused before the model loads
-    check_folder(request.output, request.options.existing)
-    written = [request.output / name for name in layout.SUBFOLDERS]
-    pictures = find_pictures(request.paths, exclude=written)
-    with Detector.open(
-        request.bundle,
-        backend=request.backend,
-        device=request.device,
-        threads=request.threads,
-        batch_size=request.batch_size,
-        # the run decides by itself: it knows the class of each picture
-        thresholds=None,
-    ) as detector:
-        return inspect(pictures, detector, request.output, request.options, progress=progress)
+    with only_run(request.output):
+        check_folder(request.output, request.options.existing)
+        written = [request.output / name for name in layout.SUBFOLDERS]
+        pictures = find_pictures(request.paths, exclude=written)
+        with Detector.open(
+            request.bundle,
+            backend=request.backend,
+            device=request.device,
+            threads=request.threads,
+            batch_size=request.batch_size,
+            # the run decides by itself: it knows the class of each picture
+            thresholds=None,
+        ) as detector:
+            return _inspect(pictures, detector, request.output, request.options, progress)
 
 
 def inspect(
@@ -154,8 +155,20 @@ def inspect(
         BackendError: the model failed.
         KeyboardInterrupt: as it came.
     """
+    folder = Path(output)
+    with only_run(folder):
+        return _inspect(pictures, detector, folder, options, progress)
+
+
+def _inspect(
+    pictures: Sequence[PictureFile],
+    detector: PreparedDetector,
+    folder: Path,
+    options: InspectionOptions,
+    progress: Callable[[Progress], None],
+) -> Summary:
     options.judge.check_belongs(detector.manifest)
-    run = _Run(pictures, detector, Path(output), options, progress)
+    run = _Run(pictures, detector, folder, options, progress)
     try:
         run.write_rows()
     except (DiadError, KeyboardInterrupt):
@@ -184,21 +197,30 @@ class _Run:
         self._folder = folder
         self._options = options
         self._progress = progress
-        self._record = _record(detector, options)
+        self._record = identify_run(
+            detector,
+            bundle_name=options.bundle_name,
+            scale=options.scale,
+            maps=options.maps,
+            judge=options.judge,
+        )
         self._kept: frozenset[str] = frozenset()
         self._highest = Highest()
         if begin(folder, self._record, options.existing):
             kept = keep_finished(folder, pictures)
             self._kept, self._highest = kept.pictures, kept.highest
+        self._left = sum(file.name not in self._kept for file in pictures)
 
     def write_rows(self) -> None:
         """Everything but the page."""
-        todo = [file for file in self._pictures if file.name not in self._kept]
-        total, done = len(self._pictures), len(self._pictures) - len(todo)
+        # taken one by one: a list of them would be the largest thing in memory
+        todo = (file for file in self._pictures if file.name not in self._kept)
+        total = len(self._pictures)
+        done = total - self._left
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
             rows = RowsInOrder(files, self._folder, self._progress, total=total, done=done)
-            results = stream(todo, self._detector, self._stopwatch)
+            results = stream(todo, self._detector, self._stopwatch, workers=self._options.workers)
             written = map_ahead(
                 partial(self._write, rows),
                 enumerate(self._ranked(results)),
@@ -213,14 +235,14 @@ class _Run:
     def finish(self, *, stopped: bool) -> Summary:
         """Put the results in order where the run was not one piece, and write the page."""
         if stopped or self._kept:
-            settle(self._folder, [file.name for file in self._pictures])
+            settle(self._folder, (file.name for file in self._pictures))
         judge, decisions = self._options.judge, DecisionCounts()
         ranking = rank(decisions.counting(read_rows(self._folder / layout.RESULTS)))
-        ok = len(ranking.scores)
+        ok = ranking.read
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
         facts = PageFacts(
-            total=len(self._kept.union(file.name for file in self._pictures)),
+            total=len(self._kept) + self._left,
             seconds=seconds,
             pictures_per_second=speed,
             version=__version__,
@@ -247,42 +269,29 @@ class _Run:
 
     def _ranked(
         self, results: Iterable[Inspected | Unread]
-    ) -> Iterator[tuple[Inspected | Unread, str | None]]:
-        """With each result the name that it drives out of the highest, maybe its own."""
+    ) -> Iterator[tuple[Inspected | Unread, tuple[str, ...]]]:
+        """With each result the names that it drives out of the highest, maybe its own."""
         for result in results:
-            dropped = None
+            dropped: tuple[str, ...] = ()
             if isinstance(result, Inspected):
                 score = rounded_score(result.detection.score)
                 dropped = self._highest.offer(result.file.name, score)
             yield result, dropped
 
     def _write(
-        self, rows: RowsInOrder, item: tuple[int, tuple[Inspected | Unread, str | None]]
+        self, rows: RowsInOrder, item: tuple[int, tuple[Inspected | Unread, tuple[str, ...]]]
     ) -> None:
         """Draw and write the files of one picture, then its row; runs in a thread."""
         place, (result, dropped) = item
         if isinstance(result, Unread):
             rows.put(place, failed_row(result))
             return
-        name = result.file.name
-        detection = self._options.judge.judge(result.detection, result.file.path)
-        heatmap = write_heatmap(self._folder, name, result.pixels, detection, self._record.scale)
-        if self._options.maps is not None:
-            write_map(self._folder, name, detection.anomaly_map, self._options.maps)
-        if dropped != name:
-            write_thumbnails(self._folder, name, result.pixels, detection, heatmap)
-        rows.put(place, ok_row(result, detection, self._options.maps), dropped)
-
-
-def _record(detector: PreparedDetector, options: InspectionOptions) -> RunRecord:
-    manifest, judge = detector.manifest, options.judge
-    return RunRecord(
-        bundle=options.bundle_name,
-        bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
-        backend=detector.backend,
-        scale=options.scale or (manifest.heatmap.low, manifest.heatmap.high),
-        maps=options.maps,
-        threshold=judge.threshold,
-        thresholds_sha256=judge.thresholds_sha256,
-        class_name=judge.class_name,
-    )
+        row = write_picture(
+            self._folder,
+            result,
+            judge=self._options.judge,
+            scale=self._record.scale,
+            maps=self._options.maps,
+            thumbnails=result.file.name not in dropped,
+        )
+        rows.put(place, row, dropped)

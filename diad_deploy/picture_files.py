@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from diad_deploy.errors import InputError
 
@@ -43,9 +44,37 @@ class PictureFile:
         return found.st_size, found.st_mtime_ns
 
 
+class PictureFiles(Sequence[PictureFile]):
+    """Pictures in order. Of each only its path's text is kept, so that very many fit in memory.
+
+    Args:
+        base: the folder that names count from; None where the paths have none in common.
+        paths: as the user would write them.
+    """
+
+    def __init__(self, base: Path | None, paths: list[str]) -> None:
+        self._base = base
+        self._paths = paths
+
+    @overload
+    def __getitem__(self, place: int) -> PictureFile: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "PictureFiles": ...
+
+    def __getitem__(self, place: int | slice) -> "PictureFile | PictureFiles":
+        if isinstance(place, slice):
+            return PictureFiles(self._base, self._paths[place])
+        path = Path(self._paths[place])
+        return PictureFile(path=path, name=_name_below(self._base, _absolute(path)))
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
 def find_pictures(
     paths: Sequence[str | os.PathLike[str]], *, exclude: Sequence[Path] = ()
-) -> list[PictureFile]:
+) -> PictureFiles:
     """The pictures that files, folders and glob patterns stand for, each once.
 
     Folders are searched to any depth, in sorted order, for the known suffixes; what is hidden is
@@ -63,37 +92,42 @@ def find_pictures(
     given = [os.fspath(path) for path in paths]
     passed_over = frozenset(folder.resolve() for folder in exclude)
     found = [_expand(path, passed_over) for path in given]
-    base = _common_folder([root for root, _ in found])
-    pictures: dict[str, PictureFile] = {}
-    for _, files in found:
-        for file in files:
-            name = _name_below(base, _absolute(file))
-            pictures.setdefault(name, PictureFile(path=file, name=name))
-    if not pictures:
+    files = [file for _, several in found for file in several]
+    # one folder holds nothing twice
+    if len(given) > 1 or any(map(_MAGIC.search, given)):
+        files = _each_once(files)
+    if not files:
         raise InputError(
             f"{', '.join(given) or 'no paths'}: no pictures found; expected files ending in "
             f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}"
         )
-    return list(pictures.values())
+    return PictureFiles(_common_folder([root for root, _ in found]), files)
 
 
-def _expand(given: str, passed_over: frozenset[Path]) -> tuple[Path, list[Path]]:
+def _each_once(files: list[str]) -> list[str]:
+    once: dict[str, str] = {}
+    for file in files:
+        once.setdefault(str(_absolute(Path(file))), file)
+    return list(once.values())
+
+
+def _expand(given: str, passed_over: frozenset[Path]) -> tuple[Path, list[str]]:
     """The absolute folder that names count from, and the files."""
     path = Path(given)
     if _is_folder(path):
         return _absolute(path).parent, list(_walk(path, passed_over))
     magic = _MAGIC.search(given)
     if magic is None or _lies_there(path):
-        return _absolute(path).parent, [path]
+        return _absolute(path).parent, [str(path)]
     # the folder up to the first star; the letter stands in for the part that holds it
     root = _absolute(Path(given[: magic.start()] + "x")).parent
     # pathlib's own glob takes no absolute patterns and does not pass over what is hidden
     matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207
     # where nothing matches, the pattern itself becomes the row that says so
-    return root, list(_matched(given, matches, passed_over)) if matches else [path]
+    return root, list(_matched(given, matches, passed_over)) if matches else [str(path)]
 
 
-def _matched(pattern: str, matches: list[str], passed_over: frozenset[Path]) -> Iterator[Path]:
+def _matched(pattern: str, matches: list[str], passed_over: frozenset[Path]) -> Iterator[str]:
     """The files among `matches`, and those in its folders unless `**` gives them anyway."""
     suffix_is_named = not _MAGIC.search(Path(pattern).suffix or "*")
     for path in map(Path, matches):
@@ -102,10 +136,10 @@ def _matched(pattern: str, matches: list[str], passed_over: frozenset[Path]) -> 
         elif (suffix_is_named or _looks_like_picture(path)) and passed_over.isdisjoint(
             path.resolve().parents
         ):
-            yield path
+            yield str(path)
 
 
-def _walk(folder: Path, passed_over: frozenset[Path]) -> Iterator[Path]:
+def _walk(folder: Path, passed_over: frozenset[Path]) -> Iterator[str]:
     seen: set[Path] = set()
     refused: list[OSError] = []
     for here, folders, files in os.walk(folder, onerror=refused.append, followlinks=True):
@@ -118,9 +152,9 @@ def _walk(folder: Path, passed_over: frozenset[Path]) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and _looks_like_picture(Path(name)):
-                yield Path(here, name)
+                yield str(Path(here, name))
     # as pictures they become rows, so that nothing is passed over in silence
-    yield from (Path(error.filename) for error in refused if error.filename)
+    yield from (str(Path(error.filename)) for error in refused if error.filename)
 
 
 def _looks_like_picture(path: Path) -> bool:

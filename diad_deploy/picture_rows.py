@@ -1,10 +1,57 @@
-"""What a run found on one picture, as the row of its report."""
+"""What a run found on one picture, as the files and the row of its report."""
+
+from pathlib import Path
 
 from diad_deploy.detection import Detection, rounded_score
+from diad_deploy.judging import Judge
 from diad_deploy.report import folder as layout
-from diad_deploy.report.picture_outputs import MapFormat
+from diad_deploy.report.picture_outputs import (
+    MapFormat,
+    write_heatmap,
+    write_map,
+    write_thumbnails,
+)
 from diad_deploy.report.results import ResultRow
 from diad_deploy.streaming import Inspected, Unread
+
+
+def write_picture(
+    folder: Path,
+    result: Inspected,
+    *,
+    judge: Judge,
+    scale: tuple[float, float],
+    maps: MapFormat | None,
+    thumbnails: bool,
+) -> ResultRow:
+    """Draw and write the files of one picture, and give its row.
+
+    A picture too large to be drawn in the memory there is fails, as one that is too large to be
+    read; the others go on.
+
+    Args:
+        folder: the report's.
+        result: of the model.
+        judge: what decides about it.
+        scale: the heatmap's (low, high) in the map's units.
+        maps: format of its raw map, or None for none.
+        thumbnails: whether the page shows it.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    name = result.file.name
+    try:
+        detection = judge.judge(result.detection, result.file.path)
+        heatmap = write_heatmap(folder, name, result.pixels, detection, scale)
+        if maps is not None:
+            write_map(folder, name, detection.anomaly_map, maps)
+        if thumbnails:
+            write_thumbnails(folder, name, result.pixels, detection, heatmap)
+        return ok_row(result, detection, maps)
+    except MemoryError:
+        reason = "memory ran out while drawing; make it smaller"
+        return failed_row(Unread(file=result.file, identity=result.identity, reason=reason))
 
 
 def failed_row(result: Unread) -> ResultRow:

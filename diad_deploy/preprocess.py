@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, PictureArray
-from diad_deploy.errors import InputError
+from diad_deploy.errors import InputError, OptionError
 from diad_deploy.manifest import ImageSpec
 
 
@@ -54,4 +54,25 @@ def check_picture(picture: PictureArray) -> None:
         raise InputError(
             f"picture: {expected}, at least 1x1, found {picture.dtype} {list(picture.shape)}; "
             f"convert it first"
+        )
+
+
+def check_prepared(
+    batch: FloatArray, picture_sizes: Sequence[tuple[int, int]], image: ImageSpec
+) -> None:
+    """Raise unless `batch` is float32 `[B, 3, S, S]`, with a (height, width) for each picture.
+
+    Raises:
+        OptionError: another shape or type, or another number of sizes.
+    """
+    side = image.size_px
+    if batch.dtype != np.float32 or batch.shape[1:] != (3, side, side):
+        raise OptionError(
+            f"batch: expected float32 [B, 3, {side}, {side}], found {batch.dtype} "
+            f"{list(batch.shape)}; prepare pictures with diad_deploy.preprocess"
+        )
+    if len(picture_sizes) != len(batch):
+        raise OptionError(
+            f"picture_sizes: expected one for each of {len(batch)} pictures, found "
+            f"{len(picture_sizes)}"
         )

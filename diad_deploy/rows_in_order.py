@@ -36,16 +36,16 @@ class RowsInOrder:
         self._now = Progress(done=done, failed=0, total=total)
         self._lock = Lock()
         self._next = 0
-        self._waiting: dict[int, tuple[ResultRow, str | None]] = {}
+        self._waiting: dict[int, tuple[ResultRow, tuple[str, ...]]] = {}
         progress(self._now)
 
-    def put(self, place: int, row: ResultRow, dropped: str | None = None) -> None:
+    def put(self, place: int, row: ResultRow, dropped: tuple[str, ...] = ()) -> None:
         """Take the row of the picture at `place`, counted from 0.
 
         Args:
             place: of the picture among those of this run.
             row: its row; its other files are written already.
-            dropped: the picture that this one drives out of the highest: its thumbnails go.
+            dropped: pictures that this one drives out of the highest: their thumbnails go.
 
         Raises:
             OSError: a row cannot be written, this one or one that it was waited for.
@@ -56,11 +56,12 @@ class RowsInOrder:
                 self._write(*self._waiting.pop(self._next))
                 self._next += 1
 
-    def _write(self, row: ResultRow, dropped: str | None) -> None:
+    def _write(self, row: ResultRow, dropped: tuple[str, ...]) -> None:
         self._files.append(row)
         # only now, in order: before, the other picture's thread might still be writing them
-        if dropped is not None and dropped != row.picture:
-            layout.remove_thumbnails(self._folder, dropped)
+        for picture in dropped:
+            if picture != row.picture:
+                layout.remove_thumbnails(self._folder, picture)
         failed = self._now.failed + (row.status == "failed")
         self._now = replace(self._now, done=self._now.done + 1, failed=failed)
         self._progress(self._now)

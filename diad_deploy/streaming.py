@@ -20,7 +20,8 @@ from diad_deploy.manifest import ImageSpec, Manifest
 from diad_deploy.picture_files import PictureFile
 from diad_deploy.preprocess import prepare
 
-READERS = max(2, min(4, os.cpu_count() or 1))
+WORKERS = max(2, min(4, os.cpu_count() or 1))
+"""Threads that read pictures where nobody says how many."""
 
 _MOST_WAITING = 64
 """Pictures that cannot be read wait with the batch they fall in; no more of them than this."""
@@ -98,7 +99,11 @@ class Stopwatch:
 
 
 def stream(
-    files: Iterable[PictureFile], detector: PreparedDetector, stopwatch: Stopwatch
+    files: Iterable[PictureFile],
+    detector: PreparedDetector,
+    stopwatch: Stopwatch,
+    *,
+    workers: int | None = None,
 ) -> Generator[Inspected | Unread, None, None]:
     """Read, prepare and inspect the files; results come in their order.
 
@@ -109,15 +114,17 @@ def stream(
         files: taken as they are needed.
         detector: runs in the caller's thread.
         stopwatch: runs while the model does.
+        workers: threads that read and prepare pictures; None takes `WORKERS`.
 
     Raises:
         BackendError: the model failed.
     """
+    readers = workers or WORKERS
     read = map_ahead(
         partial(_load, image=detector.manifest.image),
         files,
-        threads=READERS,
-        ahead=detector.batch_size + READERS,
+        threads=readers,
+        ahead=detector.batch_size + readers,
     )
     with closing(read):
         begun = (_begin(group, detector, stopwatch) for group in _groups(read, detector.batch_size))

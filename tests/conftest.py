@@ -7,7 +7,7 @@ import pytest
 from diad_deploy.bundle import Bundle
 from tests.standin import write_standin_bundle
 
-pytest_plugins = ["tests.trained", "tests.simulator.machine"]
+pytest_plugins = ["tests.browser", "tests.trained", "tests.simulator.machine"]
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ PARSED_ONLY = {
     "python -m demo.train": ["--help"],
     "python -m demo.choose": ["--help"],
     "python -m demo.show": ["--help"],
+    "python -m demo.screenshot": ["--help"],
+    "python -m benchmarks.soak": ["--help"],
     "python -m benchmarks.savings": ["--help"],
     "python -m benchmarks": ["--help"],
 }
@@ -45,7 +47,8 @@ def commands(document: Path) -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a user types: the checkout's parts, and some photos."""
     folder = tmp_path_factory.mktemp("desk")
-    for name in (*("benchmarks", "demo", "diad_deploy", "evaluation", "export"), "Makefile"):
+    parts = ("benchmarks", "demo", "diad_deploy", "evaluation", "examples", "export")
+    for name in (*parts, "Makefile"):
         (folder / name).symlink_to(ROOT / name)
     for name in ("a.png", "line-2/b.png"):
         path = folder / "photos" / name

@@ -12,6 +12,7 @@ RUN = "run.json"
 RESULTS = "results.jsonl"
 TABLE = "results.csv"
 PAGE = "report.html"
+LOCK = ".diad-run.lock"
 
 HEATMAPS = "heatmaps"
 MAPS = "maps"
@@ -57,8 +58,9 @@ def is_our_report(folder: Path) -> bool:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether there is nothing here, or nothing but what a kill left of the very first file."""
-    return all(path.name == _partial(folder / RUN).name for path in folder.iterdir())
+    """Whether there is nothing here, or nothing but what a kill left before the first row."""
+    passed_over = (LOCK, _partial(folder / RUN).name)
+    return all(path.name in passed_over for path in folder.iterdir())
 
 
 def remove_report(folder: Path, pictures: Iterator[str]) -> None:

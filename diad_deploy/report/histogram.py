@@ -27,7 +27,7 @@ def histogram(scores: Sequence[float], most_bars: int = MOST_BARS) -> tuple[Bar,
     least, most = float(values.min()), float(values.max())
     # scores that are all alike still get a bar of some width
     spread = max(most - least, abs(most) * 1e-3, 1e-6)
-    wanted = min(most_bars, max(12, math.isqrt(4 * values.size)))
+    wanted = min(most_bars, max(20, math.isqrt(4 * values.size)))
     step = _round_step(spread / wanted)
     first = math.floor(least / step)
     count = max(1, math.floor(most / step) - first + 1)

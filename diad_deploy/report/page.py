@@ -1,24 +1,24 @@
 """The page of a report: one HTML file, written from the report's other files alone."""
 
 import base64
-import os
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diad_deploy.report import folder as layout
+from diad_deploy.report.cards import card
 from diad_deploy.report.colours import LEVELS, colour_table, cover_table
 from diad_deploy.report.histogram import Bar, histogram
-from diad_deploy.report.picture_outputs import THUMBNAIL_PX
 from diad_deploy.report.ranking import SHOWN, Ranking
-from diad_deploy.report.results import ResultRow
 from diad_deploy.report.run_record import RunRecord
+from diad_deploy.report.threshold_scale import slider_values
 
 _LEGEND_STOPS = 16
-_CHART_WIDTH, _CHART_HEIGHT = 720, 180
+_CHART_WIDTH, _CHART_HEIGHT = 720, 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,31 @@ def write_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFac
 
 def render_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFacts) -> str:
     """The page's HTML; every name and reason in it is escaped."""
+    environment = _environment()
+    style = environment.get_template("page.css.j2").render(legend=_legend())
+    script = environment.get_template("page.js").render()
+    scores = [score for group in ranking.groups for score in group.scores]
+    return environment.get_template("page.html.j2").render(
+        record=record,
+        facts=facts,
+        ranking=ranking,
+        by_class=any(row.class_name is not None for row in ranking.highest),
+        by_folder=len(ranking.highest) > SHOWN,
+        cards=[card(folder, row) for row in ranking.highest],
+        chart=_chart(histogram(scores)),
+        slider=slider_values(ranking.groups),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("diad_deploy.report", "."),
-        autoescape=True,
+        # the style and the script are this package's own, and no HTML
+        autoescape=lambda name: name == "page.html.j2",
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -63,47 +85,14 @@ def render_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFa
     environment.filters["score"] = lambda score: f"{score:.4g}"
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["duration"] = _duration
-    return environment.get_template("page.html.j2").render(
-        record=record,
-        facts=facts,
-        read=len(ranking.scores),
-        failed=ranking.failed,
-        failures=ranking.failures,
-        shown=SHOWN,
-        pictures=[_shown_picture(folder, place, row) for place, row in _ranked(ranking)],
-        chart=_chart(histogram(ranking.scores)),
-        legend=_legend(),
-    )
+    environment.policies["json.dumps_function"] = json.dumps
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment
 
 
-def _ranked(ranking: Ranking) -> enumerate[ResultRow]:
-    return enumerate(ranking.highest, start=1)
-
-
-def _shown_picture(folder: Path, place: int, row: ResultRow) -> dict[str, Any]:
-    width, height = row.width or 1, row.height or 1
-    # small pictures are shown as large as the others
-    shrink = THUMBNAIL_PX / max(width, height)
-    return {
-        "width": max(1, round(width * shrink)),
-        "height": max(1, round(height * shrink)),
-        "place": place,
-        "row": row,
-        "heatmap_link": quote(os.fsencode(row.heatmap)) if row.heatmap else None,
-        "thumbnails": {
-            kind: _data_uri(folder / layout.thumbnail_path(row.picture, kind))
-            for kind in layout.THUMBNAIL_KINDS
-        },
-    }
-
-
-def _data_uri(path: Path) -> str | None:
-    """The file as text; None where it is not there any more, which costs the page one image."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+def _hash(text: str) -> str:
+    """As the page's security policy names it: it runs this script and style, and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
@@ -117,6 +106,8 @@ def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
     return {
         "width": _CHART_WIDTH,
         "height": _CHART_HEIGHT,
+        "low": edges[0],
+        "high": edges[-1],
         "tallest": tallest,
         "bars": [
             {

@@ -75,7 +75,7 @@ def write_thumbnails(
     small = heatmap.resize(photograph.size, reducing_gap=2.0)
     shown = {"input": photograph, "reconstruction": reconstruction, "heatmap": small}
     for kind in layout.THUMBNAIL_KINDS:
-        content = _encoded(shown[kind], "JPEG", quality=85, subsampling=0)
+        content = _encoded(shown[kind], "JPEG", quality=82, optimize=True)
         layout.write_output(folder / layout.thumbnail_path(picture, kind), content)
 
 

@@ -1,6 +1,6 @@
 """Go on with a report that was begun: which rows stay, and how the files come out in order."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Kept:
     highest: Highest
 
 
-def keep_finished(folder: Path, given: Iterable[PictureFile]) -> Kept:
+def keep_finished(folder: Path, given: Sequence[PictureFile]) -> Kept:
     """Strike from the results what must be done again.
 
     A row stays where its picture was read, its outputs are there, and the picture's file has not
@@ -38,15 +38,20 @@ def keep_finished(folder: Path, given: Iterable[PictureFile]) -> Kept:
         OutputError: the results cannot be read or written.
     """
     path = folder / layout.RESULTS
-    files = {file.name: file for file in given}
-    kept = {row.picture for row in read_rows(path) if _is_finished(folder, row, files)}
+    # places, not files: of very many pictures only the names are in memory
+    places = {file.name: place for place, file in enumerate(given)}
+    kept = {
+        row.picture
+        for row in read_rows(path)
+        if row.picture not in places or _is_finished(folder, row, given[places[row.picture]])
+    }
     # among the highest because another was struck: the thumbnails are gone, so do it again
     kept -= {
         name
         for name in _highest(path, kept).names()
-        if name in files and not _has_thumbnails(folder, name)
+        if name in places and not _has_thumbnails(folder, name)
     }
-    settle(folder, files, keep=kept)
+    settle(folder, places, keep=kept)
     highest = _highest(path, kept)
     with layout.writing_to(folder):
         for name in kept.difference(highest.names()):
@@ -101,10 +106,7 @@ def _lines(path: Path) -> Iterator[tuple[int, ResultRow]]:
             offset += len(line)
 
 
-def _is_finished(folder: Path, row: ResultRow, files: dict[str, PictureFile]) -> bool:
-    file = files.get(row.picture)
-    if file is None:
-        return True
+def _is_finished(folder: Path, row: ResultRow, file: PictureFile) -> bool:
     if row.status != "ok" or file.identity() != (row.size_bytes, row.modified_ns):
         return False
     return all((folder / path).is_file() for path in (row.heatmap, row.map) if path is not None)

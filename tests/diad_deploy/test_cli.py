@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_json_is_all_of_standard_output(run: Run, parts: Path, tmp_path: Path) -
     assert (summary["pictures"], summary["ok"], summary["failed"]) == (15, 14, 1)
     assert summary["highest"][0]["picture"] == "parts/013.png"
     assert err.splitlines()[-1] == "15 of 15 pictures, 1 failed"
+
+
+def test_workers_reach_the_reading(
+    run: Run, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diad_deploy import inspection
+
+    told: list[int | None] = []
+
+    def stream(*files: Any, workers: int | None) -> Any:
+        told.append(workers)
+        return real(*files, workers=workers)
+
+    real = inspection.stream
+    monkeypatch.setattr(inspection, "stream", stream)
+    assert run(parts, "--bundle", "b", "-o", tmp_path / "a")[0] == 0
+    assert run(parts, "--bundle", "b", "-o", tmp_path / "b", "--workers", 3)[0] == 0
+    assert told == [None, 3]
 
 
 def test_options_reach_the_detector_and_the_report(
@@ -456,8 +475,8 @@ def test_help_comes_within_half_a_second() -> None:
 def test_help_explains_each_option_and_has_an_example() -> None:
     out = python(HELP, "--help").stdout
     assert "diad-run parts/ --bundle bundle -o out" in out
-    options = "bundle output backend batch-size threads scale maps resume force json demo version "
-    options += "threshold thresholds class fail-on-defect"
+    options = "bundle output backend batch-size threads workers scale maps resume force json demo "
+    options += "version threshold thresholds class fail-on-defect"
     for option in options.split():
         assert f"--{option}" in out
     assert "\x08" not in out
@@ -479,8 +498,40 @@ def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: 
     ) as process:
         os.close(other_end)
         out, _ = process.communicate(timeout=20)
-        shown = os.read(terminal, 100_000).decode()
+        shown = b""
+        with suppress(OSError):  # how a terminal that nobody writes to any more ends
+            while more := os.read(terminal, 100_000):
+                shown += more
         os.close(terminal)
     assert process.returncode == 0
     assert json.loads(out)["ok"] == 14
-    assert "14/14" in shown
+    assert b"14/14" in shown
+
+
+def test_a_run_killed_from_outside_goes_on_to_the_same_files(
+    own_bundle: Bundle, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "parts", 160)
+    (tmp_path / "parts" / "003.png").write_bytes(b"")
+    arguments = (tmp_path / "parts", "--bundle", own_bundle.path, "--batch-size", 4)
+    assert python(MAIN, *arguments, "-o", tmp_path / "whole").returncode == 1
+    out = tmp_path / "out"
+    running = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *map(str, arguments), "-o", str(out)],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    while sum(1 for _ in read_rows(out / "results.jsonl")) < 20:
+        time.sleep(0.002)
+    running.send_signal(signal.SIGSTOP)  # it must not end while another one tries
+    beside = python(MAIN, *arguments, "-o", out, "--resume")
+    running.kill()
+    assert running.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert beside.returncode == 2
+    assert f"another run is writing to it (process {running.pid})" in beside.stderr
+    assert python(MAIN, *arguments, "-o", out, "--resume").returncode == 1
+    names = ["results.jsonl", "results.csv", "run.json"]
+    names += [path.relative_to(out).as_posix() for path in out.glob("*/**/*.*g")]
+    assert len(names) > 3 + 159
+    for name in names:
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

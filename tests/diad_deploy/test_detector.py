@@ -1,13 +1,15 @@
 """The public API, on graphs whose numbers can be told by hand."""
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy import Detector
+from diad_deploy import Detection, Detector
 from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.errors import BackendError, InputError, OptionError, ThresholdsError
 from diad_deploy.preprocess import prepare, prepare_batch
@@ -120,22 +122,74 @@ def test_unknown_backend_and_closed_detector(standin_bundle: Bundle) -> None:
         detector.detect(pictures(1))
 
 
-def test_threads_share_a_detector(standin_bundle: Bundle) -> None:
-    images = pictures(4)
+def test_threads_share_a_detector_and_get_what_they_get_alone(standin_bundle: Bundle) -> None:
+    work = {name: pictures(9)[name : name + 1 + name % 4] for name in range(8)}
+    with Detector.open(standin_bundle, batch_size=2) as detector:
+        alone = {name: detector.detect(images) for name, images in work.items()}
+        start = threading.Barrier(len(work))
+
+        def detect(name: int) -> list[Detection]:
+            start.wait()
+            return detector.detect(work[name])
+
+        with ThreadPoolExecutor(len(work)) as pool:
+            together = dict(zip(work, pool.map(detect, work), strict=True))
+    for name, detections in alone.items():
+        assert len(detections) == len(together[name]) == len(work[name])
+        for one, other in zip(detections, together[name], strict=True):
+            assert one.score == other.score
+            np.testing.assert_array_equal(one.anomaly_map, other.anomaly_map)
+            np.testing.assert_array_equal(one.reconstruction, other.reconstruction)
+
+
+def test_closing_while_another_thread_detects_ends_it_with_a_sentence(
+    standin_bundle: Bundle,
+) -> None:
+    detector = Detector.open(standin_bundle, batch_size=1)
+    begun = threading.Event()
+
+    def camera() -> Iterator[np.ndarray]:
+        while True:
+            yield from pictures(1)
+            begun.set()
+
+    def detect() -> int:
+        return sum(1 for _ in detector.detect_each(camera()))
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(detect)
+        assert begun.wait(10)
+        detector.close()
+        with pytest.raises(BackendError, match="closed"):
+            running.result(10)
+
+
+def test_detections_come_one_by_one_and_pictures_are_taken_as_needed(
+    standin_bundle: Bundle,
+) -> None:
+    taken: list[int] = []
+
+    def camera() -> Iterator[np.ndarray]:
+        for number, picture in enumerate(pictures(6)):
+            taken.append(number)
+            yield picture
+
+    with Detector.open(standin_bundle, batch_size=2) as detector:
+        found = detector.detect_each(camera())
+        assert taken == []
+        first = next(found)
+        assert taken == [0, 1]
+        assert [first.score, *(d.score for d in found)] == [
+            d.score for d in detector.detect(pictures(6))
+        ]
+
+
+def test_a_stack_of_pictures_is_an_array_too(standin_bundle: Bundle) -> None:
+    stack = np.stack([pictures(1)[0]] * 3)
     with Detector.open(standin_bundle) as detector:
-        expected = [d.score for d in detector.detect(images)]
-        scores: dict[int, list[float]] = {}
-
-        def work(name: int) -> None:
-            scores[name] = [d.score for d in detector.detect(images)]
-
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert all(found == expected for found in scores.values())
-    assert len(scores) == 4
+        assert len({d.score for d in detector.detect(stack)}) == 1
+        with pytest.raises(InputError, match=r"write detect\(\[image\]\)"):
+            detector.detect_each(stack[0])
 
 
 def test_decisions_of_the_bundles_thresholds(own_bundle: Bundle, tmp_path: Path) -> None:

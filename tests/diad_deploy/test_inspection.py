@@ -12,11 +12,13 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import BackendError, OptionError, OutputError
 from diad_deploy.inspection import WRITERS, InspectionOptions, inspect
 from diad_deploy.judging import Judge
@@ -159,7 +161,7 @@ def test_the_summary_tells_the_time(tmp_path: Path) -> None:
         tmp_path / "parts", tmp_path / "out", detector=FakeDetector(seconds_per_picture=0.02)
     )
     assert 0.16 <= summary.model_seconds < summary.seconds
-    assert summary.pictures_per_second == pytest.approx(8 / summary.seconds, rel=0.2)
+    assert 8 / summary.seconds <= summary.pictures_per_second <= 8 / summary.model_seconds
     assert summary.highest[0] == ("parts/006.png", pytest.approx(222 / 255, abs=1e-5))
     assert (summary.bundle, summary.backend) == ("bundle", "fake")
 
@@ -379,6 +381,37 @@ def test_results_of_a_version_without_thresholds_are_gone_on_with(
     assert [row.picture for row in rows(tmp_path / "out")] == [
         f"parts/{n:03}.png" for n in range(30)
     ]
+
+
+def test_a_picture_too_large_to_draw_fails_and_the_others_go_on(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(picture: PictureArray, *rest: Any) -> Image.Image:
+        if picture[0, 0, 0] == 17 * 37 % 251:
+            raise MemoryError
+        return draw_heatmap(picture, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("diad_deploy.report.picture_outputs.draw_heatmap", draw)
+        summary = run(parts, tmp_path / "out")
+    assert (summary.ok, summary.failed) == (26, 4)
+    assert rows(tmp_path / "out")[17].reason == "memory ran out while drawing; make it smaller"
+    run(parts, tmp_path / "out", RESUME)
+    run(parts, tmp_path / "whole")
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("workers", [1, 7])
+def test_the_number_of_workers_changes_nothing(parts: Path, tmp_path: Path, workers: int) -> None:
+    run(parts, tmp_path / "whole")
+    run(parts, tmp_path / "out", InspectionOptions(workers=workers))
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("workers", [0, -1, 257])
+def test_a_number_of_workers_that_is_none(workers: int) -> None:
+    with pytest.raises(OptionError, match=f"--workers {workers}: expected 1 to 256"):
+        InspectionOptions(workers=workers)
 
 
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (2.0, 1.0), (0.0, float("inf")), (float("nan"), 1)])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.errors import InputError
+from diad_deploy.errors import InputError, OptionError
 from diad_deploy.manifest import ImageSpec
-from diad_deploy.preprocess import prepare, prepare_batch
+from diad_deploy.preprocess import check_prepared, prepare, prepare_batch
 
 SPEC = ImageSpec(size_px=8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
@@ -41,3 +41,18 @@ def test_shapes_that_are_no_picture(shape: tuple[int, ...]) -> None:
 def test_floats_are_refused() -> None:
     with pytest.raises(InputError, match="float32"):
         prepare(np.zeros((8, 8, 3), dtype=np.float32), SPEC)
+
+
+@pytest.mark.parametrize(
+    ("batch", "sizes", "message"),
+    [
+        (np.zeros((1, 3, 4, 4), np.float32), [(1, 1)], r"\[B, 3, 8, 8\], found float32 \[1, 3"),
+        (np.zeros((1, 3, 8, 8)), [(1, 1)], "found float64"),
+        (np.zeros((2, 3, 8, 8), np.float32), [(1, 1)], "each of 2 pictures, found 1"),
+    ],
+)
+def test_prepared_pictures_that_do_not_fit(
+    batch: np.ndarray, sizes: list[tuple[int, int]], message: str
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        check_prepared(batch, sizes, SPEC)

@@ -56,7 +56,7 @@ def test_the_thumbnails_of_who_drops_out_go_and_ones_own_name_means_none(
     layout.write_output(thumbnail, b"x")
     with open_files(tmp_path) as files:
         rows = RowsInOrder(files, tmp_path, lambda now: None, total=2, done=0)
-        rows.put(1, row(1), dropped)
+        rows.put(1, row(1), (dropped,))
         assert thumbnail.exists()
         rows.put(0, row(0))
     assert thumbnail.exists() == left

@@ -1,14 +1,17 @@
 """Files through the detector: in order, in batches, with the unreadable ones in their places."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import BackendError
+from diad_deploy.images import read_picture
 from diad_deploy.picture_files import find_pictures
 from diad_deploy.preprocess import prepare
-from diad_deploy.streaming import READERS, Inspected, Stopwatch, Unread, stream
+from diad_deploy.streaming import WORKERS, Inspected, Stopwatch, Unread, stream
 from tests.diad_deploy.fake_detector import IMAGE, FakeDetector, plain, write_pictures
 
 
@@ -17,7 +20,7 @@ def test_results_are_the_detectors_in_order(tmp_path: Path) -> None:
     files = find_pictures([tmp_path / "parts"])
     detector = FakeDetector(batch_size=4)
     results = list(stream(files, detector, Stopwatch()))
-    assert [result.file for result in results] == files
+    assert [result.file for result in results] == list(files)
     assert detector.batches == [4, 4, 2]
     for number, result in enumerate(results):
         assert isinstance(result, Inspected)
@@ -56,7 +59,7 @@ def test_files_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     files = iter(find_pictures([tmp_path / "parts"]))
     results = stream(files, FakeDetector(batch_size=4), Stopwatch())
     next(results)
-    assert len(list(files)) >= 60 - 2 * 4 - READERS - 1
+    assert len(list(files)) >= 60 - 2 * 4 - WORKERS - 1
     results.close()
 
 
@@ -81,3 +84,19 @@ def test_a_model_that_fails_ends_the_run(tmp_path: Path) -> None:
     assert len([next(results) for _ in range(4)]) == 4
     with pytest.raises(BackendError, match="out of order"):
         next(results)
+
+
+def test_as_many_workers_read_at_once_as_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "parts", 10)
+    together = threading.Barrier(5)
+
+    def read(path: Path) -> PictureArray:
+        together.wait(10)  # goes on once five wait, and breaks where there are fewer
+        return read_picture(path)
+
+    monkeypatch.setattr("diad_deploy.streaming.read_picture", read)
+    files = find_pictures([tmp_path / "parts"])
+    results = list(stream(files, FakeDetector(batch_size=5), Stopwatch(), workers=5))
+    assert all(isinstance(result, Inspected) for result in results)

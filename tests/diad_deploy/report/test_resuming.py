@@ -119,7 +119,7 @@ def test_a_torn_line_is_dropped_from_both_files(out: Path, files: list[PictureFi
 def test_thumbnails_that_the_page_does_not_show_are_removed(
     out: Path, files: list[PictureFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diad_deploy.report.ranking.Highest.__init__.__defaults__", (1,))
+    monkeypatch.setattr("diad_deploy.report.ranking.Highest.__init__.__defaults__", (1, 1, 40))
     write(out, ok_row(out, files[0], 0.1), ok_row(out, files[1], 0.9))
     keep_finished(out, files)
     assert not (out / layout.thumbnail_path(files[0].name, "input")).exists()

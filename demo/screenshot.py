@@ -1,0 +1,81 @@
+"""`python -m demo.screenshot`: the documents' picture of a report's page, taken in Chromium."""
+
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+from PIL import Image
+
+from diad_deploy.bundle import builtin_bundle, builtin_pictures
+from diad_deploy.console import run_command
+from diad_deploy.errors import InputError
+from diad_deploy.inspection import InspectionOptions, Request, inspect_paths
+from diad_deploy.judging import Judge
+
+DOCUMENTS_PICTURE = Path(__file__).parents[1] / "docs" / "report.png"
+THRESHOLD = 0.25
+WIDTH_PX, HEIGHT_PX = 1160, 1300
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def find_chromium() -> str | None:
+    """The program that `DIAD_CHROMIUM` names, or one on the path; None where there is none."""
+    given = os.environ.get("DIAD_CHROMIUM")
+    return given or next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def chromium_arguments() -> list[str]:
+    """What a headless Chromium needs here."""
+    # its sandbox does not start for root
+    return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+
+
+def take_screenshot(page: Path, picture: Path) -> None:
+    """Open a page of this machine and write what a window of it shows.
+
+    Raises:
+        InputError: there is no Chromium.
+    """
+    from playwright.sync_api import sync_playwright
+
+    program = find_chromium()
+    if program is None:
+        raise InputError(
+            f"no Chromium: expected one of {', '.join(PROGRAMS)} on the path; install it "
+            f"(apt-get install chromium), or name one in DIAD_CHROMIUM"
+        )
+    size = {"width": WIDTH_PX, "height": HEIGHT_PX}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=chromium_arguments())
+        opened = browser.new_page(viewport=size, color_scheme="light")
+        opened.goto(page.resolve().as_uri())
+        content = opened.screenshot()
+        browser.close()
+    with Image.open(io.BytesIO(content)) as image:
+        image.convert("RGB").save(picture, optimize=True)
+
+
+@click.command()
+def command() -> None:
+    """Inspect the built-in pictures with the built-in bundle and take a picture of the page.
+
+    Example: python -m demo.screenshot
+    """
+    with tempfile.TemporaryDirectory() as work:
+        options = InspectionOptions(bundle_name="built-in", judge=Judge(threshold=THRESHOLD))
+        request = Request(
+            paths=(builtin_pictures(),),
+            bundle=builtin_bundle(),
+            output=Path(work, "report"),
+            options=options,
+        )
+        summary = inspect_paths(request)
+        take_screenshot(Path(summary.report), DOCUMENTS_PICTURE)
+    click.echo(f"wrote {DOCUMENTS_PICTURE}")
+
+
+if __name__ == "__main__":
+    run_command(command)

@@ -1,0 +1,139 @@
+"use strict";
+// Cards are sorted, filtered and labelled here; how many of ALL pictures a threshold would call
+// defective comes from `values` (threshold_scale.py), which holds counts, not scores.
+const values = JSON.parse(document.getElementById("values")?.textContent ?? "null");
+const $ = id => document.getElementById(id);
+
+if (values) {
+  const cards = [...$("cards").children].map(element => ({
+    element,
+    badge: element.querySelector(".decision"),
+    name: element.dataset.name,
+    score: Number(element.dataset.score),
+    group: element.dataset.group,
+    decided: element.dataset.decision,
+    threshold: element.dataset.threshold === "" ? null : Number(element.dataset.threshold),
+  }));
+  const words = { defect: "Defective", good: "Good" };
+  const many = (count, one, more) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
+  const short = number => String(Number(number.toPrecision(4)));
+  const thresholdAt = place => (values.first + place) * values.numerator / values.denominator;
+  let tried = null; // the slider's threshold; null while the run's own decisions stand
+
+  const chosenGroups = () => values.groups.filter(group => $("group").value === "" || group.name === $("group").value);
+  const total = (groups, key) => groups.reduce((sum, group) => sum + group[key], 0);
+  const read = group => group.passing.reduce((sum, [, count]) => sum + count, 0);
+  const passing = (group, place) => group.passing.reduce((sum, [passed, count]) => sum + (passed > place ? count : 0), 0);
+
+  function ownThreshold(groups) {
+    const own = new Set(groups.map(group => group.threshold));
+    return own.size === 1 ? [...own][0] : null;
+  }
+
+  function decisionOf(card) {
+    if (tried === null || !chosenGroups().some(group => group.name === card.group)) return card.decided;
+    return card.score > tried ? "defect" : "good";
+  }
+
+  function label(card) {
+    const decision = decisionOf(card), changed = card.decided !== "" && decision !== card.decided;
+    card.badge.hidden = decision === "";
+    card.badge.dataset.is = decision;
+    card.badge.toggleAttribute("data-changed", changed);
+    card.badge.textContent = decision === "" ? "" : words[decision] + (changed ? `, was ${words[card.decided].toLowerCase()}` : "");
+  }
+
+  function tell() {
+    const groups = chosenGroups(), decided = total(groups, "decided"), defects = total(groups, "defects");
+    const all = groups.reduce((sum, group) => sum + read(group), 0), own = ownThreshold(groups);
+    const where = $("group").value === "" ? "" : ` in ${$("group").value}`;
+    const shown = tried ?? own;
+    $("threshold-value").textContent = shown === null ? "" : short(shown);
+    $("threshold").setAttribute("aria-valuetext", shown === null ? "none" : short(shown));
+    $("reset").disabled = tried === null;
+    moveLine(shown);
+    if (tried === null) {
+      $("change").textContent = decided === 0
+        ? "This run had no threshold: move the slider to see what one would decide."
+        : `As decided by the run${where}: ${many(defects, "defective picture", "defective pictures")} of ${all.toLocaleString("en")}${own === null ? ", with several thresholds; choose a class to see its own" : ""}.`;
+      return;
+    }
+    const place = Number($("threshold").value), now = groups.reduce((sum, group) => sum + passing(group, place), 0);
+    const difference = now - defects;
+    const compared = decided === 0 ? "" : difference === 0 ? " As many as the run decided."
+      : ` ${Math.abs(difference).toLocaleString("en")} ${difference > 0 ? "more" : "fewer"} than the run decided (${defects.toLocaleString("en")}).`;
+    $("change").textContent = `Above ${short(tried)}${where}: ${many(now, "picture", "pictures")} of ${all.toLocaleString("en")} would be defective.${compared}`;
+  }
+
+  function moveLine(threshold) {
+    const { low, high, width } = $("chart").dataset, line = $("threshold-line");
+    line.setAttribute("visibility", threshold === null ? "hidden" : "visible");
+    if (threshold === null) return;
+    const x = Math.min(Math.max((threshold - low) / (high - low), 0), 1) * width;
+    line.setAttribute("x1", x);
+    line.setAttribute("x2", x);
+  }
+
+  const distance = card => Math.abs(card.score - (tried ?? card.threshold ?? Infinity));
+  const byName = (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true });
+  const orders = {
+    "score-down": (a, b) => b.score - a.score || byName(a, b),
+    "score-up": (a, b) => a.score - b.score || byName(a, b),
+    near: (a, b) => (distance(a) - distance(b)) || byName(a, b),
+    name: byName,
+    group: (a, b) => a.group.localeCompare(b.group) || b.score - a.score || byName(a, b),
+  };
+
+  function show() {
+    const [from, to] = ["from", "to"].map(id => $(id).value === "" ? null : Number($(id).value));
+    const group = $("group").value, decision = $("decision").value, name = $("name").value.toLowerCase();
+    let visible = 0;
+    for (const card of cards) {
+      const fits = (group === "" || card.group === group) && (decision === "" || decisionOf(card) === decision)
+        && (from === null || card.score >= from) && (to === null || card.score <= to)
+        && card.name.toLowerCase().includes(name);
+      card.element.hidden = !fits;
+      visible += fits;
+    }
+    $("shown").textContent = `${visible.toLocaleString("en")} of ${many(cards.length, "picture", "pictures")} on this page.`;
+  }
+
+  function sort() {
+    $("cards").append(...[...cards].sort(orders[$("sort").value]).map(card => card.element));
+  }
+
+  function update() {
+    cards.forEach(label);
+    tell();
+    show();
+  }
+
+  function placeSlider() {
+    const own = ownThreshold(chosenGroups());
+    const place = own === null ? values.count - 1 : Math.round(own * values.denominator / values.numerator) - values.first;
+    $("threshold").value = Math.min(Math.max(place, 0), values.count - 1);
+  }
+
+  function reset() {
+    tried = null;
+    placeSlider();
+    update();
+  }
+
+  $("threshold").max = values.count - 1;
+  for (const group of [...values.groups].sort((a, b) => a.name.localeCompare(b.name))) {
+    const option = document.createElement("option");
+    option.value = option.textContent = group.name;
+    $("group").append(option);
+  }
+  $("threshold").addEventListener("input", () => { tried = thresholdAt(Number($("threshold").value)); update(); });
+  $("threshold").addEventListener("change", () => { if ($("sort").value === "near") sort(); });
+  $("reset").addEventListener("click", () => { reset(); $("threshold").focus(); });
+  $("group").addEventListener("input", reset);
+  $("sort").addEventListener("input", sort);
+  for (const id of ["decision", "from", "to", "name"]) $(id).addEventListener("input", show);
+  $("filters").addEventListener("submit", event => event.preventDefault());
+  $("filters").addEventListener("reset", () => setTimeout(() => { reset(); sort(); }));
+  $("slider").hidden = $("filters").hidden = false;
+  reset();
+}

@@ -1,0 +1,104 @@
+"""One run at a time in a folder, and nothing that a killed one leaves stands in the way."""
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from diad_deploy.errors import OutputError
+from diad_deploy.report import folder as layout
+from diad_deploy.report.folder_lock import only_run
+
+ROOT = Path(__file__).parents[3]
+HOLD = """
+import sys
+from pathlib import Path
+from diad_deploy.report.folder_lock import only_run
+with only_run(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
+    """Another process that holds tmp_path/out until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "out")],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def test_a_second_run_is_refused_and_told_whose_the_folder_is(
+    tmp_path: Path, holder: "subprocess.Popen[str]"
+) -> None:
+    expected = rf"{tmp_path / 'out'}: another run is writing to it \(process {holder.pid}\)"
+    for _ in range(2):  # the first refusal leaves the owner's name where it is
+        with pytest.raises(OutputError, match=expected), only_run(tmp_path / "out"):
+            pass
+    holder.communicate("")
+    with only_run(tmp_path / "out"):
+        pass
+
+
+def test_a_killed_run_holds_nobody_up(tmp_path: Path, holder: "subprocess.Popen[str]") -> None:
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    lock = tmp_path / "out" / layout.LOCK
+    assert lock.read_text() == f"{holder.pid}\n"
+    assert layout.is_empty(tmp_path / "out")
+    with only_run(tmp_path / "out"):
+        assert lock.read_text() == f"{os.getpid()}\n"
+    assert not lock.exists()
+
+
+def test_two_runs_of_one_process(tmp_path: Path) -> None:
+    with (
+        only_run(tmp_path / "out"),
+        pytest.raises(OutputError, match=rf"process {os.getpid()}"),
+        only_run(tmp_path / "out"),
+    ):
+        pass
+
+
+def test_folders_made_for_nothing_go_again(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no model"), only_run(tmp_path / "a" / "b"):
+        raise ValueError("no model")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    with only_run(tmp_path / "mine"):
+        pass
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with (
+        pytest.raises(OutputError, match="is a file, expected"),
+        only_run(tmp_path / "out"),
+    ):
+        pass
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with only_run(tmp_path / "out"):
+        assert (tmp_path / "out" / layout.LOCK).exists()
