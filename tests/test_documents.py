@@ -48,7 +48,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a user types: the checkout's parts, and some photos."""
     folder = tmp_path_factory.mktemp("desk")
     parts = ("benchmarks", "demo", "diad_deploy", "evaluation", "examples", "export")
-    for name in (*parts, "Makefile"):
+    for name in (*parts, "Makefile", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     for name in ("a.png", "line-2/b.png"):
         path = folder / "photos" / name
