@@ -120,7 +120,7 @@ def _stages(axes: Any, rows: Sequence[Row]) -> None:
             left += share
     _name_rows(axes, rows)
     axes.set(xlabel="share of a picture's time, %", xlim=(0, 100))
-    axes.legend(frameon=False, ncols=6, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.0))
+    axes.legend(frameon=False, ncols=3, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.0))
 
 
 def stage_parts(row: Row) -> dict[str, float]:
