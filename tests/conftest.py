@@ -1,11 +1,16 @@
 """What tests of both packages share."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from diad_deploy.bundle import Bundle
 from tests.standin import write_standin_bundle
+
+# a shell that starts the tests in the background has them ignore Ctrl-C, and what they start, too
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.browser", "tests.trained", "tests.simulator.machine"]
 
