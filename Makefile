@@ -42,7 +42,7 @@ bundle: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet $(TORCH)
-	$(VENV)/bin/pip install --quiet --editable ".[cpu,export,tensorrt-rtx,demo,evaluate,dev]"
+	$(VENV)/bin/pip install --quiet --editable ".[cpu,export,tensorrt-rtx,demo,evaluate,benchmarks,dev]"
 	touch $@
 
 $(DEMO_VENV)/.installed: pyproject.toml
