@@ -9,6 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import printable, run_command
+from diad_deploy.model_options import model_options
 
 if TYPE_CHECKING:
     from diad_deploy.calibration import Calibration
@@ -53,25 +54,7 @@ Examples:
     metavar="FILE",
     help="Where the thresholds go.  [default: thresholds.json in the bundle]",
 )
-@click.option(
-    "--backend",
-    default="auto",
-    show_default=True,
-    help="What runs the model: auto (the best there is), onnxruntime, tensorrt, tensorrt-rtx.",
-)
-@click.option("--device", default="auto", show_default=True, help="Where: auto, cpu, cuda.")
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=8,
-    show_default=True,
-    help="Pictures to run at once; more need more memory.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Threads the model may use.  [default: all cores]",
-)
+@model_options
 @click.option("--force", is_flag=True, help="Write over thresholds that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.version_option(__version__, prog_name="diad-calibrate")

@@ -8,12 +8,13 @@ from benchmarks.stage_clock import HostClock, StageClock, pipeline_stage
 from benchmarks.ways.way import Outcome, Runner, Subject
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.backends.array_stages import ArrayStages
 from diad_deploy.backends.stages import GRAPH_TENSORS
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError
 from diad_deploy.manifest import GRAPH_NAMES, Spacing
 from diad_deploy.preprocess import prepare_batch
-from diad_deploy.schedule import DdimStep, ddim_steps, make_schedule
+from diad_deploy.schedule import ddim_steps, make_schedule
 
 _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 """OpenVINO would take bfloat16 by itself where the processor has it, which is another result."""
@@ -30,7 +31,7 @@ def open_runner(subject: Subject) -> Runner:
     return OpenVinoRunner(openvino, subject)
 
 
-class OpenVinoStages:
+class OpenVinoStages(ArrayStages):
     """One compiled graph each; tensors are NumPy arrays."""
 
     def __init__(self, openvino: Any, bundle: Bundle, threads: int | None) -> None:
@@ -48,30 +49,6 @@ class OpenVinoStages:
                 raise BackendError(
                     f"{path.name}: OpenVINO refuses the graph: {reason}; upgrade openvino"
                 ) from error
-
-    def encode(
-        self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """See `diad_deploy.backends.stages.Stages`."""
-        latents, hint = self._run("encoder", image, noise, posterior_noise)
-        return latents, hint
-
-    def denoise(self, latents: FloatArray, hint: FloatArray, step: DdimStep) -> FloatArray:
-        """See `diad_deploy.backends.stages.Stages`."""
-        scalars = (step.timestep, step.latents_scale, step.noise_scale)
-        numbers = (np.array([value], dtype=np.float32) for value in scalars)
-        (latents,) = self._run("denoiser", latents, hint, *numbers)
-        return latents
-
-    def decode(self, latents: FloatArray) -> FloatArray:
-        """See `diad_deploy.backends.stages.Stages`."""
-        (reconstruction,) = self._run("decoder", latents)
-        return reconstruction
-
-    def score(self, image: FloatArray, reconstruction: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """See `diad_deploy.backends.stages.Stages`."""
-        anomaly_map, image_score = self._run("scorer", image, reconstruction)
-        return anomaly_map, image_score
 
     def close(self) -> None:
         """See `diad_deploy.backends.stages.Stages`."""

@@ -10,6 +10,7 @@ import click
 from diad_deploy import __version__
 from diad_deploy.console import run_command
 from diad_deploy.errors import OutputError
+from diad_deploy.model_options import model_options
 
 if TYPE_CHECKING:
     from diad_evaluate.results import Evaluation
@@ -42,20 +43,7 @@ Examples:
 @click.option(
     "--class", "classes", multiple=True, metavar="NAME", help="Only this class; can be repeated."
 )
-@click.option("--backend", default="auto", show_default=True, help="As of diad-run.")
-@click.option("--device", default="auto", show_default=True, help="Where: auto, cpu, cuda.")
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=8,
-    show_default=True,
-    help="Pictures to run at once; more need more memory.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Threads the model may use.  [default: all cores]",
-)
+@model_options
 @click.option("--force", is_flag=True, help="Replace an earlier evaluation in the output folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.version_option(__version__, prog_name="diad-evaluate")

@@ -1,0 +1,37 @@
+"""The options of every command that runs a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Function = Callable[..., Any]
+
+_OPTIONS = (
+    click.option(
+        "--backend",
+        default="auto",
+        show_default=True,
+        help="What runs the model: auto (the best there is), onnxruntime, tensorrt, tensorrt-rtx.",
+    ),
+    click.option("--device", default="auto", show_default=True, help="Where: auto, cpu, cuda."),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(min=1),
+        default=8,
+        show_default=True,
+        help="Pictures to run at once; more need more memory.",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        help="Threads the model may use.  [default: all cores]",
+    ),
+)
+
+
+def model_options(function: Function) -> Function:
+    """Give a command `backend`, `device`, `batch_size` and `threads`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
