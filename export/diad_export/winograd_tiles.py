@@ -1,0 +1,128 @@
+"""Winograd's minimal filtering: a tile of m x m results of a 3 x 3 filter from (m + 2)² products.
+
+A plain convolution takes 9 m². Source of the matrices: Lavin and Gray, "Fast Algorithms for
+Convolutional Neural Networks" (2015).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diad_deploy.arrays import FloatArray
+
+KERNEL = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """F(m x m, 3 x 3), m results a side: `results`.
+
+    In one dimension, a filter g of 3 on n = m + 2 inputs d: `gather @ ((filter @ g) * (read @ d))`.
+
+    Attributes:
+        read: `[n, n]`, B transposed.
+        filter: `[n, 3]`, G.
+        gather: `[m, n]`, A transposed.
+    """
+
+    results: int
+    read: tuple[tuple[float, ...], ...]
+    filter: tuple[tuple[float, ...], ...]
+    gather: tuple[tuple[float, ...], ...]
+
+    @property
+    def products(self) -> int:
+        """Products of a tile, and of each pair of channels: n²."""
+        return (self.results + KERNEL - 1) ** 2
+
+    def read_kernel(self) -> FloatArray:
+        """A tile's n x n inputs -> its n² factors, as filters `[n², 1, n, n]`."""
+        side = self.results + KERNEL - 1
+        return _both_ways(self.read).reshape(self.products, 1, side, side)
+
+    def filter_factors(self, weight: FloatArray) -> FloatArray:
+        """Filters `[K, C, 3, 3]` -> their factors `[n², K, C]`, computed in float64."""
+        filters, channels, *_ = weight.shape
+        exact = np.asarray(self.filter, dtype=np.float64)
+        flat = weight.reshape(filters * channels, KERNEL**2).T
+        made = np.kron(exact, exact) @ flat.astype(np.float64)
+        return made.astype(np.float32).reshape(self.products, filters, channels)
+
+    def gather_kernel(self) -> FloatArray:
+        """n² products -> m x m results, as a transposed convolution's filters `[n², 1, m, m]`."""
+        side = self.results
+        return np.ascontiguousarray(_both_ways(self.gather).T).reshape(self.products, 1, side, side)
+
+
+def _both_ways(matrix: tuple[tuple[float, ...], ...]) -> FloatArray:
+    """What acts on columns and on rows, as one matrix on the flattened square."""
+    exact = np.asarray(matrix, dtype=np.float64)
+    return np.kron(exact, exact).astype(np.float32)
+
+
+SINGLE = Tile(
+    results=1,
+    read=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    filter=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    gather=((1, 1, 1),),
+)
+"""9 products in the place of 9, but all cells' together: the weights come from memory once."""
+
+SMALL = Tile(
+    results=2,
+    read=((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+    filter=((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
+    gather=((1, 1, 1, 0), (0, 1, -1, -1)),
+)
+"""16 products in the place of 36."""
+
+LARGE = Tile(
+    results=4,
+    read=(
+        (4, 0, -5, 0, 1, 0),
+        (0, -4, -4, 1, 1, 0),
+        (0, 4, -4, -1, 1, 0),
+        (0, -2, -1, 2, 1, 0),
+        (0, 2, -1, -2, 1, 0),
+        (0, 4, 0, -5, 0, 1),
+    ),
+    filter=(
+        (1 / 4, 0, 0),
+        (-1 / 6, -1 / 6, -1 / 6),
+        (-1 / 6, 1 / 6, -1 / 6),
+        (1 / 24, 1 / 12, 1 / 6),
+        (1 / 24, -1 / 12, 1 / 6),
+        (0, 0, 1),
+    ),
+    gather=((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
+)
+"""36 products in the place of 144."""
+
+
+MOST_CELLS_SINGLE = 16
+CHANNELS_LARGE = 128
+CHANNELS_SMALL = 512
+"""Measured on a processor with AVX-512 and two cores: docs/performance.md."""
+
+
+def choose_tile(channels: tuple[int, int], sides: tuple[int, int], stride: int) -> Tile | None:
+    """The tile that is the fastest on a processor; None where the plain convolution is.
+
+    With few channels the tiles' own arithmetic costs more than the products that it saves; on few
+    cells the weights do, of which there are n² in the place of 9.
+
+    Args:
+        channels: that go in and come out.
+        sides: height and width of the result in cells.
+        stride: in cells.
+    """
+    fewest, shortest = min(channels), min(sides)
+    if fewest >= CHANNELS_SMALL and sides[0] * sides[1] <= MOST_CELLS_SINGLE and stride in (1, 2):
+        return SINGLE
+    if stride != 1:
+        return None
+    if fewest >= CHANNELS_LARGE and shortest >= 16 and not any(side % 4 for side in sides):
+        return LARGE
+    if fewest >= CHANNELS_SMALL and shortest >= 8 and not any(side % 2 for side in sides):
+        return SMALL
+    return None
