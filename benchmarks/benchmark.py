@@ -2,8 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.accuracy import Accuracy, Found, compare_with_reference
 from benchmarks.floor import CountedGraph, count_bundle
 from benchmarks.machine import describe_machine
-from benchmarks.models import ModelFiles, Tell, apart, find_model
+from benchmarks.models import ModelFiles, Tell, apart, build_apart, find_model
 from benchmarks.pictures import PictureSet, draw_pictures, read_pictures
 from benchmarks.plan import LARGE_BYTES, Size, plan_for
 from benchmarks.predictions import predict
@@ -22,7 +22,9 @@ from benchmarks.surroundings import Surroundings, measure_surroundings
 from benchmarks.sweeps import Sweeper, Sweeps
 from benchmarks.turns import Measured, Turns
 from benchmarks.ways import Subject
-from benchmarks.ways.way import PUBLISHED, REFERENCE
+from benchmarks.ways.way import PUBLISHED, REFERENCE, WINOGRAD
+from diad_deploy.errors import DiadError
+from diad_export.options import options_of
 
 SURROUNDINGS_ROUNDS = 2
 
@@ -53,10 +55,14 @@ class Request:
     pictures: int | None = None
 
 
-def run_benchmark(request: Request, *, tell: Tell) -> Results:
+def run_benchmark(request: Request, *, tell: Tell) -> Iterator[Results]:
     """Measure.
 
+    Yields what is known whenever it is more than before, so that a run that is cut short keeps it;
+    the last one is whole.
+
     Args:
+        request: what to measure.
         tell: called with a line at each stage.
 
     Raises:
@@ -72,13 +78,13 @@ def run_benchmark(request: Request, *, tell: Tell) -> Results:
             scratch=scratch,
             tell=tell,
         )
-        found = _Run(request, model, scratch, tell).measure()
-    return Results(
-        format_revision=FORMAT,
-        date=began.isoformat(timespec="seconds"),
-        seconds=time.perf_counter() - start,
-        **found,
-    )
+        for found in _Run(request, model, scratch, tell).measure():
+            yield Results(
+                format_revision=FORMAT,
+                date=began.isoformat(timespec="seconds"),
+                seconds=time.perf_counter() - start,
+                **found,
+            )
 
 
 class _Run:
@@ -99,28 +105,29 @@ class _Run:
         self._pictures = self._find_pictures()
         self._file = self._pictures.save(scratch / "pictures.npy")
 
-    def measure(self) -> dict[str, Any]:
-        """The fields of `Results` that are not the run's own."""
-        processor = ProcessorRates()
-        rows = self._take_turns(processor)
-        rates = [processor.found()]
-        if any(row.opened is not None and row.opened.device == "cuda" for row in rows):
-            rates += apart(measure_gpu_rates)
+    def measure(self) -> Iterator[dict[str, Any]]:
+        """The fields of `Results` that are not the run's own, growing."""
         counted = {
             batch: count_bundle(self._model.bundle, batch=batch)
             for batch in sorted({1, self._plan.largest_batch})
         }
-        return {
+        known: dict[str, Any] = {
             "plan": self._plan,
             "machine": describe_machine(),
-            "rates": tuple(rates),
             "model": self._facts(),
             "counts": tuple(graph.count() for graph in counted[1]),
             "predictions": predict(counted),
-            "rows": tuple(self._rows(rows, counted[1], rates)),
-            "surroundings": self._surroundings(),
-            "sweeps": self._sweeps(),
+            "surroundings": None,
+            "sweeps": None,
         }
+        for rates, rows in self._turns(counted[1]):
+            known |= {"rates": rates, "rows": rows}
+            yield known | {"unfinished": "rows, and what comes after them"}
+        known["surroundings"] = self._surroundings()
+        for sweeps in self._sweeps():
+            known["sweeps"] = sweeps
+            yield known | {"unfinished": "sweeps"}
+        yield known | {"unfinished": None}
 
     def _find_pictures(self) -> PictureSet:
         size_px = self._manifest.image.size_px
@@ -129,11 +136,24 @@ class _Run:
             return read_pictures(self._request.images, count, size_px=size_px)
         return draw_pictures(count, size_px=size_px)
 
-    def _take_turns(self, processor: ProcessorRates) -> list[Measured]:
+    def _turns(
+        self, graphs: Sequence[CountedGraph]
+    ) -> Iterator[tuple[tuple[Rates, ...], tuple[Row, ...]]]:
+        """The machine's rates and all rows, whenever some rows have their figures."""
+        processor, gpu = ProcessorRates(), None
+        for measured in self._take_turns(processor):
+            if gpu is None and any(row.opened and row.opened.device == "cuda" for row in measured):
+                gpu = apart(measure_gpu_rates)
+            rates = (processor.found(), *(gpu or ()))
+            yield rates, tuple(self._rows(measured, graphs, rates))
+
+    def _take_turns(self, processor: ProcessorRates) -> Iterator[list[Measured]]:
         request = self._request
+        winograd = self._rewritten() if WINOGRAD in self._plan.ways else None
         subject = Subject(
             checkpoint=str(self._model.checkpoint.resolve()),
             bundle=str(self._model.bundle.path.resolve()),
+            winograd_bundle=None if winograd is None else str(winograd.resolve()),
             device=request.device,
             threads=request.threads,
             largest_batch=self._plan.largest_batch,
@@ -148,8 +168,19 @@ class _Run:
         )
         return turns.take()
 
+    def _rewritten(self) -> Path | None:
+        """The same bundle for processors; None where it cannot be built."""
+        folder = self._scratch / "bundle-winograd"
+        options = replace(options_of(self._manifest), precision="fp32", convolutions="winograd")
+        try:
+            build_apart(self._model.checkpoint, folder, options, tell=self._tell)
+        except DiadError as error:
+            self._tell(f"{folder.name}: {error}")
+            return None
+        return folder
+
     def _rows(
-        self, measured: list[Measured], graphs: Sequence[CountedGraph], rates: list[Rates]
+        self, measured: list[Measured], graphs: Sequence[CountedGraph], rates: Sequence[Rates]
     ) -> list[Row]:
         found = {row.way.name: Found.read(row.found) for row in measured if row.found is not None}
         reference = found.get(REFERENCE, found.get(PUBLISHED))
@@ -187,13 +218,13 @@ class _Run:
             measure_surroundings, self._model.bundle.path, self._scratch, SURROUNDINGS_ROUNDS
         )
 
-    def _sweeps(self) -> Sweeps | None:
+    def _sweeps(self) -> Iterator[Sweeps]:
         if not self._request.everything:
-            return None
+            return
         if not self._plan.together:
             self._tell("sweeps are left out at this size: they build five bundles")
-            return None
-        return Sweeper(
+            return
+        yield from Sweeper(
             model=self._model,
             plan=self._plan,
             pictures=self._file,

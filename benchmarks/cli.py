@@ -71,24 +71,21 @@ def command(
 ) -> None:
     """Measure every way to run a DiAD model, in turns, and write a page.
 
-    DIR then holds results.json, results.csv and index.html. What cannot run here is a row that says
-    why. At full size, no more than two models are in memory at once; stand-in weights and their
-    bundle take 11 GB of disk while it runs.
+    DIR then holds results.json, results.csv and index.html, written as figures come: a run that is
+    stopped leaves what it has measured. What cannot run here is a row that says why. At full size,
+    no more than two models are in memory at once; stand-in weights and their bundle take 11 GB of
+    disk while it runs, and 20 GB with --all.
     """
     if context.invoked_subcommand is not None:
         return
     if output is None:
         raise click.UsageError("-o is missing: name a folder for the results.")
     from benchmarks.benchmark import Request, run_benchmark
-    from benchmarks.output import write_results
+    from benchmarks.output import keep_results
     from benchmarks.results import to_json
     from benchmarks.tables import cost_table, reasons, speed_table
-    from diad_deploy.whole_folder import WholeFolder
 
-    with WholeFolder(output, marker="results.json", force=force) as whole:
-        results = run_benchmark(Request(**given), tell=_tell)
-        write_results(results, whole.folder)
-        whole.place()
+    results = keep_results(run_benchmark(Request(**given), tell=_tell), output, force=force)
     if as_json:
         click.echo(to_json(results), nl=False)
         return

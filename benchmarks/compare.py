@@ -167,6 +167,9 @@ def _relative(change: Change, before: Results, after: Results, limit: float) -> 
 
 
 def _cautions(before: Results, after: Results) -> Iterator[str]:
+    for word, results in (("before", before), ("after", after)):
+        if results.unfinished is not None:
+            yield f"{word}: the run was cut short before {results.unfinished}"
     if before.machine.processor != after.machine.processor or (
         before.machine.usable_cores != after.machine.usable_cores
     ):

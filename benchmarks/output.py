@@ -1,18 +1,37 @@
 """The folder of results: JSON, CSV, and a page that opens from the disk."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.page import render_page
 from benchmarks.results import Results, to_csv, to_json
 from diad_deploy.errors import OutputError
+from diad_deploy.whole_folder import WholeFolder
 
 RESULTS = "results.json"
 TABLE = "results.csv"
 PAGE = "index.html"
 
 
+def keep_results(growing: Iterator[Results], destination: Path, *, force: bool) -> Results:
+    """Write results as they grow, so that a run that is cut short at any time keeps them.
+
+    The folder appears with the first of them, of which there has to be one; returns the last.
+
+    Raises:
+        OutputError: the folder is there already, or the file system refuses.
+    """
+    with WholeFolder(destination, marker=RESULTS, force=force) as whole:
+        last = next(growing)
+        write_results(last, whole.folder)
+        whole.place()
+    for last in growing:
+        write_results(last, destination)
+    return last
+
+
 def write_results(results: Results, folder: Path) -> None:
-    """Write the three files.
+    """Write the three files; each is replaced whole, so that a reader never sees half of it.
 
     Raises:
         OutputError: the file system refuses.
@@ -21,7 +40,9 @@ def write_results(results: Results, folder: Path) -> None:
     for name, text in files.items():
         path = folder / name
         try:
-            path.write_text(text, encoding="utf-8")
+            written = path.with_name(f".{name}.new")
+            written.write_text(text, encoding="utf-8")
+            written.replace(path)
         except OSError as error:
             raise OutputError(
                 f"{path}: cannot be written: {error.strerror or error}; free the space or rights, "

@@ -64,6 +64,6 @@ def _headline(results: Results) -> str:
 
 def _best(results: Results) -> Row | None:
     """The fastest of this project's own backends."""
-    own = ("onnxruntime", "onnxruntime-cuda", "tensorrt", "tensorrt-rtx")
+    own = ("onnxruntime", "onnxruntime-winograd", "onnxruntime-cuda", "tensorrt", "tensorrt-rtx")
     rows = [row for row in results.rows if row.name in own and row.latency is not None]
     return min(rows, key=lambda row: row.latency.p50_ms if row.latency else 0.0, default=None)

@@ -12,6 +12,8 @@ from benchmarks.spread import Spread, spread_of
 from benchmarks.turns import Measured
 from diad_deploy.strict import Strict
 
+NOT_REACHED = "not reached: the run ended before its turn"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput(Strict):
@@ -82,7 +84,7 @@ def make_row(
     """The row of what was measured."""
     way, opened = measured.way, measured.opened
     if opened is None or not measured.singles:
-        return Row(name=way.name, title=way.title, why_not=measured.why_not)
+        return Row(name=way.name, title=way.title, why_not=measured.why_not or NOT_REACHED)
     latency = spread_of([ran.seconds for ran in measured.singles])
     least = _limit(graphs, rates, device=opened.device, precision=opened.precision)
     return Row(
@@ -150,8 +152,8 @@ def _limit(
         if (found.device, found.precision) == (device, wanted):
             return limit(
                 graphs,
-                flops=found.flops,
-                bytes_per_s=found.copy_bytes_per_s,
+                flops=found.best_flops,
+                bytes_per_s=found.best_copy_bytes_per_s,
                 precision=wanted,
             )
     return None

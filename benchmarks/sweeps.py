@@ -5,9 +5,9 @@ as an input. Speed and AUROC of a point come from the same run over the same pic
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -25,7 +25,7 @@ from diad_deploy.manifest import Spacing
 from diad_deploy.schedule import make_schedule
 from diad_deploy.strict import Strict
 from diad_export.agreement import Truth
-from diad_export.options import BuildOptions
+from diad_export.options import BuildOptions, options_of
 
 STEPS = (10, 5, 4, 2, 1)
 SIZES_PX = (64, 96, 128, 192, 256)
@@ -74,10 +74,10 @@ class SizePoint(Strict):
 class Sweeps(Strict):
     """All points; `left_out` says what could not be measured, and why."""
 
-    steps: tuple[StepsPoint, ...]
-    threads: tuple[ThreadsPoint, ...]
-    sizes: tuple[SizePoint, ...]
-    left_out: tuple[str, ...]
+    steps: tuple[StepsPoint, ...] = ()
+    threads: tuple[ThreadsPoint, ...] = ()
+    sizes: tuple[SizePoint, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,19 +91,25 @@ class Sweeper:
     scratch: Path
     tell: Tell
 
-    def sweep(self) -> Sweeps:
-        """Everything; what cannot be built is left out with its reason."""
+    def sweep(self) -> Iterator[Sweeps]:
+        """All points so far, whenever there are more; what cannot be built is left out, and why."""
         left_out: list[str] = []
         bundles = {"float32": self.model.bundle.path}
-        half = self._build("float16", BuildOptions(precision="fp16"), left_out)
+        half = self._build("float16", replace(self._options, precision="fp16"), left_out)
         if half is not None:
             bundles["float16"] = half
-        return Sweeps(
-            steps=tuple(self._steps(bundles)),
-            threads=tuple(self._threads()),
-            sizes=tuple(self._sizes(left_out)),
-            left_out=tuple(left_out),
-        )
+        found = Sweeps(left_out=tuple(left_out))
+        for points in self._steps(bundles):
+            found = replace(found, steps=(*found.steps, *points))
+            yield found
+        found = replace(found, threads=tuple(self._threads()))
+        yield found
+        sizes = tuple(self._sizes(left_out))
+        yield replace(found, sizes=sizes, left_out=tuple(left_out))
+
+    @property
+    def _options(self) -> BuildOptions:
+        return options_of(self.model.bundle.manifest)
 
     def _build(self, name: str, options: BuildOptions, left_out: list[str]) -> Path | None:
         folder = self.scratch / f"bundle-{name}"
@@ -126,18 +132,20 @@ class Sweeper:
         process.run(0, 1)
         return process
 
-    def _steps(self, bundles: dict[str, Path]) -> list[StepsPoint]:
-        points = []
+    def _steps(self, bundles: dict[str, Path]) -> Iterator[list[StepsPoint]]:
         with ExitStack() as stack:
             opened = {name: self._open(stack, path) for name, path in bundles.items()}
             for spacing in get_args(Spacing):
                 for steps in STEPS:
                     for process in opened.values():
                         process.set_schedule(steps, spacing)
-                    for batch in sorted({1, self.plan.largest_batch}):
-                        points += self._points(opened, spacing, steps, batch)
+                    points = [
+                        point
+                        for batch in sorted({1, self.plan.largest_batch})
+                        for point in self._points(opened, spacing, steps, batch)
+                    ]
                     self.tell(f"{steps} steps, {spacing}: {points[-1].pictures_per_s:.2f} a second")
-        return points
+                    yield points
 
     def _points(
         self, opened: dict[str, WorkerProcess], spacing: Spacing, steps: int, batch: int
@@ -186,7 +194,7 @@ class Sweeper:
         for size_px in SIZES_PX:
             folder: Path | None = self.model.bundle.path
             if size_px != own:
-                options = BuildOptions(image_size_px=size_px)
+                options = replace(self._options, image_size_px=size_px)
                 folder = self._build(f"{size_px}px", options, left_out)
             if folder is not None:
                 bundles[str(size_px)] = folder

@@ -67,17 +67,19 @@ class Turns:
         self._open: dict[str, WorkerProcess] = {}
         self.rows = {way.name: Measured(way=way, why_not=_left_out(way, plan)) for way in WAYS}
 
-    def take(self) -> list[Measured]:
-        """Measure every row of the plan; all rows in their order, those that cannot run too."""
+    def take(self) -> Iterator[list[Measured]]:
+        """Measure every row of the plan.
+
+        Yields all rows in their order whenever some have their figures, those that cannot run and
+        those whose turn is still to come, too.
+        """
         asked = [row.way for row in self.rows.values() if row.why_not is None]
         with ExitStack() as stack:
-            if self._plan.together:
-                self._measure(asked, stack)
-            else:
-                self._in_pairs(asked, stack)
-        return list(self.rows.values())
+            measure = self._at_once if self._plan.together else self._in_pairs
+            for _ in measure(asked, stack):
+                yield list(self.rows.values())
 
-    def _in_pairs(self, asked: Sequence[Way], stack: ExitStack) -> None:
+    def _in_pairs(self, asked: Sequence[Way], stack: ExitStack) -> Iterator[None]:
         """The yardstick stays; each other row is opened, measured beside it, and closed."""
         yardstick = [way for way in asked if way.name == YARDSTICK]
         others = [way for way in asked if way.name != YARDSTICK]
@@ -88,17 +90,20 @@ class Turns:
                 if self._start(way, alone):
                     self._rounds([*yardstick, way])
                     self._save(way)
+            yield
         if not any(self.rows[way.name].singles for way in yardstick):
             self._rounds(yardstick)
         for way in yardstick:
             self._save(way)
+        yield
 
-    def _measure(self, ways: Sequence[Way], stack: ExitStack) -> None:
+    def _at_once(self, ways: Sequence[Way], stack: ExitStack) -> Iterator[None]:
         for way in ways:
             self._start(way, stack)
         self._rounds(ways)
         for way in ways:
             self._save(way)
+        yield
 
     def _start(self, way: Way, stack: ExitStack) -> bool:
         """Open a row and have its first result; False where it cannot run here."""

@@ -15,13 +15,14 @@ from diad_deploy.errors import BundleDamagedError, BundleVersionError
 from diad_deploy.precision_spec import PrecisionSpec
 from diad_deploy.strict import Strict
 
-FORMAT_REVISION = 2
+FORMAT_REVISION = 3
 """Raised whenever an older runtime could misread a newer bundle; all from 1 on are read."""
 
 GRAPH_NAMES = ("encoder", "denoiser", "decoder", "scorer")
 
 Posterior = Literal["mode", "sample"]
 Spacing = Literal["leading", "trailing"]
+Convolutions = Literal["plain", "winograd"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +155,11 @@ class ParityRecord(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest(Strict):
-    """All that a bundle says of itself."""
+    """All that a bundle says of itself.
+
+    Attributes:
+        convolutions: as the model has them, or rewritten for processors.
+    """
 
     format_revision: int
     checkpoint: CheckpointOrigin
@@ -171,6 +176,7 @@ class Manifest(Strict):
     model: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     precision: PrecisionSpec | None = None
+    convolutions: Convolutions = "plain"
     engines: tuple[EngineSpec, ...] = ()
     verification: dict[str, Any] | None = None
 

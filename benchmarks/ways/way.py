@@ -20,6 +20,8 @@ class Subject(Strict):
     Attributes:
         checkpoint: the trained model's file.
         bundle: the folder built from it.
+        winograd_bundle: the same with convolutions rewritten for processors; None where there is
+            none.
         device: `auto`, `cpu` or `cuda`.
         threads: threads on the CPU; None takes each library's own choice.
         largest_batch: most pictures that will be run at once.
@@ -27,6 +29,7 @@ class Subject(Strict):
 
     checkpoint: str
     bundle: str
+    winograd_bundle: str | None = None
     device: str = "auto"
     threads: int | None = None
     largest_batch: int = 8
@@ -122,6 +125,12 @@ WAYS = (
     ),
     Way(name="half", title="PyTorch, float16 on a GPU", module=f"{_HERE}.half"),
     Way(name="onnxruntime", title="ONNX Runtime, CPU", module=f"{_HERE}.onnxruntime_cpu"),
+    Way(
+        name="onnxruntime-winograd",
+        title="ONNX Runtime, CPU, Winograd",
+        module=f"{_HERE}.onnxruntime_winograd",
+        only_with_all=True,
+    ),
     Way(name="onnxruntime-cuda", title="ONNX Runtime, CUDA", module=f"{_HERE}.onnxruntime_cuda"),
     Way(name="openvino", title="OpenVINO", module=f"{_HERE}.openvino_cpu", only_with_all=True),
     Way(name="tensorrt", title="TensorRT", module=f"{_HERE}.tensorrt"),
@@ -130,6 +139,7 @@ WAYS = (
 """In the order of the table."""
 
 PUBLISHED = "published"
+WINOGRAD = "onnxruntime-winograd"
 REFERENCE = "reference"
 YARDSTICK = "onnxruntime"
 """Stays open while the others take turns beside it, where not all fit in memory at once."""

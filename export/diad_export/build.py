@@ -22,7 +22,13 @@ from diad_deploy.schedule import make_schedule
 from diad_export.calibration import Calibration, read_calibration
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.components import image_spec, latents_spec, make_components
-from diad_export.engines.bundle_engines import Bar, make_engines, no_bar, settle_target
+from diad_export.engines.bundle_engines import (
+    Bar,
+    check_convolutions,
+    make_engines,
+    no_bar,
+    settle_target,
+)
 from diad_export.engines.options import EngineOptions
 from diad_export.exported_graphs import Progress, write_float16, write_float32
 from diad_export.memory import give_back_memory
@@ -61,6 +67,8 @@ def build(
             left behind.
     """
     # before minutes are spent on graphs
+    if engines is not None:
+        check_convolutions(options.convolutions, engines)
     target = None if engines is None else settle_target(engines)
     with BundleWriter(destination, force=force) as writer:
         progress("reading the checkpoint")
@@ -102,7 +110,7 @@ def export_graphs(
         only_mid_control=options.only_mid_control,
     )
     if options.precision == "fp32":
-        graphs = write_float32(components, folder, progress)
+        graphs = write_float32(components, folder, progress, options.convolutions)
     else:
         pictures = read_calibration(options.calibration, image)
         progress(f"calibrating on {len(pictures.images)} pictures of {pictures.source}")
@@ -124,6 +132,7 @@ def export_graphs(
         model=model.sizes.as_dict(),
         versions=recorded_versions(),
         precision=graphs.precision,
+        convolutions=options.convolutions,
     )
 
 

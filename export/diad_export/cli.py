@@ -84,6 +84,14 @@ def command() -> None:
     help="What the graphs compute in; fp16 keeps float32 where it is needed.",
 )
 @click.option(
+    "--convolutions",
+    type=click.Choice(["plain", "winograd"]),
+    default="plain",
+    show_default=True,
+    help="winograd rewrites 3 x 3 convolutions for processors: up to 1.8 times as fast there, on "
+    "up to four times the room; for float32 without engines.",
+)
+@click.option(
     "--calibration",
     type=PATH,
     metavar="DIR",

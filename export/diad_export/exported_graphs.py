@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diad_deploy.manifest import GraphSpec, ParityRecord
+from diad_deploy.manifest import Convolutions, GraphSpec, ParityRecord
 from diad_deploy.precision_spec import Precision, PrecisionSpec
 from diad_export.calibration import Calibration
 from diad_export.components import Component
@@ -27,14 +27,17 @@ class ExportedGraphs:
 
 
 def write_float32(
-    components: Sequence[Component], folder: Path, progress: Progress
+    components: Sequence[Component],
+    folder: Path,
+    progress: Progress,
+    convolutions: Convolutions = "plain",
 ) -> ExportedGraphs:
-    """Export all graphs as they are, and compare each with its module."""
+    """Export all graphs in float32, and compare each with its module."""
     specs: list[GraphSpec] = []
     parity: list[ParityRecord] = []
     for component in components:
         progress(f"exporting the {component.name}")
-        written = write_graph(component, folder)
+        written = write_graph(component, folder, convolutions)
         give_back_memory()
         parity += check_parity(component, written.path)
         specs.append(graph_spec(component, written, "float32"))

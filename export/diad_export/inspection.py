@@ -15,6 +15,7 @@ from diad_export.engine_facts import engine_facts
 from diad_export.precision_facts import precision_facts
 
 MOST_KEYS = 12
+_WINOGRAD = "of 3 x 3 as Winograd's products: for processors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def describe_bundle(bundle: Bundle) -> Inspected:
         ),
         ("heatmap", f"{manifest.heatmap.low} to {manifest.heatmap.high}"),
         *_graph_facts(manifest),
+        *([] if manifest.convolutions == "plain" else [("convolutions", _WINOGRAD)]),
         *precision_facts(manifest),
         *engine_facts(manifest),
         ("size", f"{size_mb:.1f} MB in {len(manifest.files)} files, all hashes right"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from diad_deploy.errors import OptionError
-from diad_deploy.manifest import Posterior, Spacing
+from diad_deploy.manifest import Convolutions, Manifest, Posterior, Spacing
 
 BuildPrecision = Literal["fp32", "fp16"]
 
@@ -43,7 +43,7 @@ class BuildOptions:
     """How to build. `None` takes what the checkpoint recommends, else the published value.
 
     `calibration` is the folder of pictures that float16 graphs are measured on; `None` takes the
-    built-in ones.
+    built-in ones. `convolutions` are the model's own, or rewritten for processors (`winograd.py`).
     """
 
     image_size_px: int | None = None
@@ -58,6 +58,7 @@ class BuildOptions:
     seed: int = 0
     precision: BuildPrecision = "fp32"
     calibration: Path | None = None
+    convolutions: Convolutions = "plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,26 @@ class Settled:
     pool_count: int
     heatmap_low: float
     heatmap_high: float
+
+
+def options_of(manifest: Manifest) -> BuildOptions:
+    """The options that build such a bundle again, but for calibration pictures of one's own."""
+    fusion, heatmap = manifest.fusion, manifest.heatmap
+    half = manifest.graph("denoiser").precision == "float16"
+    return BuildOptions(
+        image_size_px=manifest.image.size_px,
+        steps=manifest.schedule.steps,
+        spacing=manifest.schedule.spacing,
+        posterior=manifest.noise.posterior,
+        only_mid_control=manifest.only_mid_control,
+        sigma_px=fusion.sigma_px,
+        pool_size_px=fusion.pool_size_px,
+        pool_count=fusion.pool_count,
+        heatmap_scale=(heatmap.low, heatmap.high),
+        seed=manifest.noise.seed,
+        precision="fp16" if half else "fp32",
+        convolutions=manifest.convolutions,
+    )
 
 
 def settle(options: BuildOptions, recommended: Recommended) -> Settled:
@@ -94,6 +115,12 @@ def settle(options: BuildOptions, recommended: Recommended) -> Settled:
         raise OptionError(
             "--calibration: only float16 graphs are calibrated; add --precision fp16, or leave it "
             "out"
+        )
+    if options.convolutions == "winograd" and options.precision != "fp32":
+        raise OptionError(
+            f"--convolutions winograd: goes through numbers that float16 cannot hold, and is for "
+            f"processors, which compute in float32 anyway; found --precision {options.precision}, "
+            f"leave one of them out"
         )
     settled = Settled(**{field.name: first(field.name) for field in fields(Settled)})  # type: ignore[arg-type]
     _check(settled)

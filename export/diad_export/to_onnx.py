@@ -9,7 +9,7 @@ import io
 import logging
 import warnings
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,11 @@ import onnx_ir as ir
 import torch
 
 from diad_deploy.errors import ExportError
+from diad_deploy.manifest import Convolutions
 from diad_export.components import BATCH, EXAMPLE_BATCH, Component, example_inputs
 from diad_export.single_constants import hold_constants_once
 from diad_export.storage import store_as_float16
+from diad_export.winograd import use_winograd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +44,21 @@ class WrittenGraph:
     stored_weights: str
 
 
-def write_graph(component: Component, folder: Path) -> WrittenGraph:
+def write_graph(
+    component: Component, folder: Path, convolutions: Convolutions = "plain"
+) -> WrittenGraph:
     """Export `component` to `folder/NAME.onnx`, with `NAME.onnx.data` beside it where it is large.
 
     Raises:
         ExportError: torch could not export it, or ONNX's checker refused the result.
     """
-    return save_graph(trace(component), component.name, folder)
+    model = trace(component)
+    parameters = count_parameters(model)
+    if convolutions == "winograd":
+        use_winograd(model)
+    written = save_graph(model, component.name, folder)
+    # of the model, however its convolutions are written
+    return replace(written, parameters=parameters)
 
 
 def save_graph(model: ir.Model, name: str, folder: Path) -> WrittenGraph:
@@ -58,11 +68,7 @@ def save_graph(model: ir.Model, name: str, folder: Path) -> WrittenGraph:
     Raises:
         ExportError: ONNX's checker refused it.
     """
-    parameters = sum(
-        int(value.const_value.size)
-        for value in model.graph.initializers.values()
-        if value.const_value is not None
-    )
+    parameters = count_parameters(model)
     store_as_float16(model)
     path = folder / f"{name}.onnx"
     size = sum(
@@ -74,6 +80,15 @@ def save_graph(model: ir.Model, name: str, folder: Path) -> WrittenGraph:
     ir.save(model, path, external_data=external)
     _check(path, name)
     return WrittenGraph(path=path, parameters=parameters, stored_weights=_stored(model, parameters))
+
+
+def count_parameters(model: ir.Model) -> int:
+    """Elements of all constants."""
+    return sum(
+        int(value.const_value.size)
+        for value in model.graph.initializers.values()
+        if value.const_value is not None
+    )
 
 
 def _stored(model: ir.Model, parameters: int) -> str:

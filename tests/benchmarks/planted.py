@@ -65,6 +65,7 @@ def planted_results() -> Results:
         format_revision=FORMAT,
         date="2026-01-02T03:04:05+00:00",
         seconds=60.0,
+        unfinished=None,
         plan=plan_for("demo", everything=False),
         machine=Machine(
             processor="A processor",

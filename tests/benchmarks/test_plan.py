@@ -9,7 +9,7 @@ from diad_deploy.errors import OptionError
 
 def test_all_adds_the_slow_rows() -> None:
     few, all_rows = (plan_for("demo", everything=flag).ways for flag in (False, True))
-    assert set(all_rows) - set(few) == {"compile", "openvino"}
+    assert set(all_rows) - set(few) == {"compile", "onnxruntime-winograd", "openvino"}
     assert len(all_rows) == len(WAYS)
 
 

@@ -22,7 +22,7 @@ def found(standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sweeps, "STEPS", (4, 1))
     monkeypatch.setattr(sweeps, "SIZES_PX", (32, 64))
     pictures = draw_pictures(6, size_px=32)
-    return Sweeper(
+    growing = Sweeper(
         model=ModelFiles(checkpoint=tmp_path / "none", bundle=standin_bundle, standin=False),
         plan=plan_for("demo", everything=True, rounds=1, batches=(1, 4)),
         pictures=pictures.save(tmp_path / "pictures.npy"),
@@ -30,6 +30,8 @@ def found(standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         scratch=tmp_path,
         tell=lambda line: None,
     ).sweep()
+    *_, last = growing
+    return last
 
 
 def test_points(found: Sweeps) -> None:

@@ -212,6 +212,7 @@ def test_settling_prefers_the_user_then_the_checkpoint_then_what_was_published()
         ({"sigma_px": 0.0}, "--sigma 0.0 must be above 0"),
         ({"pool_size_px": 33, "pool_count": 8}, "leave nothing of 256 px"),
         ({"heatmap_scale": (1.0, 1.0)}, "expected low, then high"),
+        ({"convolutions": "winograd", "precision": "fp16"}, "float16 cannot hold"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, object], message: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from diad_deploy.bundle import THRESHOLDS_NAME, Bundle, BundleWriter
 from diad_deploy.engine_spec import EngineSpec
-from diad_deploy.errors import ExportError
-from diad_deploy.manifest import FORMAT_REVISION, GraphSpec, Manifest
+from diad_deploy.errors import ExportError, OptionError
+from diad_deploy.manifest import FORMAT_REVISION, Convolutions, GraphSpec, Manifest
 from diad_export.engines.child_process import ask_worker
 from diad_export.engines.machine import Machine, settle_capabilities
 from diad_export.engines.memory import available_bytes, check_memory
@@ -43,6 +43,20 @@ def settle_target(options: EngineOptions) -> tuple[EngineOptions, Machine]:
     return dataclasses.replace(options, compute_capabilities=settled), machine
 
 
+def check_convolutions(convolutions: Convolutions, options: EngineOptions) -> None:
+    """TensorRT chooses its own algorithms, from plain convolutions.
+
+    Raises:
+        OptionError: the graphs have none.
+    """
+    if convolutions != "plain":
+        raise OptionError(
+            f"--target {options.target}: expected plain convolutions, from which TensorRT makes "
+            f"its own, found graphs rewritten for processors; build without --convolutions "
+            f"{convolutions}"
+        )
+
+
 def add_engines(
     path: Path, options: EngineOptions, *, progress: Line = lambda line: None, bar: Bar = no_bar
 ) -> Bundle:
@@ -56,6 +70,7 @@ def add_engines(
     """
     check_options(options)
     bundle = Bundle.open(path)
+    check_convolutions(bundle.manifest.convolutions, options)
     settled, machine = settle_target(options)
     with BundleWriter(path, force=True) as writer:
         kept = tuple(e for e in bundle.manifest.engines if e.target != options.target)
