@@ -46,7 +46,12 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option("--checkpoint", type=PATH, help="Your own model.")
 @click.option("--bundle", type=PATH, help="Its bundle [default: one is built and thrown away].")
 @click.option("--images", type=PATH, help="Your own pictures [default: the demo's, drawn].")
-@click.option("--all", "everything", is_flag=True, help="torch.compile, OpenVINO and sweeps, too.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="torch.compile, Winograd's convolutions, OpenVINO and sweeps, too.",
+)
 @click.option("--way", "ways", multiple=True, metavar="NAME", help="This row alone; repeatable.")
 @click.option("--rounds", type=click.IntRange(min=1), help="Turns of each row [default: 10; 5].")
 @click.option(
@@ -85,7 +90,8 @@ def command(
     from benchmarks.results import to_json
     from benchmarks.tables import cost_table, reasons, speed_table
 
-    results = keep_results(run_benchmark(Request(**given), tell=_tell), output, force=force)
+    growing = run_benchmark(Request(**given), tell=_tell)
+    results = keep_results(growing, output, force=force, tell=_tell)
     if as_json:
         click.echo(to_json(results), nl=False)
         return

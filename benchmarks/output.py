@@ -1,6 +1,6 @@
 """The folder of results: JSON, CSV, and a page that opens from the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.page import render_page
@@ -13,7 +13,9 @@ TABLE = "results.csv"
 PAGE = "index.html"
 
 
-def keep_results(growing: Iterator[Results], destination: Path, *, force: bool) -> Results:
+def keep_results(
+    growing: Iterator[Results], destination: Path, *, force: bool, tell: Callable[[str], None]
+) -> Results:
     """Write results as they grow, so that a run that is cut short at any time keeps them.
 
     The folder appears with the first of them, of which there has to be one; returns the last.
@@ -25,6 +27,8 @@ def keep_results(growing: Iterator[Results], destination: Path, *, force: bool) 
         last = next(growing)
         write_results(last, whole.folder)
         whole.place()
+    if last.unfinished is not None:
+        tell(f"first results: {destination / PAGE}")
     for last in growing:
         write_results(last, destination)
     return last

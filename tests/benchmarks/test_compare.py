@@ -44,6 +44,11 @@ def test_a_planted_slowdown_fails(tmp_path: Path) -> None:
     assert run(tmp_path, slower, "--limit", "30%")[0] == 0
 
 
+def test_a_run_that_was_cut_short_is_said(tmp_path: Path) -> None:
+    cut = replace(planted_results(), unfinished="sweeps")
+    assert "after: the run was cut short before sweeps" in run(tmp_path, cut)[1]
+
+
 def test_faster_is_not_worse() -> None:
     faster = with_row(planted_results(), planted_row("onnxruntime", "ONNX Runtime, CPU", 0.1))
     found = compare(planted_results(), faster, limit=0.1)

@@ -24,6 +24,12 @@ def test_no_request_leaves_it() -> None:
     assert page.count("<svg") == 7
 
 
+def test_a_run_that_was_cut_short_is_said() -> None:
+    assert "cut short" not in render_page(planted_results())
+    page = render_page(replace(planted_results(), unfinished="sweeps"))
+    assert "This run was cut short: sweeps are missing" in page
+
+
 def test_predictions_say_that_they_are_none() -> None:
     page = render_page(planted_results())
     assert page.index("Predictions, not measured") < page.index("H100 SXM")
