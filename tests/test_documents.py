@@ -15,6 +15,7 @@ DOCUMENTS = sorted([ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "d
 PARSED_ONLY = {
     "git clone": [],
     "diad-export build demo/checkpoint.safetensors -o bundle-fp16": ["--help"],
+    "diad-export build demo/checkpoint.safetensors -o bundle-cpu": ["--help"],
     "diad-calibrate good/": ["--help"],
     "diad-run photos/ --bundle bundle -o report-3": ["--help"],
     "python -m benchmarks.evaluation_metrics": ["--help"],
