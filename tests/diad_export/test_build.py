@@ -172,6 +172,46 @@ def test_parity_check_refuses_other_numbers(small_model: DiadModel, small_bundle
         check_parity(decoder, small_bundle.file("decoder.onnx"))
 
 
+class OffInFloat32(torch.nn.Module):
+    """What a module would give whose float32 sums lose digits."""
+
+    def __init__(self, module: torch.nn.Module, off_by: float) -> None:
+        super().__init__()
+        self.module, self.off_by = module, off_by
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.module(*inputs)
+        return result if result.dtype == torch.float64 else result + self.off_by
+
+
+def test_where_pytorch_is_off_in_float32_float64_decides(
+    small_model: DiadModel, small_bundle: Bundle
+) -> None:
+    manifest = small_bundle.manifest
+    model = load_model_copy(small_model)
+    components = make_components(
+        model,
+        image=manifest.image,
+        schedule=manifest.schedule,
+        fusion=manifest.fusion,
+        only_mid_control=True,
+    )
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for component in components:
+        path = small_bundle.file(f"{component.name}.onnx")
+        if len(component.outputs) == 1:
+            off = replace(component, module=OffInFloat32(component.module, off_by=0.05))
+            (record,) = check_parity(off, path)
+            assert 0 < record.relative < 1e-3
+    after = model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    decoder = components[2]
+    model.autoencoder.decoder.conv_out.bias.add_(0.05)
+    off = replace(decoder, module=OffInFloat32(decoder.module, off_by=0.01))
+    with pytest.raises(ExportError, match=r"in float64 \(reconstruction by"):
+        check_parity(off, small_bundle.file("decoder.onnx"))
+
+
 def load_model_copy(model: DiadModel) -> DiadModel:
     import copy
 
