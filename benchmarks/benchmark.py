@@ -122,11 +122,12 @@ class _Run:
         }
         for rates, rows in self._turns(counted[1]):
             known |= {"rates": rates, "rows": rows}
-            yield known | {"unfinished": "rows, and what comes after them"}
+            yield known | {"unfinished": "the end of its rows"}
+        yield known | {"unfinished": "what comes after its rows"}
         known["surroundings"] = self._surroundings()
         for sweeps in self._sweeps():
             known["sweeps"] = sweeps
-            yield known | {"unfinished": "sweeps"}
+            yield known | {"unfinished": "the end of its sweeps"}
         yield known | {"unfinished": None}
 
     def _find_pictures(self) -> PictureSet:

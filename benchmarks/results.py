@@ -51,7 +51,7 @@ class Results(Strict):
         format_revision: of this record.
         date: UTC, when it began.
         seconds: how long it took.
-        unfinished: what it had not come to when this was written; None where it ran to its end.
+        unfinished: what it had not reached when this was written; None where it ran to its end.
         counts: the work in the bundle's graphs, one picture.
         surroundings: what the runtime does around the model; None where it was not measured.
         sweeps: None unless they were asked for.

@@ -26,8 +26,8 @@ def test_no_request_leaves_it() -> None:
 
 def test_a_run_that_was_cut_short_is_said() -> None:
     assert "cut short" not in render_page(planted_results())
-    page = render_page(replace(planted_results(), unfinished="sweeps"))
-    assert "This run was cut short: sweeps are missing" in page
+    page = render_page(replace(planted_results(), unfinished="the end of its rows"))
+    assert "This run was cut short before the end of its rows" in page
 
 
 def test_predictions_say_that_they_are_none() -> None:
