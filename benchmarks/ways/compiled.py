@@ -2,7 +2,8 @@
 
 import shutil
 
-from benchmarks.ways.torch_runner import TorchRunner, find_device, load_subject
+from benchmarks.ways.torch_device import find_device
+from benchmarks.ways.torch_runner import TorchRunner, load_subject
 from benchmarks.ways.way import Runner, Subject
 from diad_deploy.errors import BackendError
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.ways.torch_runner import TorchRunner, find_device, load_subject
+from benchmarks.ways.torch_device import find_device
 from benchmarks.ways.way import Runner, Subject
 from diad_deploy.errors import BackendError
 
@@ -22,6 +22,9 @@ def open_runner(subject: Subject) -> Runner:
 
 def open_half(subject: Subject, *, device: str) -> Runner:
     """The runner on any device."""
+    # only where there is a GPU: without one, the row says so seconds earlier
+    from benchmarks.ways.torch_runner import TorchRunner, load_subject
+
     model = load_subject(subject)
     model.features.register_forward_hook(_widen)
     return TorchRunner(model, subject, device=device, dtype=torch.float16)

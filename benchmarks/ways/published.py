@@ -1,6 +1,7 @@
 """The published order of work in PyTorch: eager, guidance on both sides, decoded twice."""
 
-from benchmarks.ways.torch_runner import TorchRunner, find_device, load_subject
+from benchmarks.ways.torch_device import find_device
+from benchmarks.ways.torch_runner import TorchRunner, load_subject
 from benchmarks.ways.way import Runner, Subject
 
 

@@ -28,21 +28,6 @@ from diad_export.pretrained_features import complete_features
 from diad_export.weights import load_model
 
 
-def find_device(asked: str) -> str:
-    """`cpu` or `cuda`; `auto` takes the GPU where PyTorch finds one.
-
-    Raises:
-        BackendError: `cuda` was asked for and is not there.
-    """
-    there = torch.cuda.is_available()
-    if asked == "cuda" and not there:
-        raise BackendError(
-            f"torch {torch.__version__} finds no GPU; install a CUDA build and NVIDIA's driver, "
-            f"or take --device cpu"
-        )
-    return "cuda" if there and asked != "cpu" else "cpu"
-
-
 def load_subject(subject: Subject) -> DiadModel:
     """The checkpoint's model on the CPU, in float32.
 
