@@ -18,7 +18,7 @@ from diad_deploy.errors import ExportError, OptionError, OutputError
 from diad_deploy.preprocess import prepare_batch
 from diad_export.build import build
 from diad_export.checkpoint import read_checkpoint
-from diad_export.components import image_spec, make_components
+from diad_export.components import Component, image_spec, make_components
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
 from diad_export.options import BuildOptions, Recommended, settle
@@ -158,16 +158,9 @@ def test_killed_build_leaves_no_bundle(small_checkpoint: Path, tmp_path: Path) -
 
 def test_parity_check_refuses_other_numbers(small_model: DiadModel, small_bundle: Bundle) -> None:
     """The check must be able to fail: one weight of the module is changed after the export."""
-    manifest = small_bundle.manifest
     changed = load_model_copy(small_model)
     changed.autoencoder.decoder.conv_out.bias.add_(0.05)
-    decoder = make_components(
-        changed,
-        image=manifest.image,
-        schedule=manifest.schedule,
-        fusion=manifest.fusion,
-        only_mid_control=True,
-    )[2]
+    decoder = components_of(changed, small_bundle)[2]
     with pytest.raises(ExportError, match="decoder: the exported graph differs from PyTorch"):
         check_parity(decoder, small_bundle.file("decoder.onnx"))
 
@@ -187,15 +180,8 @@ class OffInFloat32(torch.nn.Module):
 def test_where_pytorch_is_off_in_float32_float64_decides(
     small_checkpoint: Path, small_bundle: Bundle
 ) -> None:
-    manifest = small_bundle.manifest
     model = load_model(read_checkpoint(small_checkpoint))
-    components = make_components(
-        model,
-        image=manifest.image,
-        schedule=manifest.schedule,
-        fusion=manifest.fusion,
-        only_mid_control=True,
-    )
+    components = components_of(model, small_bundle)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     for component in components:
         path = small_bundle.file(f"{component.name}.onnx")
@@ -212,6 +198,18 @@ def test_where_pytorch_is_off_in_float32_float64_decides(
         check_parity(off, small_bundle.file("decoder.onnx"))
 
 
+def components_of(model: DiadModel, bundle: Bundle) -> tuple[Component, ...]:
+    """The modules of `model`, as the bundle's graphs were made of its own."""
+    manifest = bundle.manifest
+    return make_components(
+        model,
+        image=manifest.image,
+        schedule=manifest.schedule,
+        fusion=manifest.fusion,
+        only_mid_control=True,
+    )
+
+
 def load_model_copy(model: DiadModel) -> DiadModel:
     import copy
 
@@ -222,14 +220,7 @@ def test_large_graph_keeps_its_weights_beside(
     small_model: DiadModel, small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diad_export.to_onnx.INLINE_BYTES", 1000)
-    manifest = small_bundle.manifest
-    decoder = make_components(
-        small_model,
-        image=manifest.image,
-        schedule=manifest.schedule,
-        fusion=manifest.fusion,
-        only_mid_control=True,
-    )[2]
+    decoder = components_of(small_model, small_bundle)[2]
     written = write_graph(decoder, tmp_path)
     assert (tmp_path / "decoder.onnx.data").stat().st_size > 100_000
     assert written.path.stat().st_size < 200_000
