@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.page import render_page
 from benchmarks.results import Results, to_csv, to_json
 from diad_deploy.errors import OutputError
+from diad_deploy.report.folder import replace_file
 from diad_deploy.whole_folder import WholeFolder
 
 RESULTS = "results.json"
@@ -44,9 +45,7 @@ def write_results(results: Results, folder: Path) -> None:
     for name, text in files.items():
         path = folder / name
         try:
-            written = path.with_name(f".{name}.new")
-            written.write_text(text, encoding="utf-8")
-            written.replace(path)
+            replace_file(path, text.encode())
         except OSError as error:
             raise OutputError(
                 f"{path}: cannot be written: {error.strerror or error}; free the space or rights, "
