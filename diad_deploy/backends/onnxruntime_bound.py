@@ -5,12 +5,8 @@ from typing import Any, Self
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.onnxruntime_sessions import (
-    Device,
-    import_onnxruntime,
-    one_line,
-    open_sessions,
-)
+from diad_deploy.backends.onnxruntime_module import import_onnxruntime, one_line
+from diad_deploy.backends.onnxruntime_sessions import Device, open_sessions
 from diad_deploy.backends.stages import GRAPH_TENSORS
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError

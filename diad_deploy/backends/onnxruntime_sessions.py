@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from diad_deploy.backends.external_data import check_external_data
+from diad_deploy.backends.onnxruntime_module import import_onnxruntime, one_line
 from diad_deploy.backends.stages import GRAPH_TENSORS, check_graphs
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError, BundleDamagedError, DiadError
@@ -54,23 +55,6 @@ def open_sessions(bundle: Bundle, device: Device, *, threads: int | None = None)
         return dict(zip(GRAPH_TENSORS, sessions, strict=True))
 
 
-def import_onnxruntime() -> ModuleType:
-    """The module.
-
-    Raises:
-        BackendError: it is not installed.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BackendError(
-            f"ONNX Runtime cannot be imported ({one_line(error)}); "
-            f'pip install "diad_deploy[cpu]", or "diad_deploy[gpu]"'
-        ) from error
-    module: ModuleType = onnxruntime
-    return module
-
-
 def check_provider(runtime: ModuleType, device: Device) -> None:
     """Check that this ONNX Runtime was built for `device`; whether it starts, a session shows.
 
@@ -84,12 +68,6 @@ def check_provider(runtime: ModuleType, device: Device) -> None:
             f"{PROVIDERS[device]}, found {', '.join(available)}; pip uninstall onnxruntime and "
             f'install "diad_deploy[gpu]" in its place, or take --device cpu'
         )
-
-
-def one_line(error: BaseException) -> str:
-    """The message without its line breaks and without ONNX Runtime's code in front."""
-    text = " ".join(str(error).split())
-    return text.removeprefix("[ONNXRuntimeError] : ") or type(error).__name__
 
 
 def _options(runtime: ModuleType, threads: int | None) -> Any:
