@@ -18,13 +18,12 @@ from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
 from diad_deploy.backends.cuda_graph import end_recording
 from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
 from diad_deploy.backends.device_tensors import SCALARS_BYTES, DeviceTensor, scalar_tensors
-from diad_deploy.backends.onnxruntime_module import import_onnxruntime
-from diad_deploy.backends.onnxruntime_sessions import (
-    check_provider,
+from diad_deploy.backends.onnxruntime_module import (
+    import_onnxruntime,
     one_line,
-    open_sessions,
     prepare_cuda_libraries,
 )
+from diad_deploy.backends.onnxruntime_sessions import check_provider, open_sessions
 from diad_deploy.backends.stages import GRAPH_TENSORS, Order
 from diad_deploy.backends.transfers import OUTPUTS
 from diad_deploy.bundle import Bundle
@@ -64,7 +63,7 @@ def open_onnxruntime_cuda(
     """
     runtime = import_onnxruntime()
     check_provider(runtime, "cuda")
-    prepare_cuda_libraries(runtime)
+    prepare_cuda_libraries()
     cuda = Cuda.load(device)
     gpu = find_gpu(cuda)
     manifest = bundle.manifest
