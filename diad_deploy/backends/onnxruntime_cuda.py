@@ -139,45 +139,32 @@ class OnnxRuntimePrograms:
             BackendError: ONNX Runtime failed.
         """
         space = self._workspace
-
-        def make() -> OnnxRuntimeProgram:
-            graph_id = str(batch) if self._record else UNRECORDED
-            stages = self._stages(batch, graph_id)
-            found = self._order(stages, *space.inputs(batch).values())
-            return OnnxRuntimeProgram(
-                programs=self,
-                batch=batch,
-                stages=stages,
-                outputs={name: getattr(found, name) for name in OUTPUTS},
-            )
-
+        inputs = tuple(space.inputs(batch).values())
+        kernels = self._stages(batch, UNRECORDED)
+        stages = self._stages(batch, str(batch)) if self._record else kernels
         try:
-            program = self.call(make)
+            found = self._call(lambda: self._order(stages, *inputs))
             space.synchronize()
         except BaseException:
             # sessions that go while the stream is still being recorded end the process
             end_recording(space.cuda, space.streams.compute)
             raise
-        return program
-
-    def pass_through(self, stages: "OnnxRuntimeCudaStages", batch: int, order: Order | None) -> None:
-        """One pass through `stages` in `order`, or in the model's own."""
-        inputs = self._workspace.inputs(batch).values()
-        self.call(lambda: (order or self._order)(stages, *inputs))
-
-    def unrecorded(self, batch: int) -> "OnnxRuntimeCudaStages":
-        """The stages for one batch size, whose runs are no recordings."""
-        return self._stages(batch, UNRECORDED)
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Call `function` in the sessions' thread, and wait for it."""
-        return self._thread.submit(function).result()
+        return OnnxRuntimeProgram(
+            call=self._call,
+            order=self._order,
+            inputs=inputs,
+            stages=stages,
+            kernels=kernels,
+            outputs={name: getattr(found, name) for name in OUTPUTS},
+        )
 
     def close(self) -> None:
-        """Release the sessions and end the thread."""
-        # a session's memory goes where its runs were
-        self.call(self._sessions.clear)
+        """Release the sessions, in the thread that ran them, and end it."""
+        self._call(self._sessions.clear)
         self._thread.shutdown()
+
+    def _call(self, function: Callable[[], T]) -> T:
+        return self._thread.submit(function).result()
 
     def _stages(self, batch: int, graph_id: str) -> "OnnxRuntimeCudaStages":
         options = self._runtime.RunOptions()
@@ -189,28 +176,40 @@ class OnnxRuntimePrograms:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OnnxRuntimeProgram:
-    """One batch size of the sessions."""
+    """One batch size of the sessions.
 
-    programs: OnnxRuntimePrograms
-    batch: int
+    Attributes:
+        call: calls a function in the sessions' thread.
+        order: the model's own.
+        inputs: where the stages read.
+        stages: replay recordings, where the model records.
+        kernels: launch each kernel.
+        outputs: see `Program`.
+    """
+
+    call: Callable[[Callable[[], object]], object]
+    order: Order
+    inputs: tuple[DeviceTensor, ...]
     stages: "OnnxRuntimeCudaStages"
+    kernels: "OnnxRuntimeCudaStages"
     outputs: dict[str, DeviceTensor]
 
     def launch(self) -> None:
-        """Replay the recordings of all stages, one after the other.
+        """Put all stages on the stream, one after the other.
 
         Raises:
             BackendError: ONNX Runtime failed.
         """
-        self.programs.pass_through(self.stages, self.batch, None)
+        self.call(lambda: self.order(self.stages, *self.inputs))
 
     def run(self, order: Order) -> None:
         """Run `order` once, its kernels one by one."""
-        self.programs.pass_through(self.programs.unrecorded(self.batch), self.batch, order)
+        self.call(lambda: order(self.kernels, *self.inputs))
 
     def close(self) -> None:
         """Release the bindings; the recordings go with the sessions."""
         self.stages.close()
+        self.kernels.close()
 
 
 class OnnxRuntimeCudaStages:

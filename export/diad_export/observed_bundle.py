@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.choice import AUTO, ModelRequest, OpenedModel, check_choice, open_model
+from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.backends.stages import Model, Stages
-from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError
 from diad_deploy.schedule import DdimStep, ddim_steps

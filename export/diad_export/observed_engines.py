@@ -6,8 +6,8 @@ import numpy as np
 
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.device_tensors import DeviceTensor
 from diad_deploy.backends.cuda_model import CudaModel
+from diad_deploy.backends.device_tensors import DeviceTensor
 from diad_deploy.schedule import DdimStep
 
 Tensors = dict[str, FloatArray]
