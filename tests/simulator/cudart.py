@@ -12,6 +12,7 @@ from cuda.bindings import runtime as real
 
 from tests.simulator.memory import SimulatedMemory, SimulationFault
 from tests.simulator.streams import Capture, Mark, Scheduler, SimulatedEvent, SimulatedStream
+from tests.simulator.tensorrt import Execution
 
 Errors = real.cudaError_t
 Kinds = real.cudaMemcpyKind
@@ -252,7 +253,7 @@ class SimulatedCudart:
         graph.live = False
         return (SUCCESS,)
 
-    # for the simulated TensorRT
+    # for the simulated TensorRT and ONNX Runtime
 
     def enqueue(self, handle: int, work: Callable[[], None]) -> None:
         """Put work on a stream; while the stream is recorded it is only written down."""
@@ -261,6 +262,10 @@ class SimulatedCudart:
             stream.capture.work.append(work)
         else:
             stream.add(work)
+
+    def execute(self, handle: int, execution: Execution) -> None:
+        """Put one execution of an engine on a stream."""
+        self.enqueue(handle, lambda: execution.run_in(self.memory))
 
     def is_capturing(self, handle: int) -> bool:
         return self.streams[handle].capture is not None
