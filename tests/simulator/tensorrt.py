@@ -241,28 +241,21 @@ class Execution:
         self.addresses = {name: addresses[name] for name in engine.nodes}
         self.scratch = scratch
 
-    def run_in(self, memory: SimulatedMemory) -> None:
-        """Run the graph through ONNX Runtime, now."""
+    def run_in(self, memory: SimulatedMemory, device: int) -> None:
+        """Run the graph through ONNX Runtime, now, in a device's memory."""
         context = self._context()
         if context is None:
             raise SimulationFault("a context is gone whose work still runs")
         engine = context._engine
-        memory.view("device", *self.scratch)[:] = 0xAB
-        given = {
-            name: self._tensor(memory, engine, name, shape).copy()
-            for name, shape in self.shapes.items()
-        }
+        memory.view("device", *self.scratch, device=device)[:] = 0xAB
+
+        def tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
+            dtype = np.dtype(TYPES[engine.nodes[name].type][1])
+            size = int(np.prod(shape)) * dtype.itemsize
+            data = memory.view("device", self.addresses[name], size, device=device)
+            return data.view(dtype).reshape(shape)
+
+        given = {name: tensor(name, shape).copy() for name, shape in self.shapes.items()}
         names = list(engine.outputs)
         for name, value in zip(names, engine.session.run(names, given), strict=True):
-            self._tensor(memory, engine, name, value.shape)[:] = value
-
-    def _tensor(
-        self,
-        memory: SimulatedMemory,
-        engine: SimulatedEngine,
-        name: str,
-        shape: tuple[int, ...],
-    ) -> np.ndarray:
-        dtype = np.dtype(TYPES[engine.nodes[name].type][1])
-        size = int(np.prod(shape)) * dtype.itemsize
-        return memory.view("device", self.addresses[name], size).view(dtype).reshape(shape)
+            tensor(name, value.shape)[:] = value
