@@ -1,6 +1,7 @@
 """`cuda.bindings.runtime` without a GPU: every call answers (error, ...) like the real one."""
 
 import ctypes
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -12,6 +13,7 @@ from cuda.bindings import runtime as real
 
 from tests.simulator.memory import SimulatedMemory, SimulationFault
 from tests.simulator.streams import Capture, Mark, Scheduler, SimulatedEvent, SimulatedStream
+from tests.simulator.tensorrt import Execution
 
 Errors = real.cudaError_t
 Kinds = real.cudaMemcpyKind
@@ -23,6 +25,7 @@ class SimulatedGraph:
     """Recorded work; ready to launch where `executable`."""
 
     work: list[Callable[[], None]]
+    device: int
     live: bool = True
 
 
@@ -41,21 +44,36 @@ def _call(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def counted(self: "SimulatedCudart", *arguments: Any) -> Any:
-        self.calls.append(name)
-        failure = self.failure
-        if failure is not None and failure.name in (None, name):
-            reached = len(self.calls) if failure.name is None else self.calls.count(name)
-            if reached == failure.nth:
-                return failure.error, None
-        answer = method(self, *arguments)
-        self.scheduler.go_on([stream for stream in self.streams.values() if stream.live])
-        return answer
+        with self.lock:
+            self.calls.append(name)
+            failure = self.failure
+            if failure is not None and failure.name in (None, name):
+                reached = len(self.calls) if failure.name is None else self.calls.count(name)
+                if reached == failure.nth:
+                    return failure.error, None
+            answer = method(self, *arguments)
+            self.scheduler.go_on([stream for stream in self.streams.values() if stream.live])
+            return answer
 
     return counted
 
 
+class Current(threading.local):
+    """The calling thread's current device."""
+
+    device = 0
+
+
 class SimulatedCudart:
-    """One GPU. Calls that let go of things never fail; all others can be made to."""
+    """GPUs of one kind. Calls that let go of things never fail; all others can be made to.
+
+    Attributes:
+        device_count: how many GPUs there are.
+        memory_bytes: of each.
+        properties: of each.
+        failure: the call that fails.
+        calls: the names of all calls so far.
+    """
 
     cudaError_t = real.cudaError_t
     cudaMemcpyKind = real.cudaMemcpyKind
@@ -74,7 +92,10 @@ class SimulatedCudart:
         self.graphs: list[SimulatedGraph] = []
         self.calls: list[str] = []
         self.failure: Failure | None = None
+        self.device_count = 1
         self.memory_bytes = memory_bytes
+        self.current = Current()
+        self.lock = threading.RLock()
         self.properties = SimpleNamespace(name=b"Simulated GPU", major=8, minor=9)
 
     def left_over(self) -> dict[str, int]:
@@ -93,7 +114,7 @@ class SimulatedCudart:
 
     @_call
     def cudaGetDeviceCount(self) -> Any:
-        return SUCCESS, 1
+        return SUCCESS, self.device_count
 
     def cudaSetDevice(self, device: int) -> Any:
         return (SUCCESS,)
@@ -103,11 +124,33 @@ class SimulatedCudart:
 
     @_call
     def cudaGetDeviceProperties(self, device: int) -> Any:
-        return (SUCCESS, self.properties) if device == 0 else (Errors.cudaErrorInvalidDevice, None)
+        if not 0 <= device < self.device_count:
+            return Errors.cudaErrorInvalidDevice, None
+        return SUCCESS, self.properties
+
+    @_call
+    def cudaSetDevice(self, device: int) -> Any:
+        if not 0 <= device < self.device_count:
+            return (Errors.cudaErrorInvalidDevice,)
+        self.current.device = device
+        return (SUCCESS,)
+
+    @_call
+    def cudaGetDevice(self) -> Any:
+        return SUCCESS, self.current.device
+
+    @_call
+    def cudaDeviceSynchronize(self) -> Any:
+        if self._breaks_a_capture():
+            return (Errors.cudaErrorStreamCaptureUnsupported,)
+        for stream in self.streams.values():
+            if stream.live and stream.device == self.current.device:
+                stream.run()
+        return (SUCCESS,)
 
     @_call
     def cudaMemGetInfo(self) -> Any:
-        return SUCCESS, self.memory_bytes - self.memory.live_bytes("device"), self.memory_bytes
+        return SUCCESS, self.memory_bytes - self._taken(), self.memory_bytes
 
     # memory
 
@@ -115,9 +158,9 @@ class SimulatedCudart:
     def cudaMalloc(self, size: int) -> Any:
         if self._breaks_a_capture():
             return Errors.cudaErrorStreamCaptureUnsupported, None
-        if self.memory.live_bytes("device") + size > self.memory_bytes:
+        if self._taken() + size > self.memory_bytes:
             return Errors.cudaErrorMemoryAllocation, None
-        return SUCCESS, self.memory.allocate("device", size)
+        return SUCCESS, self.memory.allocate("device", size, device=self.current.device)
 
     def cudaFree(self, address: int) -> Any:
         return (SUCCESS if self.memory.free("device", address) else Errors.cudaErrorInvalidValue,)
@@ -152,14 +195,27 @@ class SimulatedCudart:
             Kinds.cudaMemcpyDeviceToDevice: ("device", "device"),
         }
         to, from_ = ends[kind]
-        # both ends must stand when it is asked for, and still when it is done
-        self.memory.view(to, target, size)
-        self.memory.view(from_, source, size)
+        device = stream.device
 
         def copy() -> None:
-            self.memory.view(to, target, size)[:] = self.memory.view(from_, source, size)
+            target_data = self.memory.view(to, target, size, device=device)
+            target_data[:] = self.memory.view(from_, source, size, device=device)
 
-        self.enqueue(int(stream), copy)
+        # both ends must stand when it is asked for, and still when it is done
+        self.memory.view(to, target, size, device=device)
+        self.memory.view(from_, source, size, device=device)
+        self.enqueue(stream, copy)
+        return (SUCCESS,)
+
+    @_call
+    def cudaMemsetAsync(self, target: int, value: int, size: int, stream: Any) -> Any:
+        device = stream.device
+        self.memory.view("device", target, size, device=device)
+
+        def fill() -> None:
+            self.memory.view("device", target, size, device=device)[:] = value
+
+        self.enqueue(stream, fill)
         return (SUCCESS,)
 
     # streams and events
@@ -168,7 +224,7 @@ class SimulatedCudart:
     def cudaStreamCreateWithFlags(self, flags: int) -> Any:
         if flags != self.cudaStreamNonBlocking:
             raise SimulationFault("a stream that waits for the default one")
-        stream = SimulatedStream(0x1000 + len(self.streams))
+        stream = SimulatedStream(0x1000 + len(self.streams), self.current.device)
         self.streams[int(stream)] = stream
         return SUCCESS, stream
 
@@ -195,7 +251,7 @@ class SimulatedCudart:
 
     @_call
     def cudaEventCreateWithFlags(self, flags: int) -> Any:
-        self.events.append(SimulatedEvent())
+        self.events.append(SimulatedEvent(self.current.device))
         return SUCCESS, self.events[-1]
 
     def cudaEventDestroy(self, event: SimulatedEvent) -> Any:
@@ -205,6 +261,10 @@ class SimulatedCudart:
     @_call
     def cudaEventRecord(self, event: SimulatedEvent, stream: SimulatedStream) -> Any:
         _check_event(event)
+        if event.device != stream.device:
+            raise SimulationFault(
+                f"an event of device {event.device} recorded on a stream of device {stream.device}"
+            )
         event.mark = Mark(stream)
         stream.add(("record", event.mark))
         return (SUCCESS,)
@@ -234,18 +294,21 @@ class SimulatedCudart:
             return failure.error, None
         if capture is None or capture.broken:
             return Errors.cudaErrorStreamCaptureInvalidated, None
-        self.graphs.append(SimulatedGraph(capture.work))
+        self.graphs.append(SimulatedGraph(capture.work, stream.device))
         return SUCCESS, self.graphs[-1]
 
     @_call
     def cudaGraphInstantiate(self, graph: SimulatedGraph, flags: int) -> Any:
-        self.graphs.append(SimulatedGraph(list(graph.work)))
+        self.graphs.append(SimulatedGraph(list(graph.work), graph.device))
         return SUCCESS, self.graphs[-1]
 
     @_call
     def cudaGraphLaunch(self, executable: SimulatedGraph, stream: SimulatedStream) -> Any:
         if not executable.live:
             raise SimulationFault("a graph that was destroyed is launched")
+        self.check_current(stream)
+        if executable.device != stream.device:
+            raise SimulationFault(f"a graph of device {executable.device} on {stream.device}")
         for work in executable.work:
             stream.add(work)
         return (SUCCESS,)
@@ -258,18 +321,34 @@ class SimulatedCudart:
         graph.live = False
         return (SUCCESS,)
 
-    # for the simulated TensorRT
+    # for the simulated TensorRT and ONNX Runtime
 
-    def enqueue(self, handle: int, work: Callable[[], None]) -> None:
+    def enqueue(self, stream: SimulatedStream, work: Callable[[], None]) -> None:
         """Put work on a stream; while the stream is recorded it is only written down."""
+        with self.lock:
+            if stream.capture is not None:
+                stream.capture.work.append(work)
+            else:
+                stream.add(work)
+
+    def execute(self, handle: int, execution: Execution) -> None:
+        """Put one execution of an engine on a stream."""
         stream = self.streams[handle]
-        if stream.capture is not None:
-            stream.capture.work.append(work)
-        else:
-            stream.add(work)
+        self.check_current(stream)
+        self.enqueue(stream, lambda: execution.run_in(self.memory, stream.device))
 
     def is_capturing(self, handle: int) -> bool:
         return self.streams[handle].capture is not None
+
+    def check_current(self, stream: SimulatedStream) -> None:
+        """Kernels go to streams of the calling thread's current device only."""
+        if self.current.device != stream.device:
+            raise SimulationFault(
+                f"work for device {stream.device} while device {self.current.device} is current"
+            )
+
+    def _taken(self) -> int:
+        return self.memory.live_bytes("device", device=self.current.device)
 
     def _breaks_a_capture(self) -> bool:
         captures = [s.capture for s in self.streams.values() if s.capture is not None]
