@@ -128,9 +128,7 @@ class OnnxRuntimePrograms:
             threads=threads,
             provider_options=provider_options(workspace.cuda.device, stream),
         )
-        self._thread = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="diad-onnxruntime", initializer=workspace.cuda.use
-        )
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diad-onnxruntime")
 
     def prepare(self, batch: int) -> "OnnxRuntimeProgram":
         """Run one batch size once, which records it.
@@ -160,11 +158,17 @@ class OnnxRuntimePrograms:
 
     def close(self) -> None:
         """Release the sessions, in the thread that ran them, and end it."""
-        self._call(self._sessions.clear)
+        self._thread.submit(self._sessions.clear).result()
         self._thread.shutdown()
 
     def _call(self, function: Callable[[], T]) -> T:
-        return self._thread.submit(function).result()
+        """Call it in the sessions' thread, prepared for the device, and wait for it."""
+
+        def prepared() -> T:
+            self._workspace.cuda.use()
+            return function()
+
+        return self._thread.submit(prepared).result()
 
     def _stages(self, batch: int, graph_id: str) -> "OnnxRuntimeCudaStages":
         options = self._runtime.RunOptions()

@@ -116,11 +116,9 @@ class SimulatedCudart:
     def cudaGetDeviceCount(self) -> Any:
         return SUCCESS, self.device_count
 
-    def cudaSetDevice(self, device: int) -> Any:
-        return (SUCCESS,)
-
+    @_call
     def cudaThreadExchangeStreamCaptureMode(self, mode: Any) -> Any:
-        return SUCCESS, mode
+        return SUCCESS, self.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
 
     @_call
     def cudaGetDeviceProperties(self, device: int) -> Any:
