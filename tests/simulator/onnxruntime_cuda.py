@@ -58,6 +58,7 @@ class SimulatedOnnxRuntime:
     SessionOptions = real.SessionOptions
     RunOptions = real.RunOptions
     __version__ = "1.31.1"
+    __spec__ = real.__spec__  # libraries look whether it is installed
 
     def __init__(self, cudart: SimulatedCudart) -> None:
         self.cudart = cudart
