@@ -1,6 +1,8 @@
 """Work recorded once on a stream and replayed as one launch."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from diad_deploy.backends.cuda_calls import Cuda
@@ -24,18 +26,31 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
     api = cuda.api
     # other threads may allocate meanwhile: what they do is none of this recording's business
     mode = api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-    cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning to record")
-    try:
-        enqueue()
-    except BaseException:
-        end_recording(cuda, stream)
-        raise
-    graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
+    with without_finalisers():
+        cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning to record")
+        try:
+            enqueue()
+        except BaseException:
+            end_recording(cuda, stream)
+            raise
+        graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
     try:
         return cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
     finally:
         # what is ready to launch holds all it needs
         api.cudaGraphDestroy(graph)
+
+
+@contextmanager
+def without_finalisers() -> Iterator[None]:
+    """Put off garbage collection: what it frees on the GPU would break a recording."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def end_recording(cuda: Cuda, stream: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
-from diad_deploy.backends.cuda_graph import end_recording
+from diad_deploy.backends.cuda_graph import end_recording, without_finalisers
 from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
 from diad_deploy.backends.device_tensors import SCALARS_BYTES, DeviceTensor, scalar_tensors
 from diad_deploy.backends.onnxruntime_module import (
@@ -141,7 +141,8 @@ class OnnxRuntimePrograms:
         kernels = self._stages(batch, UNRECORDED)
         stages = self._stages(batch, str(batch)) if self._record else kernels
         try:
-            found = self._call(lambda: self._order(stages, *inputs))
+            with without_finalisers():
+                found = self._call(lambda: self._order(stages, *inputs))
             space.synchronize()
         except BaseException:
             # sessions that go while the stream is still being recorded end the process

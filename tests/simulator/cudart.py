@@ -59,9 +59,10 @@ def _call(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Current(threading.local):
-    """The calling thread's current device."""
+    """What CUDA keeps for the calling thread."""
 
     device = 0
+    mode = real.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
 
 
 class SimulatedCudart:
@@ -117,10 +118,6 @@ class SimulatedCudart:
         return SUCCESS, self.device_count
 
     @_call
-    def cudaThreadExchangeStreamCaptureMode(self, mode: Any) -> Any:
-        return SUCCESS, self.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
-
-    @_call
     def cudaGetDeviceProperties(self, device: int) -> Any:
         if not 0 <= device < self.device_count:
             return Errors.cudaErrorInvalidDevice, None
@@ -136,6 +133,11 @@ class SimulatedCudart:
     @_call
     def cudaGetDevice(self) -> Any:
         return SUCCESS, self.current.device
+
+    @_call
+    def cudaThreadExchangeStreamCaptureMode(self, mode: Any) -> Any:
+        before, self.current.mode = self.current.mode, mode
+        return SUCCESS, before
 
     @_call
     def cudaDeviceSynchronize(self) -> Any:

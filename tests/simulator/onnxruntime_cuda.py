@@ -1,6 +1,7 @@
 """ONNX Runtime's CUDA provider without a GPU: its sessions run on the CPU in simulated memory."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class SimulatedOnnxRuntime:
         starts: without it sessions come up on the CPU, which ONNX Runtime says in a log only.
         before_run: called with the number of the run, from 1; may raise.
         runs: how many there were.
-        recordings: how many of them were recorded.
+        recordings: how many of them were recorded; a thread knows nothing of another's.
         preloaded: how often CUDA's libraries were looked for.
     """
 
@@ -57,6 +58,7 @@ class SimulatedOnnxRuntime:
     SessionOptions = real.SessionOptions
     RunOptions = real.RunOptions
     __version__ = "1.31.1"
+    __spec__ = real.__spec__  # libraries look whether it is installed
 
     def __init__(self, cudart: SimulatedCudart) -> None:
         self.cudart = cudart
@@ -134,7 +136,7 @@ class SimulatedSession:
         self.session = session_of(path)
         self.nodes = {node.name: node for node in (*self.get_inputs(), *self.get_outputs())}
         self._stream = self._choose_stream()
-        self._recorded: dict[str, Bound] = {}
+        self._recorded: dict[tuple[int, str], Bound] = {}
         runtime.alive.add(self)
 
     def get_providers(self) -> list[str]:
@@ -173,10 +175,12 @@ class SimulatedSession:
                 self._stream.run()
 
     def _check_recorded(self, graph: str, bound: Bound) -> None:
-        if graph not in self._recorded:
-            self._recorded[graph] = bound
+        # recordings are a thread's own
+        key = (threading.get_ident(), graph)
+        if key not in self._recorded:
+            self._recorded[key] = bound
             self.runtime.recordings += 1
-        changed = [name for name, place in self._recorded[graph].items() if bound[name] != place]
+        changed = [name for name, place in self._recorded[key].items() if bound[name] != place]
         if changed:
             raise SimulationFault(
                 f"graph {graph} was recorded with other places or shapes of {', '.join(changed)}"

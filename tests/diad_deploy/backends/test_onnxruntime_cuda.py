@@ -114,7 +114,7 @@ def test_a_session_that_is_refused_or_comes_up_elsewhere(
     machine: Machine, standin_bundle: Bundle
 ) -> None:
     machine.onnxruntime.refusal = "not all compute graph nodes are on CUDA"
-    with pytest.raises(BackendError, match="refuses the graph: .*not all compute graph nodes"):
+    with pytest.raises(BackendError, match=r"refuses the graph: .*not all compute graph nodes"):
         Detector.open(standin_bundle, **ON_CUDA)
     machine.onnxruntime.refusal = None
     machine.onnxruntime.starts = False
