@@ -13,6 +13,10 @@ BLOCK = 256
 """Threads a block."""
 
 
+class KernelError(Exception):
+    """A kernel cannot be compiled, or a call failed."""
+
+
 @cache
 def compiled(architecture: str) -> bytes:
     """Machine code for an architecture such as `sm_90`; no GPU is needed."""
@@ -26,7 +30,7 @@ def compiled(architecture: str) -> bytes:
     if error != nvrtc.nvrtcResult.NVRTC_SUCCESS:
         log = b" " * check(nvrtc.nvrtcGetProgramLogSize(program))
         check(nvrtc.nvrtcGetProgramLog(program, log))
-        raise RuntimeError(f"NVRTC: {error.name}: {log.decode()}")
+        raise KernelError(f"NVRTC: {error.name}: {log.decode()}")
     code = b" " * check(nvrtc.nvrtcGetCUBINSize(program))
     check(nvrtc.nvrtcGetCUBIN(program, code))
     return code
@@ -67,5 +71,5 @@ def check(answer: tuple[Any, ...]) -> Any:
     """What a call gave besides its error."""
     error, *values = answer
     if int(error):
-        raise RuntimeError(f"{type(error).__name__}: {error.name}")
+        raise KernelError(f"{type(error).__name__}: {error.name}")
     return values[0] if values else None

@@ -20,6 +20,8 @@ from diad_deploy.picture_files import find_pictures
 from tests.diad_deploy.test_detector import pictures
 from tests.engines_on_gpu import build_engines
 from tests.real_cuda.card import Card
+from tests.real_cuda.device import RealGpu
+from tests.real_cuda.kernels import compiled
 from tests.simulator.engines import with_engines
 from tests.simulator.tensorrt import SimulatedTensorRt
 
@@ -160,12 +162,18 @@ def _skip_without_provider() -> None:
         pytest.skip(f"needs onnxruntime-gpu: this onnxruntime has {', '.join(available)}")
 
 
+def _skip_without_compiler(card: Card) -> None:
+    try:
+        compiled(f"sm_{card.compute_capability.replace('.', '')}")
+    except RuntimeError as error:  # the bindings' own, where they find no library
+        pytest.skip(f"needs NVRTC, CUDA's compiler for kernels: {error}")
+
+
 def _stand_in(
     bundle: Bundle, folder: Path, target: Target, card: Card
 ) -> tuple[Bundle, dict[str, Any]]:
     """The bundle with engines for the stand-in for TensorRT, and that, by its module's name."""
-    from tests.real_cuda.device import RealGpu
-
+    _skip_without_compiler(card)
     module = SimulatedTensorRt(RealGpu(), rtx=target == "tensorrt-rtx")
     made = with_engines(
         bundle,

@@ -1,6 +1,5 @@
 """`cuda.bindings.runtime` without a GPU: every call answers (error, ...) like the real one."""
 
-import ctypes
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 from cuda.bindings import runtime as real
 
 from tests.simulator.memory import SimulatedMemory, SimulationFault
@@ -174,18 +172,8 @@ class SimulatedCudart:
     def cudaFreeHost(self, address: int) -> Any:
         return (SUCCESS if self.memory.free("pinned", address) else Errors.cudaErrorInvalidValue,)
 
-    @_call
     def cudaMemcpy(self, target: int, source: int, size: int, kind: Any) -> Any:
-        if self._breaks_a_capture():
-            return (Errors.cudaErrorStreamCaptureUnsupported,)
-        if kind == Kinds.cudaMemcpyHostToDevice:
-            host = (ctypes.c_uint8 * size).from_address(source)
-            self.memory.view("device", target, size)[:] = np.ctypeslib.as_array(host)
-        elif kind == Kinds.cudaMemcpyDeviceToHost:
-            ctypes.memmove(target, self.memory.view("device", source, size).tobytes(), size)
-        else:
-            return (Errors.cudaErrorInvalidMemcpyDirection,)
-        return (SUCCESS,)
+        raise SimulationFault("work on a non-blocking stream does not wait for a plain copy")
 
     @_call
     def cudaMemcpyAsync(self, target: int, source: int, size: int, kind: Any, stream: Any) -> Any:
