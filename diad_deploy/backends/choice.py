@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.direct import DirectModel
 from diad_deploy.backends.engine_files import has_engines
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
-from diad_deploy.backends.onnxruntime_bound import BoundStages
 from diad_deploy.backends.stages import Model, Order
 from diad_deploy.bundle import Bundle
 from diad_deploy.engine_spec import Target
@@ -21,12 +19,19 @@ DEVICES = ("cpu", "cuda")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """What to open: the bundle, one pass through the stages, and the options of `Detector.open`."""
+    """What to open: the bundle, one pass through the stages, and the options of `Detector.open`.
+
+    Attributes:
+        device_index: which GPU.
+        record: whether ONNX Runtime on CUDA replays batches as CUDA graphs.
+    """
 
     bundle: Bundle
     order: Order
     threads: int | None
     batch_size: int
+    device_index: int = 0
+    record: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,10 +131,14 @@ def _first_clause(error: BackendError) -> str:
 
 def _engines(target: Target) -> _Candidate:
     def open_engines(request: ModelRequest) -> Model:
-        from diad_deploy.backends.tensorrt import TensorRtModel
+        from diad_deploy.backends.tensorrt import open_tensorrt
 
-        return TensorRtModel.open(
-            request.bundle, target=target, order=request.order, batch_size=request.batch_size
+        return open_tensorrt(
+            request.bundle,
+            target=target,
+            order=request.order,
+            batch_size=request.batch_size,
+            device=request.device_index,
         )
 
     return _Candidate(
@@ -142,8 +151,16 @@ def _engines(target: Target) -> _Candidate:
 
 
 def _open_on_cuda(request: ModelRequest) -> Model:
-    stages = BoundStages.open(request.bundle, device="cuda", threads=request.threads)
-    return DirectModel[Any](stages, request.order, upload=stages.upload, download=stages.download)
+    from diad_deploy.backends.onnxruntime_cuda import open_onnxruntime_cuda
+
+    return open_onnxruntime_cuda(
+        request.bundle,
+        order=request.order,
+        batch_size=request.batch_size,
+        device=request.device_index,
+        threads=request.threads,
+        record=request.record,
+    )
 
 
 def _open_on_cpu(request: ModelRequest) -> Model:

@@ -28,7 +28,7 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
     try:
         enqueue()
     except BaseException:
-        _abandon(cuda, stream)
+        end_recording(cuda, stream)
         raise
     graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
     try:
@@ -38,7 +38,8 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
         api.cudaGraphDestroy(graph)
 
 
-def _abandon(cuda: Cuda, stream: Any) -> None:
+def end_recording(cuda: Cuda, stream: Any) -> None:
+    """Take a stream out of recording, if it is in it, and forget what was recorded."""
     error, graph = cuda.api.cudaStreamEndCapture(stream)
     if error == cuda.api.cudaError_t.cudaSuccess:
         cuda.api.cudaGraphDestroy(graph)

@@ -95,6 +95,12 @@ class SimulatedCudart:
     def cudaGetDeviceCount(self) -> Any:
         return SUCCESS, 1
 
+    def cudaSetDevice(self, device: int) -> Any:
+        return (SUCCESS,)
+
+    def cudaThreadExchangeStreamCaptureMode(self, mode: Any) -> Any:
+        return SUCCESS, mode
+
     @_call
     def cudaGetDeviceProperties(self, device: int) -> Any:
         return (SUCCESS, self.properties) if device == 0 else (Errors.cudaErrorInvalidDevice, None)
