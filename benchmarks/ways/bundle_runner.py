@@ -37,9 +37,7 @@ class BundleRunner:
 
     clocks_stages = True
 
-    def __init__(
-        self, subject: Subject, *, backend: str, device: str, record: bool = True
-    ) -> None:
+    def __init__(self, subject: Subject, *, backend: str, device: str, record: bool = True) -> None:
         bundle = Bundle.open(subject.bundle_path)
         manifest = bundle.manifest
         self.device = device
@@ -119,7 +117,9 @@ def in_half(subject: Subject) -> Subject:
 
 def with_engines(subject: Subject, target: Target) -> Subject:
     """The same subject with its float16 bundle, where that is the one that has the engines."""
-    if subject.half_bundle is None or has_engines(Bundle.open(subject.bundle_path, verify=False), target):
+    if subject.half_bundle is None or has_engines(
+        Bundle.open(subject.bundle_path, verify=False), target
+    ):
         return subject
     half = in_half(subject)
     return half if has_engines(Bundle.open(half.bundle_path, verify=False), target) else subject

@@ -6,4 +6,6 @@ from benchmarks.ways.way import Runner, Subject
 
 def open_runner(subject: Subject) -> Runner:
     """See `benchmarks.ways.way.Way.open`."""
-    return BundleRunner(with_engines(subject, "tensorrt-rtx"), backend="tensorrt-rtx", device="cuda")
+    return BundleRunner(
+        with_engines(subject, "tensorrt-rtx"), backend="tensorrt-rtx", device="cuda"
+    )

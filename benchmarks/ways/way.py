@@ -129,9 +129,7 @@ WAYS = (
         module=f"{_HERE}.compiled",
         only_with_all=True,
     ),
-    Way(
-        name="half", title="PyTorch, float16 on a GPU", module=f"{_HERE}.half", device="cuda"
-    ),
+    Way(name="half", title="PyTorch, float16 on a GPU", module=f"{_HERE}.half", device="cuda"),
     Way(
         name="torch-graph",
         title="PyTorch, float16 in a CUDA graph",
@@ -185,9 +183,7 @@ WAYS = (
         only_with_all=True,
     ),
     Way(name="tensorrt", title="TensorRT", module=f"{_HERE}.tensorrt", device="cuda"),
-    Way(
-        name="tensorrt-rtx", title="TensorRT-RTX", module=f"{_HERE}.tensorrt_rtx", device="cuda"
-    ),
+    Way(name="tensorrt-rtx", title="TensorRT-RTX", module=f"{_HERE}.tensorrt_rtx", device="cuda"),
 )
 """In the order of the table."""
 
