@@ -38,9 +38,8 @@ def make_report(destination: Path, *, minutes: float, tell: Callable[[str], None
     """
     driver = check_gpu(needs_bytes=NEEDS_BYTES)
     for card in driver.cards:
-        tell(
-            f"{card.name}, {card.free_bytes / 2**30:.1f} GiB free of {card.memory_bytes / 2**30:.1f}"
-        )
+        free, whole = card.free_bytes / 2**30, card.memory_bytes / 2**30
+        tell(f"{card.name}, {free:.1f} GiB free of {whole:.1f}")
     folder = destination.resolve()
     try:
         _keep_earlier(folder)
@@ -79,7 +78,7 @@ def _fill(folder: Path, driver: NvidiaDriver, minutes: float, tell: Callable[[st
     for name, kept in (("tests", TESTS), ("benchmark", BENCHMARK)):
         facts = ", ".join(f"{fact} {value}" for fact, value in record[name].items())
         tell(f"{name}: {facts} ({folder / kept})")
-    return record["tests"]["status"] == record["benchmark"]["status"] == 0
+    return all(record[name]["status"] == 0 for name in ("tests", "benchmark"))
 
 
 def _tests_command(folder: Path) -> list[str]:
