@@ -31,6 +31,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return "mark.gpu" not in collection_path.read_text() or None
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Skip every test with the mark `gpu` where there is none, also one that asks for no card."""
+    if isinstance(item, pytest.Function) and item.get_closest_marker("gpu"):
+        item.fixturenames.insert(0, "card")
+
+
 @pytest.fixture(scope="session")
 def standin_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A small valid bundle with known graphs; not to be changed."""
