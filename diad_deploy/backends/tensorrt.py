@@ -104,7 +104,7 @@ class TensorRtModel:
         buffers = {"buffers": _buffer_bytes(bundle.manifest, held)}
         # what the engines work in is known once they are loaded, what they weigh before
         check_room(cuda, gpu, {"engines": size_bytes(bundle, specs), **buffers})
-        engines = load_engines(bundle, target, trt, specs)
+        engines = load_engines(bundle, target, trt, specs, gpu)
         largest = max(min(batch_size, engines.largest_batch), engines.smallest_batch)
         check_room(cuda, gpu, {"working memory": engines.scratch_bytes, **buffers})
         return cls(bundle.manifest, engines, order, largest, cuda)
@@ -239,6 +239,7 @@ class TensorRtModel:
             outputs={name: getattr(outputs, name) for name in OUTPUTS},
         )
         self._recordings[batch] = recording
+        engines.keep_kernels()
         return recording
 
     def _inputs(self, batch: int) -> dict[str, DeviceTensor]:
