@@ -44,7 +44,7 @@ def open_tensorrt(
     buffers = {"buffers": buffer_bytes(bundle.manifest, held)}
     # what the engines work in is known once they are loaded, what they weigh before
     check_room(cuda, gpu, {"engines": size_bytes(bundle, specs), **buffers})
-    engines = load_engines(bundle, target, trt, specs)
+    engines = load_engines(bundle, target, trt, specs, gpu)
     check_room(cuda, gpu, {"working memory": engines.scratch_bytes, **buffers})
     return CudaModel(
         bundle.manifest,
@@ -89,6 +89,7 @@ class TensorRtPrograms:
         space.synchronize()
         stream = space.streams.compute
         executable = record(space.cuda, stream, lambda: self._order(stages, *inputs))
+        self._engines.keep_kernels()
         return TensorRtProgram(
             workspace=space,
             batch=batch,
