@@ -31,6 +31,15 @@ class Capture:
     broken: bool = False
 
 
+@dataclass(eq=False)
+class SimulatedGraph:
+    """Recorded work; ready to launch where `executable`."""
+
+    work: list[Callable[[], None]]
+    device: int
+    live: bool = True
+
+
 Operation = Callable[[], None] | tuple[str, Mark]
 
 
