@@ -4,8 +4,13 @@
 >>> with Detector.open("bundle") as detector:
 ...     [detection] = detector.detect(["part.png"])
 >>> detection.score
+
+Importing this package turns ONNX Runtime's telemetry off, which looks up its vendor's collector and
+writes a device id into the user's home: the variable counts only if it stands before `onnxruntime`
+is imported. Where ORT_DISABLE_TELEMETRY is set already, it stays.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
     from diad_deploy.detection import Detection
     from diad_deploy.detector import Detector
     from diad_deploy.errors import DiadError
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

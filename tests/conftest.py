@@ -1,7 +1,8 @@
-"""What tests of both packages share."""
+"""What tests of all packages share."""
 
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,22 @@ from tests.standin import write_standin_bundle
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.browser", "tests.trained", "tests.simulator.machine"]
+pytest_plugins = [
+    "tests.browser",
+    "tests.simulator.machine",
+    "tests.real_cuda.card",
+    "tests.real_cuda.subjects",
+]
+# the GPU's tests run without what the export needs
+if all(map(find_spec, ("diffusers", "filelock", "timm", "torch"))):
+    pytest_plugins.append("tests.trained")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m gpu`, import only the files with such tests: a GPU machine may lack the others'."""
+    if config.getoption("markexpr") != "gpu" or collection_path.suffix != ".py":
+        return None
+    return "mark.gpu" not in collection_path.read_text() or None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.devices import AUTO, Kind, device_name, find_indices, parse_devices
 from diad_deploy.backends.direct import DirectModel
 from diad_deploy.backends.engine_files import has_engines
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
-from diad_deploy.backends.onnxruntime_bound import BoundStages
 from diad_deploy.backends.several_devices import SharedModel, with_device
 from diad_deploy.backends.stages import Model, Order
 from diad_deploy.bundle import Bundle
@@ -24,7 +22,9 @@ BACKENDS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
 class ModelRequest:
     """What to open: the bundle, one pass through the stages, and the options of `Detector.open`.
 
-    `device_index` is that of one CUDA device; a model on the CPU has no use for it.
+    Attributes:
+        device_index: which GPU; a model on the CPU has no use for it.
+        record: whether ONNX Runtime on CUDA replays batches as CUDA graphs.
     """
 
     bundle: Bundle
@@ -32,6 +32,7 @@ class ModelRequest:
     threads: int | None
     batch_size: int
     device_index: int = 0
+    record: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,10 +169,14 @@ def _first_clause(error: BackendError) -> str:
 
 def _engines(target: Target) -> _Candidate:
     def open_engines(request: ModelRequest) -> Model:
-        from diad_deploy.backends.tensorrt import TensorRtModel
+        from diad_deploy.backends.tensorrt import open_tensorrt
 
-        return TensorRtModel.open(
-            request.bundle, target=target, order=request.order, batch_size=request.batch_size
+        return open_tensorrt(
+            request.bundle,
+            target=target,
+            order=request.order,
+            batch_size=request.batch_size,
+            device=request.device_index,
         )
 
     return _Candidate(
@@ -184,8 +189,16 @@ def _engines(target: Target) -> _Candidate:
 
 
 def _open_on_cuda(request: ModelRequest) -> Model:
-    stages = BoundStages.open(request.bundle, device="cuda", threads=request.threads)
-    return DirectModel[Any](stages, request.order, upload=stages.upload, download=stages.download)
+    from diad_deploy.backends.onnxruntime_cuda import open_onnxruntime_cuda
+
+    return open_onnxruntime_cuda(
+        request.bundle,
+        order=request.order,
+        batch_size=request.batch_size,
+        device=request.device_index,
+        threads=request.threads,
+        record=request.record,
+    )
 
 
 def _open_on_cpu(request: ModelRequest) -> Model:

@@ -8,8 +8,36 @@ from typing import Any
 
 from diad_deploy.backends.cuda_calls import Cuda
 
-_RECORDING = Lock()
-"""One recording at a time in the process: the garbage collector rests for all of them."""
+
+class _Collector:
+    """Garbage collection, off while any thread records.
+
+    What a collection finds may be anybody's, a tensor or a context of another library: freeing it
+    in the thread that records breaks the recording.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._recordings = 0
+        self._was_on = False
+
+    def rest(self) -> None:
+        """One recording more."""
+        with self._lock:
+            if not self._recordings:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._recordings += 1
+
+    def go_on(self) -> None:
+        """One less; after the last one it is as it was before the first."""
+        with self._lock:
+            self._recordings -= 1
+            if not self._recordings and self._was_on:
+                gc.enable()
+
+
+_collector = _Collector()
 
 
 def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
@@ -30,12 +58,12 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
     api = cuda.api
     # other threads may allocate meanwhile: what they do is none of this recording's business
     mode = api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-    with _no_finalizers():
+    with without_finalisers():
         cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning to record")
         try:
             enqueue()
         except BaseException:
-            _abandon(cuda, stream)
+            end_recording(cuda, stream)
             raise
         graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
     try:
@@ -46,23 +74,17 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
 
 
 @contextmanager
-def _no_finalizers() -> Iterator[None]:
-    """Keep the garbage collector from running, in this thread above all.
-
-    It may find a context or a tensor of somebody else's, whose finaliser frees memory on the GPU:
-    in the thread that records, that call breaks the recording.
-    """
-    with _RECORDING:
-        running = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            if running:
-                gc.enable()
+def without_finalisers() -> Iterator[None]:
+    """Put off garbage collection: what it frees on the GPU would break a recording."""
+    _collector.rest()
+    try:
+        yield
+    finally:
+        _collector.go_on()
 
 
-def _abandon(cuda: Cuda, stream: Any) -> None:
+def end_recording(cuda: Cuda, stream: Any) -> None:
+    """Take a stream out of recording, if it is in it, and forget what was recorded."""
     error, graph = cuda.api.cudaStreamEndCapture(stream)
     if error == cuda.api.cudaError_t.cudaSuccess:
         cuda.api.cudaGraphDestroy(graph)

@@ -70,7 +70,7 @@ def find_indices(devices: Devices) -> tuple[int, ...]:
     if missing:
         there = device_name(0) if count == 1 else f"{device_name(0)} to {device_name(count - 1)}"
         raise OptionError(
-            f"device: expected {there}, found {', '.join(missing)}; take one that is there "
+            f"device {', '.join(missing)}: expected {there}; take one that is there "
             f"(CUDA_VISIBLE_DEVICES hides GPUs from a process), or cuda:all"
         )
     return devices.indices

@@ -4,7 +4,8 @@ from typing import Any, Self
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.array_stages import ArrayStages
-from diad_deploy.backends.onnxruntime_sessions import one_line, open_sessions
+from diad_deploy.backends.onnxruntime_module import one_line
+from diad_deploy.backends.onnxruntime_sessions import open_sessions
 from diad_deploy.backends.stages import GRAPH_TENSORS
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError

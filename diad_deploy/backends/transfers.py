@@ -53,7 +53,7 @@ class Ticket:
         self._result: BatchResult | None = None
 
     def result(self) -> BatchResult:
-        """Wait for the result.
+        """Wait for the result; several threads may.
 
         Raises:
             CudaError: the GPU has failed.
@@ -154,6 +154,7 @@ class Slot:
 
     def fetch(self, tensors: dict[str, DeviceTensor], count: int) -> BatchResult:
         """Wait for the outputs and take the first `count` pictures' out; the slot is free then."""
+        self._cuda.use()
         done = self._cuda.api.cudaEventSynchronize(self._downloaded)
         self._cuda.check(done, "waiting for a batch's results")
         arrays = {

@@ -16,3 +16,5 @@
 
 Needs the extra `evaluate`: scikit-learn, SciPy, matplotlib.
 """
+
+import diad_deploy  # noqa: F401 - telemetry is off before any module imports onnxruntime

@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
+from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.backends.stages import Model, Stages
-from diad_deploy.backends.tensorrt import TensorRtModel
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError
 from diad_deploy.schedule import DdimStep, ddim_steps
@@ -146,6 +146,6 @@ def _open_rounded(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:
 
 def _observed(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> ObservedBundle:
     """As much of it as can be seen."""
-    if isinstance(opened.model, TensorRtModel):
+    if isinstance(opened.model, CudaModel):
         return ObservedEngines(opened.model, opened.backend, steps)
     return ObservedModel(opened.model, opened.backend)

@@ -48,12 +48,12 @@ def test_which_gpus_are_meant(machine: Machine, monkeypatch: pytest.MonkeyPatch)
     assert find_indices(parse_devices("cuda")) == (0,)
     assert machine.cudart.calls == []
     assert find_indices(parse_devices("cuda:all")) == (0,)
-    with pytest.raises(OptionError, match=r"expected cuda:0, found cuda:7; .*VISIBLE_DEVICES"):
+    with pytest.raises(OptionError, match=r"device cuda:7: expected cuda:0; .*VISIBLE_DEVICES"):
         find_indices(parse_devices("cuda:0,cuda:7"))
     monkeypatch.setattr(machine.cudart, "cudaGetDeviceCount", lambda: (SUCCESS, 2))
     assert find_indices(parse_devices("cuda:all")) == (0, 1)
     assert find_indices(parse_devices("cuda:1,cuda:0")) == (1, 0)
-    with pytest.raises(OptionError, match="expected cuda:0 to cuda:1, found cuda:2, cuda:7"):
+    with pytest.raises(OptionError, match="device cuda:2, cuda:7: expected cuda:0 to cuda:1"):
         find_indices(parse_devices("cuda:2,cuda:1,cuda:7"))
 
 
