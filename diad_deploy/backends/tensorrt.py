@@ -46,13 +46,15 @@ def open_tensorrt(
     check_room(cuda, gpu, {"engines": size_bytes(bundle, specs), **buffers})
     engines = load_engines(bundle, target, trt, specs, gpu)
     check_room(cuda, gpu, {"working memory": engines.scratch_bytes, **buffers})
-    return CudaModel(
+    model = CudaModel(
         bundle.manifest,
         cuda,
         smallest_batch=engines.smallest_batch,
         largest_batch=max(min(batch_size, engines.largest_batch), engines.smallest_batch),
         load=partial(TensorRtPrograms, engines=engines, order=order),
     )
+    engines.keep_kernels()
+    return model
 
 
 class TensorRtPrograms:
