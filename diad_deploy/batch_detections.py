@@ -56,7 +56,7 @@ def _found(result: BatchResult, place: int, size: tuple[int, int], manifest: Man
     if not all(np.isfinite(values).all() for values in outputs.values()):
         faults = "; ".join(_faults(outputs))
         return NotFiniteError(
-            f"image {place + 1} of {len(result.image_score)} of the batch",
+            f"image {place + 1} of the batch",
             f"the model's result is not finite: {faults}; {_way_out(manifest)}",
         )
     # copies: one kept detection must not keep its whole batch in memory

@@ -1,11 +1,13 @@
 """What tests of all packages share."""
 
 import signal
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from diad_deploy.backends.runtime_cache import FOLDER_VARIABLE
 from diad_deploy.bundle import Bundle
 from tests.standin import write_standin_bundle
 
@@ -35,6 +37,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Skip every test with the mark `gpu` where there is none, also one that asks for no card."""
     if isinstance(item, pytest.Function) and item.get_closest_marker("gpu"):
         item.fixturenames.insert(0, "card")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests compile is not left in the home of who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,13 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from diad_deploy.backends.cuda_calls import Cuda
+
+_RECORDING = Lock()
+"""One recording at a time in the process: the garbage collector rests for all of them."""
 
 
 def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
@@ -43,14 +47,19 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
 
 @contextmanager
 def without_finalisers() -> Iterator[None]:
-    """Put off garbage collection: what it frees on the GPU would break a recording."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
+    """Keep the garbage collector from running, in this thread above all.
+
+    It may find a context or a tensor of somebody else's, whose finaliser frees memory on the GPU:
+    in the thread that records, that call breaks the recording.
+    """
+    with _RECORDING:
+        running = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if running:
+                gc.enable()
 
 
 def end_recording(cuda: Cuda, stream: Any) -> None:

@@ -196,10 +196,10 @@ def test_pictures_whose_results_are_not_finite(
         scores = [rounded_score(one.score) for one in detector.detect(f.path for f in files)]
         monkeypatch.setattr(OnnxRuntimeStages, "decode", decode)
         found = detector.detect_each(file.path for file in files)
-        with pytest.raises(NotFiniteError, match=rf"image 2 of 3 .*\(.*001.png\): .*{expected}"):
+        with pytest.raises(NotFiniteError, match=rf"image 2 of .* \(.*001.png\): .*{expected}"):
             next(found)
         prepared = prepare_batch(pictures(2), standin_bundle.manifest.image)
-        with pytest.raises(NotFiniteError, match=rf"^image 2 of 2 of the batch: .*{expected}"):
+        with pytest.raises(NotFiniteError, match=rf"^image 2 of the batch: .*{expected}"):
             detector.detect_prepared(prepared, [(1, 1), (1, 1)])
         # a folder goes on
         summary = inspect(files, detector, tmp_path / "report", InspectionOptions())

@@ -57,6 +57,7 @@ class SimulatedTensorRt:
         capturable: what TensorRT-RTX says of its contexts.
         before_execution: called with the number of the execution, from 1; may raise, or give
             False to have it refused.
+        compiled: how many kernels TensorRT-RTX found in no cache.
     """
 
     DataType = DataType
@@ -72,6 +73,7 @@ class SimulatedTensorRt:
         self.capturable = True
         self.before_execution: Callable[[int], bool] = lambda number: True
         self.executions = 0
+        self.compiled = 0
         self.alive: weakref.WeakSet[Any] = weakref.WeakSet()
         if rtx:
             self.DynamicShapesKernelSpecializationStrategy = Specialization
@@ -141,38 +143,72 @@ class SimulatedEngine:
     def create_runtime_config(self) -> "SimulatedRuntimeConfig":
         if not self.trt.rtx:
             raise SimulationFault("TensorRT has no such thing in every version")
-        return SimulatedRuntimeConfig()
+        return SimulatedRuntimeConfig(self.trt)
 
     def create_execution_context(self, how: Any) -> "SimulatedContext":
         if self.trt.rtx:
             if how.dynamic_shapes_kernel_specialization_strategy != Specialization.EAGER:
                 raise SimulationFault("kernels are exchanged behind a recording's back")
-            how = how.strategy
-        return SimulatedContext(self, how)
+            return SimulatedContext(self, how.strategy, how.cache)
+        return SimulatedContext(self, how, None)
+
+
+class SimulatedRuntimeCache:
+    """Names of kernels."""
+
+    def __init__(self, trt: SimulatedTensorRt) -> None:
+        self._trt = trt
+        self._kernels: set[str] = set()
+
+    def compile(self, kernel: str) -> None:
+        if kernel not in self._kernels:
+            self._trt.compiled += 1
+        self._kernels.add(kernel)
+
+    def serialize(self) -> bytes:
+        return json.dumps(sorted(self._kernels)).encode()
+
+    def deserialize(self, content: bytes) -> bool:
+        if not content.startswith(b"["):
+            return False
+        self._kernels = set(json.loads(content))
+        return True
 
 
 class SimulatedRuntimeConfig:
-    def __init__(self) -> None:
+    def __init__(self, trt: SimulatedTensorRt) -> None:
+        self._trt = trt
+        self.cache: SimulatedRuntimeCache | None = None
         self.strategy = AllocationStrategy.STATIC
         self.dynamic_shapes_kernel_specialization_strategy = Specialization.LAZY
 
     def set_execution_context_allocation_strategy(self, strategy: Any) -> None:
         self.strategy = strategy
 
+    def create_runtime_cache(self) -> SimulatedRuntimeCache:
+        return SimulatedRuntimeCache(self._trt)
+
+    def set_runtime_cache(self, cache: SimulatedRuntimeCache) -> bool:
+        self.cache = cache
+        return True
+
 
 class SimulatedContext:
     """Enqueuing takes shapes and addresses as they are then; the work itself comes later."""
 
-    def __init__(self, engine: SimulatedEngine, strategy: Any) -> None:
+    def __init__(
+        self, engine: SimulatedEngine, strategy: Any, cache: "SimulatedRuntimeCache | None"
+    ) -> None:
         if strategy != AllocationStrategy.USER_MANAGED:
             raise SimulationFault("a context that brings its own memory cannot share it")
         self._engine = engine
+        self._cache = cache
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
         self._scratch: tuple[int, int] | None = None
         self._executed_with: dict[str, tuple[int, ...]] | None = None
         if engine.trt.rtx:
-            self.is_stream_capturable = lambda stream: engine.trt.capturable
+            self.is_stream_capturable = self._is_stream_capturable
         engine.trt.alive.add(self)
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
@@ -197,6 +233,11 @@ class SimulatedContext:
             raise SimulationFault("too little working memory, or at a wrong address")
         self._scratch = (address, size)
 
+    def _is_stream_capturable(self, stream: int) -> bool:
+        if self._addresses.keys() != self._engine.nodes.keys():
+            raise SimulationFault("asked before the tensors have addresses")
+        return self._engine.trt.capturable
+
     def execute_async_v3(self, stream: int) -> bool:
         engine, trt = self._engine, self._engine.trt
         trt.executions += 1
@@ -208,6 +249,8 @@ class SimulatedContext:
         if trt.gpu.is_capturing(stream) and self._executed_with != self._shapes:
             return self._refuse("recorded before it was executed once with these shapes")
         self._executed_with = dict(self._shapes)
+        if self._cache is not None:
+            self._cache.compile(f"{list(engine.nodes)} {self._shapes}")
         execution = Execution(self, engine, self._shapes, self._addresses, self._scratch)
         trt.gpu.execute(stream, execution)
         return True
