@@ -39,6 +39,7 @@ class SimulatedCudart:
         memory_bytes: of each.
         properties: of each.
         failure: the call that fails.
+        recorded_by_ort: what ONNX Runtime records at the time.
         calls: the names of all calls so far.
     """
 
@@ -59,6 +60,7 @@ class SimulatedCudart:
         self.graphs: list[SimulatedGraph] = []
         self.calls: list[str] = []
         self.failure: Failure | None = None
+        self.recorded_by_ort: Capture | None = None
         self.device_count = 1
         self.memory_bytes = memory_bytes
         self.current = Current()
@@ -238,7 +240,7 @@ class SimulatedCudart:
     def cudaStreamBeginCapture(self, stream: SimulatedStream, mode: Any) -> Any:
         if stream.capture is not None:
             return (Errors.cudaErrorIllegalState,)
-        stream.capture = Capture()
+        stream.capture = Capture(mode)
         return (SUCCESS,)
 
     def cudaStreamEndCapture(self, stream: SimulatedStream) -> Any:
@@ -307,10 +309,23 @@ class SimulatedCudart:
         return self.memory.live_bytes("device", device=self.current.device)
 
     def _breaks_a_capture(self) -> bool:
+        """Whether the calling thread may not allocate or wait now; what is recorded breaks by it.
+
+        It may not while it records itself, and, in the global mode, while any thread records in it.
+        """
+        modes = real.cudaStreamCaptureMode
         captures = [s.capture for s in self.streams.values() if s.capture is not None]
-        for capture in captures:
+        if self.recorded_by_ort is not None:
+            captures.append(self.recorded_by_ort)
+        broken = [
+            capture
+            for capture in captures
+            if capture.thread == threading.get_ident()
+            or capture.mode == self.current.mode == modes.cudaStreamCaptureModeGlobal
+        ]
+        for capture in broken:
             capture.broken = True
-        return bool(captures)
+        return bool(broken)
 
 
 def _check_event(event: SimulatedEvent) -> None:

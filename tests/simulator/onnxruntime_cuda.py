@@ -12,7 +12,7 @@ import onnxruntime as real
 from tests.simulator.cudart import SimulatedCudart
 from tests.simulator.memory import SimulationFault
 from tests.simulator.onnxruntime_binding import Bound, SimulatedBinding
-from tests.simulator.streams import SimulatedStream
+from tests.simulator.streams import Capture, SimulatedStream
 from tests.simulator.tensorrt import session_of
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -48,6 +48,7 @@ class SimulatedOnnxRuntime:
         refusal: what every session on CUDA is refused with.
         starts: without it sessions come up on the CPU, which ONNX Runtime says in a log only.
         before_run: called with the number of the run, from 1; may raise.
+        while_recording: called in the middle of each recording.
         runs: how many there were.
         recordings: how many of them were recorded; a thread knows nothing of another's.
         preloaded: how often CUDA's libraries were looked for.
@@ -66,6 +67,7 @@ class SimulatedOnnxRuntime:
         self.refusal: str | None = None
         self.starts = True
         self.before_run: Callable[[int], None] = lambda number: None
+        self.while_recording: Callable[[], None] = lambda: None
         self.runs = 0
         self.recordings = 0
         self.preloaded = 0
@@ -162,13 +164,26 @@ class SimulatedSession:
         # recordings are a thread's own
         key = (threading.get_ident(), graph)
         if key not in self._recorded:
-            self._recorded[key] = bound
-            self.runtime.recordings += 1
+            self._record(key, bound)
         changed = [name for name, place in self._recorded[key].items() if bound[name] != place]
         if changed:
             raise SimulationFault(
                 f"graph {graph} was recorded with other places or shapes of {', '.join(changed)}"
             )
+
+    def _record(self, key: tuple[int, str], bound: Bound) -> None:
+        cudart = self.runtime.cudart
+        # its thread is the provider's own affair, the mode everybody's
+        mode = cudart.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
+        cudart.recorded_by_ort = capture = Capture(mode, thread=0)
+        try:
+            self.runtime.while_recording()
+        finally:
+            cudart.recorded_by_ort = None
+        if capture.broken:
+            raise RuntimeError("CUDA failure 901: operation failed due to a previous error")
+        self._recorded[key] = bound
+        self.runtime.recordings += 1
 
     def _choose_stream(self) -> SimulatedStream:
         handle = int(self.options.get("user_compute_stream", "0"))
