@@ -39,10 +39,17 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
             raise
         graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
     try:
-        return cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
+        executable = cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
     finally:
         # what is ready to launch holds all it needs
         api.cudaGraphDestroy(graph)
+    try:
+        # what the first launch would allocate
+        cuda.check(api.cudaGraphUpload(executable, stream), "making a recording ready")
+    except BaseException:
+        api.cudaGraphExecDestroy(executable)
+        raise
+    return executable
 
 
 @contextmanager

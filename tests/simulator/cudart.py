@@ -261,15 +261,23 @@ class SimulatedCudart:
         return SUCCESS, self.graphs[-1]
 
     @counted
+    def cudaGraphUpload(self, executable: SimulatedGraph, stream: SimulatedStream) -> Any:
+        self._check_graph(executable, stream)
+        return (SUCCESS,)
+
+    @counted
     def cudaGraphLaunch(self, executable: SimulatedGraph, stream: SimulatedStream) -> Any:
+        self._check_graph(executable, stream)
+        for work in executable.work:
+            stream.add(work)
+        return (SUCCESS,)
+
+    def _check_graph(self, executable: SimulatedGraph, stream: SimulatedStream) -> None:
         if not executable.live:
             raise SimulationFault("a graph that was destroyed is launched")
         self.check_current(stream)
         if executable.device != stream.device:
             raise SimulationFault(f"a graph of device {executable.device} on {stream.device}")
-        for work in executable.work:
-            stream.add(work)
-        return (SUCCESS,)
 
     def cudaGraphExecDestroy(self, executable: SimulatedGraph) -> Any:
         executable.live = False
