@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.ways import WAYS, find_way
+from benchmarks.ways.way import YARDSTICK
 from diad_deploy.errors import OptionError
 from diad_deploy.strict import Strict
 
@@ -129,7 +130,7 @@ def plan_for(
     if gpu is None:
         small = size == "demo"
         return Plan(
-            ways=ways or _usual(everything),
+            ways=ways or _usual(everything, telling_first=minutes is not None),
             rounds=rounds or (10 if small else 5),
             batches=batches or ((1, 2, 4, 8) if small else (1, 2)),
             batch_rounds=2 if small else 1,
@@ -152,8 +153,11 @@ def plan_for(
     )
 
 
-def _usual(everything: bool) -> tuple[str, ...]:
-    return tuple(way.name for way in WAYS if everything or not way.only_with_all)
+def _usual(everything: bool, *, telling_first: bool) -> tuple[str, ...]:
+    names = [way.name for way in WAYS if everything or not way.only_with_all]
+    if telling_first:
+        names.sort(key=lambda name: (find_way(name).device == "cuda", name != YARDSTICK))
+    return tuple(names)
 
 
 def _usual_on_gpu(everything: bool, *, slow: bool) -> tuple[str, ...]:

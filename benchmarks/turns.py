@@ -137,8 +137,8 @@ class Turns:
 
     def _at_once(self, ways: Sequence[Way], stack: ExitStack) -> Iterator[None]:
         for way in ways:
-            if self._start(way, stack) and self._plan.turn_s:
-                # most of what there is to know of a row, as soon as it is there
+            if self._start(way, stack) and (self._plan.turn_s or self._plan.minutes):
+                # most of what there is to know of a row, while there surely is time
                 self._single_round([way], 0, self._deadline)
                 self._save(way)
                 yield from self._due()
@@ -269,7 +269,8 @@ class Turns:
         nearest = min(known, key=lambda batch: abs(batch - count))
         one = known[nearest][-1].seconds * max(count / nearest, 1.0)
         runs = 1 if count in known or not self._plan.turn_s else 1 + WARM_UPS
-        return max(self._plan.turn_s, one) + (runs - 1) * one
+        # the last run of a turn begins just before its end
+        return self._plan.turn_s + runs * one
 
     def _run_metered(self, way: Way, first: int, count: int) -> Ran | None:
         """A turn of some length on a GPU, and the energy that it took."""
