@@ -30,6 +30,9 @@ TELLING_FIRST = (
 GPU_BATCHES = (1, 8, 2, 4, 16, 32)
 """In the order in which they are measured."""
 
+GPU_PICTURES: dict[Size, int] = {"demo": 32, "full": 8}
+"""To compare maps of both takes about as long: on a GPU, longer than to make them."""
+
 TURN_S = 1.5
 """A row runs so long at a time on a GPU: a second and more, for the energy counter's sake."""
 
@@ -146,7 +149,7 @@ def plan_for(
         rounds=rounds or 3,
         batches=sizes,
         batch_rounds=2,
-        pictures=max(sizes) if pictures is None else pictures,
+        pictures=GPU_PICTURES[size] if pictures is None else pictures,
         together=gpu.holds(len(names)),
         turn_s=TURN_S,
         minutes=minutes,

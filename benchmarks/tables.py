@@ -1,5 +1,8 @@
 """What a run and a comparison say on the terminal."""
 
+from collections.abc import Iterator
+
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.compare import Comparison
@@ -9,26 +12,27 @@ from benchmarks.rows import Row
 
 def speed_table(results: Results) -> Table:
     """One line a row: how fast it was, and how near its limit."""
-    rate = results.rates[0]
     table = _named_table(
         f"One picture of {results.model.image_size_px} px, {results.model.steps} steps, "
         f"{results.model.name}",
         ("p50 ms", "p99 ms", "to ORT", "best /s", "batch", "J each", "limit"),
     )
-    table.caption = (
-        f"{results.machine.processor}, {results.machine.usable_cores} cores: "
-        f"{1e-9 * rate.flops:.0f} GFLOP/s in float32 products, "
-        f"{1e-9 * rate.copy_bytes_per_s:.1f} GB/s copied"
-    )
-    if results.machine.gpus:
-        table.caption += f"; {'; '.join(results.machine.gpus)}"
-    if results.gpu_unread:
-        table.caption += (
-            f"\nno energy, and memory after the first result alone: {results.gpu_unread}"
-        )
+    table.caption = "\n".join(map(escape, _machine(results)))
     for row in results.rows:
         table.add_row(row.title, *_speed(row))
     return table
+
+
+def _machine(results: Results) -> Iterator[str]:
+    yield f"{results.machine.processor}, {results.machine.usable_cores} cores"
+    yield from results.machine.gpus
+    for rate in results.rates:
+        yield (
+            f"{rate.device}: {1e-9 * rate.flops:,.0f} GFLOP/s in {rate.precision} products, "
+            f"{1e-9 * rate.copy_bytes_per_s:,.1f} GB/s copied"
+        )
+    if results.gpu_unread:
+        yield f"no energy, and GPU memory after the first result alone: {results.gpu_unread}"
 
 
 def cost_table(results: Results) -> Table:
