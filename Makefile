@@ -1,17 +1,20 @@
 # make demo    what DiAD finds, on built-in pictures, without PyTorch
 # make test    all tests (a development environment with PyTorch is made first)
 # make check   style, types, and the one-way flow of imports
+# make gpu     test and measure on the NVIDIA GPU at hand: gpu-report/ and gpu-report.tar.gz
 # make train   train the demo's model again, and build its bundle
 
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 DEMO_OUT ?= demo-out
+GPU_REPORT ?= gpu-report
+GPU_MINUTES ?= 10
 
 # torchvision fits one torch only; timm and diffusers import it
 TORCH = torch==2.14.1 torchvision==0.29.1
 
-.PHONY: demo test test-slow check format train bundle clean
+.PHONY: demo test test-slow check gpu format train bundle clean
 
 demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/diad-run --demo -o $(DEMO_OUT) --force
@@ -31,6 +34,10 @@ check: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# in any environment: PYTHON names it, and nothing is installed
+gpu:
+	@PYTHONPATH=.:export:evaluation:$$PYTHONPATH $(PYTHON) -m benchmarks.gpu_report -o $(GPU_REPORT) --minutes $(GPU_MINUTES)
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python -m demo.train

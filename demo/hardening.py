@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from demo.stages import Pictures, PictureSource, cell_contrast, half_precision, turn
+from demo.stages import Pictures, PictureSource, cell_contrast, half_precision, normal, turn
 from diad_deploy.manifest import ScheduleSpec
 from diad_deploy.schedule import ddim_steps, published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
@@ -37,7 +37,7 @@ class HardeningStage:
         """Mean cross-entropy over the scales."""
         del progress
         images, views = self._batch(batch // len(self.pairs), generator)
-        with half_precision():
+        with half_precision(images.device):
             left, right = self.module(images), self.module(relight(views, generator))
         losses = [
             cell_contrast(a.float(), b.float(), generator, looks(images, a.shape[-1]))
@@ -65,12 +65,13 @@ def looks(images: Tensor, cells: int) -> Tensor:
 def relight(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each picture a little lighter or darker, of another tint, with light from another side."""
     count, _, height, width = images.shape
-    gain = 1.0 + 0.1 * (2 * torch.rand((count, 1, 1, 1), generator=generator) - 1)
-    tint = 0.06 * torch.randn((count, 3, 1, 1), generator=generator)
-    slope = 0.08 * torch.randn((count, 2, 1, 1), generator=generator)
-    across = torch.linspace(-1, 1, width).view(1, 1, 1, -1)
-    down = torch.linspace(-1, 1, height).view(1, 1, -1, 1)
-    offset = 0.12 * torch.randn((count, 1, 1, 1), generator=generator)
+    device = images.device
+    gain = 1.0 + 0.1 * (2 * torch.rand((count, 1, 1, 1), generator=generator).to(device) - 1)
+    tint = 0.06 * torch.randn((count, 3, 1, 1), generator=generator).to(device)
+    slope = 0.08 * torch.randn((count, 2, 1, 1), generator=generator).to(device)
+    across = torch.linspace(-1, 1, width).to(device).view(1, 1, 1, -1)
+    down = torch.linspace(-1, 1, height).to(device).view(1, 1, -1, 1)
+    offset = 0.12 * torch.randn((count, 1, 1, 1), generator=generator).to(device)
     return gain * images + tint + offset + slope[:, :1] * across + slope[:, 1:] * down
 
 
@@ -124,12 +125,12 @@ def reconstruct(
 ) -> Tensor:
     """What the model makes of normalised pictures `[B, 3, S, S]`, with noise of their own."""
     latents = encode(model, images)
-    noise = torch.randn(latents.shape, generator=generator)
+    noise = normal(latents.shape, generator, latents.device)
     product = float(published_alphas_cumprod()[schedule.start_timestep])
     latents = product**0.5 * latents + (1 - product) ** 0.5 * noise
     hint = model.semantic_guided.hint_features(images)
     for step in ddim_steps(schedule):
-        times = torch.full((len(images),), step.timestep)
+        times = torch.full((len(images),), step.timestep, device=images.device)
         control = model.control_outputs(latents, hint, times)
         predicted = model.predict_noise(latents, times, control, only_mid_control=True)
         latents = step.latents_scale * latents + step.noise_scale * predicted

@@ -1,5 +1,6 @@
 """The pictures of the training, drawn once and kept in the work folder."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,10 @@ def training_pictures(settings: Settings, folder: Path) -> Pictures:
     data = settings.data
     path = folder / f"products-{data.train_per_product}-{data.size_px}.npy"
     return _cached(
-        path, lambda: draw_training_pictures(data.train_per_product, size_px=data.size_px)
+        path,
+        lambda: draw_training_pictures(
+            data.train_per_product, size_px=data.size_px, workers=_workers()
+        ),
     )
 
 
@@ -23,7 +27,16 @@ def generic_pictures(settings: Settings, folder: Path) -> Pictures:
     """Pictures of nothing in particular: uint8 `[N, S, S, 3]`."""
     data = settings.data
     path = folder / f"generic-{data.generic_pictures}-{data.size_px}.npy"
-    return _cached(path, lambda: draw_generic_pictures(data.generic_pictures, size_px=data.size_px))
+    return _cached(
+        path,
+        lambda: draw_generic_pictures(
+            data.generic_pictures, size_px=data.size_px, workers=_workers()
+        ),
+    )
+
+
+def _workers() -> int:
+    return os.cpu_count() or 1
 
 
 def _cached(path: Path, draw: Callable[[], Pictures]) -> Pictures:

@@ -34,13 +34,16 @@ DRAWS = 4
 class PictureSource:
     """Draws batches of normalised pictures from arrays of uint8 `[N, S, S, 3]`."""
 
-    def __init__(self, arrays: list[Pictures], image: ImageSpec) -> None:
+    def __init__(
+        self, arrays: list[Pictures], image: ImageSpec, device: torch.device | str = "cpu"
+    ) -> None:
         self.arrays = arrays
-        self.mean = torch.tensor(image.mean).view(3, 1, 1)
-        self.std = torch.tensor(image.std).view(3, 1, 1)
+        self.device = torch.device(device)
+        self.mean = torch.tensor(image.mean, device=device).view(3, 1, 1)
+        self.std = torch.tensor(image.std, device=device).view(3, 1, 1)
 
     def batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """`[size, 3, S, S]`, as many from each array."""
+        """`[size, 3, S, S]` on the device, as many from each array."""
         picked = []
         for place in range(size):
             array = self.arrays[place % len(self.arrays)]
@@ -48,14 +51,14 @@ class PictureSource:
         return self.normalise(torch.from_numpy(np.stack(picked)))
 
     def normalise(self, pictures: Tensor) -> Tensor:
-        """uint8 `[B, S, S, 3]` -> float32 `[B, 3, S, S]`."""
-        unit = pictures.permute(0, 3, 1, 2).float() / 255.0
+        """uint8 `[B, S, S, 3]` anywhere -> float32 `[B, 3, S, S]` on the device."""
+        unit = pictures.to(self.device).permute(0, 3, 1, 2).float() / 255.0
         return ((unit - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def as_pictures(self, images: Tensor) -> Pictures:
         """float32 `[B, 3, S, S]` -> uint8 `[B, S, S, 3]`: `normalise` undone, rounded."""
         unit = (images * self.std + self.mean).clamp(0, 1)
-        return (255 * unit).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        return (255 * unit).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def train_norms_contiguous(module: nn.Module) -> None:
@@ -71,9 +74,18 @@ def _channels_last(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
     return output.contiguous(memory_format=torch.channels_last) if output.ndim == 4 else output
 
 
-def half_precision() -> torch.autocast:
+def half_precision(device: torch.device) -> torch.autocast:
     """bfloat16 where it is faster; weights and losses stay float32."""
-    return torch.autocast("cpu", torch.bfloat16)
+    slow = device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=not slow)
+
+
+def normal(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Standard normal numbers, made on `device` and decided by the processor's `generator`."""
+    if device.type == "cpu":
+        return torch.randn(shape, generator=generator)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    return torch.randn(shape, generator=torch.Generator(device).manual_seed(seed), device=device)
 
 
 def turn(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -100,7 +112,7 @@ class FeatureStage:
         del progress
         images = turn(self.source.batch(batch, generator), generator)
         view = degrade(images, generator)
-        with half_precision():
+        with half_precision(images.device):
             left, right = self.module(images), self.module(view)
         losses = [
             cell_contrast(a.float(), b.float(), generator) for a, b in zip(left, right, strict=True)
@@ -110,11 +122,12 @@ class FeatureStage:
 
 def degrade(images: Tensor, generator: torch.Generator) -> Tensor:
     """A view as a codec might give it: softened, a little noise, a little other light."""
-    softness = torch.rand((images.shape[0], 1, 1, 1), generator=generator)
+    one_each = (images.shape[0], 1, 1, 1)
+    softness = torch.rand(one_each, generator=generator).to(images.device)
     small = nn.functional.interpolate(images, scale_factor=0.5, mode="area")
     soft = nn.functional.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
-    noise = 0.1 * torch.randn(images.shape, generator=generator)
-    light = 1.0 + 0.1 * (torch.rand((images.shape[0], 1, 1, 1), generator=generator) - 0.5)
+    noise = 0.1 * normal(images.shape, generator, images.device)
+    light = 1.0 + 0.1 * (torch.rand(one_each, generator=generator).to(images.device) - 0.5)
     return light * torch.lerp(images, soft, softness) + noise
 
 
@@ -127,6 +140,7 @@ def cell_contrast(
     """
     cells = left.shape[0] * left.shape[2] * left.shape[3]
     picked = torch.randint(cells, (min(cells, 8 * NEGATIVES),), generator=generator).unique()
+    picked = picked.to(left.device)
     a = normalize(_cells(left)[picked], dim=1)
     b = normalize(_cells(right)[picked], dim=1)
     likeness = a @ b.T / TEMPERATURE
@@ -134,7 +148,7 @@ def cell_contrast(
         looked = _cells(looks)[picked]
         alike = torch.cdist(looked, looked) < ALIKE
         likeness = likeness.masked_fill(alike.fill_diagonal_(False), float("-inf"))
-    return cross_entropy(likeness, torch.arange(len(picked)))
+    return cross_entropy(likeness, torch.arange(len(picked), device=left.device))
 
 
 def _cells(maps: Tensor) -> Tensor:
@@ -159,9 +173,9 @@ class AutoencoderStage:
             images = random_crop(self.source.batch(batch, generator), generator)
         else:
             images = self.source.batch(max(1, batch // 3), generator)
-        with half_precision():
+        with half_precision(images.device):
             mean, log_variance = encode_moments(self.module, images)
-            noise = torch.randn(mean.shape, generator=generator)
+            noise = normal(mean.shape, generator, mean.device)
             sampled = mean + torch.exp(log_variance / 2) * noise
             pictures = decode_latents(self.module, LATENTS_SCALE * sampled)
             distances = distance_maps(self.features, images, pictures)
@@ -207,14 +221,17 @@ class DiffusionStage:
     name = "diffusion"
 
     def __init__(self, model: DiadModel, source: PictureSource, latents: Tensor) -> None:
-        """`latents`: the scaled posterior means `[N, 4, h, w]` of the source's one array."""
+        """`latents`: the scaled posterior means `[N, 4, h, w]` of the source's one array.
+
+        They are kept on the source's device.
+        """
         self.model = model
         self.module = nn.ModuleList([model.unet, model.semantic_guided]).to(
             memory_format=torch.channels_last
         )
         train_norms_contiguous(self.module)
-        self.source, self.latents = source, latents
-        self.products = torch.from_numpy(published_alphas_cumprod()).float()
+        self.source, self.latents = source, latents.to(source.device)
+        self.products = torch.from_numpy(published_alphas_cumprod()).float().to(source.device)
 
     def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
         """Mean squared error of the predicted noise."""
@@ -222,12 +239,12 @@ class DiffusionStage:
         [pictures] = self.source.arrays
         picked = torch.randint(len(pictures), (batch,), generator=generator)
         images = self.source.normalise(torch.from_numpy(pictures[picked.numpy()]))
-        latents = self.latents[picked].repeat_interleave(DRAWS, dim=0)
-        times = spread_timesteps(batch, generator)
-        noise = torch.randn(latents.shape, generator=generator)
+        latents = self.latents[picked.to(images.device)].repeat_interleave(DRAWS, dim=0)
+        times = spread_timesteps(batch, generator).to(images.device)
+        noise = normal(latents.shape, generator, images.device)
         product = self.products[times].view(-1, 1, 1, 1)
         noised = product.sqrt() * latents + (1 - product).sqrt() * noise
-        with half_precision():
+        with half_precision(images.device):
             hint = self.model.semantic_guided.hint_features(images)
             hint = hint.repeat_interleave(DRAWS, dim=0)
             control = self.model.control_outputs(noised, hint, times)

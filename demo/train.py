@@ -1,11 +1,13 @@
 """`python -m demo.train`: draws the pictures, trains the stages, writes the checkpoint."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
 
+from demo.devices import prepare_device
 from demo.hardening import HardeningStage, view_pairs
 from demo.pictures import generic_pictures, training_pictures
 from demo.settings import DEFAULT_SETTINGS, Settings, load_settings
@@ -18,7 +20,7 @@ from demo.stages import (
     standardise_latents,
     wake_zero_convolutions,
 )
-from demo.training import Stage, StageResult, train_stage
+from demo.training import Stage, StageResult, log_path, read_log, train_stage
 from diad_deploy.console import run_command
 from diad_deploy.schedule import make_schedule
 from diad_export.components import image_spec
@@ -34,13 +36,24 @@ DEFAULT_CHECKPOINT = Path(__file__).with_name("checkpoint.safetensors")
 
 
 def train(
-    settings: Settings, folder: Path, checkpoint: Path, *, stop_after: int | None = None
+    settings: Settings,
+    folder: Path,
+    checkpoint: Path,
+    *,
+    stop_after: int | None = None,
+    device: str = "cpu",
+    batch_scale: int = 1,
 ) -> list[StageResult]:
     """Train all stages in their order, going on from what `folder` holds.
 
     Stops after `stop_after` further steps of the first unfinished stage where given. Writes
-    `checkpoint` (half precision, published key names) once all stages are finished.
+    `checkpoint` (half precision, published key names) once all stages are finished. A training
+    may go on on another `device`; batches are `batch_scale` times as large as the settings say.
+
+    Raises:
+        OptionError: PyTorch cannot run on this device.
     """
+    where = prepare_device(device)
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     model = DiadModel(settings.model_sizes(), context_tokens=settings.unet.context_tokens)
@@ -48,13 +61,17 @@ def train(
     model.context.copy_(torch.randn(model.context.shape, generator=generator))
     wake_zero_convolutions(model, generator)
     products = training_pictures(settings, folder)
+    # drawn by child processes: before the GPU is touched, whose state a fork does not survive
+    generic = generic_pictures(settings, folder)
+    model.to(where)
     results = []
     for name in STAGES:
-        stage = _make_stage(name, settings, folder, model, products)
+        stage = _make_stage(name, settings, folder, model, products, generic)
+        lengths = getattr(settings.train, name)
         results.append(
             train_stage(
                 stage,
-                getattr(settings.train, name),
+                replace(lengths, batch=lengths.batch * batch_scale),
                 seed=settings.seed,
                 folder=folder,
                 stop_after=stop_after,
@@ -63,20 +80,25 @@ def train(
         if not results[-1].finished:
             return results
         if name == "autoencoder":
-            source = PictureSource([products], image_spec(settings.data.size_px))
+            source = PictureSource([products], image_spec(settings.data.size_px), where)
             standardise_latents(model, source.batch(128, generator))
-    save_checkpoint(model, checkpoint, _recommended(settings))
+    save_checkpoint(model.cpu(), checkpoint, _recommended(settings))
     return results
 
 
 def _make_stage(
-    name: str, settings: Settings, folder: Path, model: DiadModel, products: Pictures
+    name: str,
+    settings: Settings,
+    folder: Path,
+    model: DiadModel,
+    products: Pictures,
+    generic: Pictures,
 ) -> Stage:
-    image = image_spec(settings.data.size_px)
-    good = PictureSource([products], image)
+    image, device = image_spec(settings.data.size_px), model.context.device
+    good = PictureSource([products], image, device)
     if name == "diffusion":
         return DiffusionStage(model, good, _encoded(model, good, folder))
-    everything = PictureSource([products, generic_pictures(settings, folder)], image)
+    everything = PictureSource([products, generic], image, device)
     if name == "features":
         return FeatureStage(model, everything)
     if name == "autoencoder":
@@ -98,7 +120,7 @@ def _encoded(model: DiadModel, source: PictureSource, folder: Path) -> torch.Ten
             parts.append(LATENTS_SCALE * encode_moments(model.autoencoder, images)[0])
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.save(file, torch.cat(parts).numpy())
+            np.save(file, torch.cat(parts).cpu().numpy())
         partial.replace(path)
     return torch.from_numpy(np.load(path))
 
@@ -118,7 +140,13 @@ def _recommended(settings: Settings) -> Recommended:
     )
 
 
-@click.command()
+def _speed(folder: Path, stage: str) -> str:
+    rows = list(read_log(log_path(folder, stage)))
+    speed = rows[-1].get("pictures_per_s") if rows else None
+    return "" if speed is None else f", {speed:g} pictures a second"
+
+
+@click.command(name="demo.train")
 @click.option(
     "--settings",
     "settings_path",
@@ -149,16 +177,44 @@ def _recommended(settings: Settings) -> Recommended:
     type=click.IntRange(min=1),
     help="Stop after this many further steps of the stage at hand; run again to go on.",
 )
-def command(settings_path: Path, folder: Path, checkpoint: Path, stop_after: int | None) -> None:
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="cpu, cuda or cuda:N; another may go on where one stopped.",
+)
+@click.option(
+    "--batch-scale",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Batches so many times as large as the settings say: a GPU's time a step hardly grows.",
+)
+def command(
+    settings_path: Path,
+    folder: Path,
+    checkpoint: Path,
+    stop_after: int | None,
+    device: str,
+    batch_scale: int,
+) -> None:
     """Train the demo's DiAD on pictures it draws itself.
 
-    Killed or stopped, it goes on where it was when it is run again.
+    Killed or stopped, it goes on where it was when it is run again. The logs in the work folder say
+    how many pictures a second each stage took in.
 
-    Example: python -m demo.train --work demo/work
+    Example: python -m demo.train --work work-gpu -o gpu.safetensors --device cuda --batch-scale 4
     """
-    results = train(load_settings(settings_path), folder, checkpoint, stop_after=stop_after)
+    results = train(
+        load_settings(settings_path),
+        folder,
+        checkpoint,
+        stop_after=stop_after,
+        device=device,
+        batch_scale=batch_scale,
+    )
     for name, result in zip(STAGES, results, strict=False):
-        click.echo(f"{name}: {result.steps_done} of {result.steps} steps")
+        click.echo(f"{name}: {result.steps_done} of {result.steps} steps{_speed(folder, name)}")
     if len(results) == len(STAGES) and results[-1].finished:
         click.echo(f"wrote {checkpoint}")
 

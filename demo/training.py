@@ -89,7 +89,8 @@ class _Run:
         self.step = 0
         self.cpu_s = 0.0
         self.wall_s = 0.0
-        self.losses: list[float] = []
+        self.logged_at_s = 0.0
+        self.losses: list[Tensor] = []
         self.average = AveragedModel(
             stage.module, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
         )
@@ -114,11 +115,14 @@ class _Run:
         self.optimizer.step()
         self.average.update_parameters(self.stage.module)
         self.step += 1
-        self.losses.append(loss.item())
+        self.losses.append(loss.detach())
+        logs = self.step % LOG_EVERY_STEPS == 0 or self.step == self.settings.steps
+        # a GPU is waited for where the losses are read, and not at every step
+        losses = [loss.item() for loss in self.losses] if logs else []
         self.cpu_s += time.process_time() - cpu
         self.wall_s += time.monotonic() - wall
-        if self.step % LOG_EVERY_STEPS == 0 or self.step == self.settings.steps:
-            self._log()
+        if logs:
+            self._log(losses)
 
     def use_average(self) -> None:
         """Put the averaged weights into the stage's module, ready for use."""
@@ -142,21 +146,26 @@ class _Run:
         partial.replace(self.path)
 
     def _load(self) -> None:
-        saved = torch.load(self.path, weights_only=True)
+        # a state goes on on another device than it was saved on
+        saved = torch.load(self.path, weights_only=True, map_location="cpu")
         self.step, self.cpu_s, self.wall_s = saved["step"], saved["cpu_s"], saved["wall_s"]
+        self.logged_at_s = self.wall_s
         self.stage.module.load_state_dict(saved["module"])
         self.average.load_state_dict(saved["average"])
         self.optimizer.load_state_dict(saved["optimizer"])
         kept = [row for row in read_log(self.log_path) if row["step"] <= self.step]
         self.log_path.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
-    def _log(self) -> None:
+    def _log(self, losses: list[float]) -> None:
+        pictures, seconds = len(losses) * self.settings.batch, self.wall_s - self.logged_at_s
+        self.logged_at_s = self.wall_s
         row = {
             "step": self.step,
-            "loss": round(sum(self.losses) / len(self.losses), 6),
+            "loss": round(sum(losses) / len(losses), 6),
             "learning_rate": learning_rate(self.settings, self.step - 1),
             "cpu_s": round(self.cpu_s, 1),
             "wall_s": round(self.wall_s, 1),
+            "pictures_per_s": round(pictures / seconds, 1),
         }
         self.losses.clear()
         with self.log_path.open("a") as log:

@@ -92,14 +92,8 @@ def find_gpu(cuda: Cuda) -> Gpu:
 
     Raises:
         CudaError: there is none, or no driver for it.
-        BackendError: there are GPUs, but none of this index.
     """
-    count = cuda.check(cuda.api.cudaGetDeviceCount(), "looking for a GPU")
-    if cuda.device >= count:
-        raise BackendError(
-            f"device cuda:{cuda.device}: expected one of "
-            f"{', '.join(f'cuda:{index}' for index in range(count))}; take one of these"
-        )
+    cuda.check(cuda.api.cudaGetDeviceCount(), "looking for a GPU")
     cuda.use()
     found: DeviceProperties = cuda.check(
         cuda.api.cudaGetDeviceProperties(cuda.device), "asking the GPU what it is"

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
-from diad_deploy.backends.cuda_graph import end_recording
+from diad_deploy.backends.cuda_graph import end_recording, without_finalisers
 from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
 from diad_deploy.backends.device_tensors import SCALARS_BYTES, DeviceTensor, scalar_tensors
 from diad_deploy.backends.onnxruntime_module import (
@@ -128,9 +128,7 @@ class OnnxRuntimePrograms:
             threads=threads,
             provider_options=provider_options(workspace.cuda.device, stream),
         )
-        self._thread = ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="diad-onnxruntime", initializer=workspace.cuda.use
-        )
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diad-onnxruntime")
 
     def prepare(self, batch: int) -> "OnnxRuntimeProgram":
         """Run one batch size once, which records it.
@@ -143,7 +141,8 @@ class OnnxRuntimePrograms:
         kernels = self._stages(batch, UNRECORDED)
         stages = self._stages(batch, str(batch)) if self._record else kernels
         try:
-            found = self._call(lambda: self._order(stages, *inputs))
+            with without_finalisers():
+                found = self._call(lambda: self._order(stages, *inputs))
             space.synchronize()
         except BaseException:
             # sessions that go while the stream is still being recorded end the process
@@ -160,11 +159,17 @@ class OnnxRuntimePrograms:
 
     def close(self) -> None:
         """Release the sessions, in the thread that ran them, and end it."""
-        self._call(self._sessions.clear)
+        self._thread.submit(self._sessions.clear).result()
         self._thread.shutdown()
 
     def _call(self, function: Callable[[], T]) -> T:
-        return self._thread.submit(function).result()
+        """Call it in the sessions' thread, prepared for the device, and wait for it."""
+
+        def prepared() -> T:
+            self._workspace.cuda.use()
+            return function()
+
+        return self._thread.submit(prepared).result()
 
     def _stages(self, batch: int, graph_id: str) -> "OnnxRuntimeCudaStages":
         options = self._runtime.RunOptions()

@@ -44,15 +44,17 @@ def open_tensorrt(
     buffers = {"buffers": buffer_bytes(bundle.manifest, held)}
     # what the engines work in is known once they are loaded, what they weigh before
     check_room(cuda, gpu, {"engines": size_bytes(bundle, specs), **buffers})
-    engines = load_engines(bundle, target, trt, specs)
+    engines = load_engines(bundle, target, trt, specs, gpu)
     check_room(cuda, gpu, {"working memory": engines.scratch_bytes, **buffers})
-    return CudaModel(
+    model = CudaModel(
         bundle.manifest,
         cuda,
         smallest_batch=engines.smallest_batch,
         largest_batch=max(min(batch_size, engines.largest_batch), engines.smallest_batch),
         load=partial(TensorRtPrograms, engines=engines, order=order),
     )
+    engines.keep_kernels()
+    return model
 
 
 class TensorRtPrograms:
@@ -89,6 +91,7 @@ class TensorRtPrograms:
         space.synchronize()
         stream = space.streams.compute
         executable = record(space.cuda, stream, lambda: self._order(stages, *inputs))
+        self._engines.keep_kernels()
         return TensorRtProgram(
             workspace=space,
             batch=batch,

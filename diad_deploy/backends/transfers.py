@@ -36,7 +36,7 @@ class Streams:
 
 
 class Ticket:
-    """A batch in a slot; its result stays once it is fetched.
+    """A batch in a slot; its result stays once it is fetched, by whichever thread.
 
     Args:
         slot: where the batch is.
@@ -45,8 +45,9 @@ class Ticket:
     """
 
     def __init__(self, slot: "Slot", outputs: dict[str, DeviceTensor], count: int) -> None:
-        self._lock = Lock()
         self._slot: Slot | None = slot
+        # whoever needs the slot again waits for whoever is fetching from it
+        self._lock = Lock()
         self._outputs = outputs
         self._count = count
         self._result: BatchResult | None = None

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.choice import AUTO, ModelRequest, OpenedModel, check_choice, open_model
+from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
 from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.backends.stages import Model, Stages
@@ -110,7 +110,9 @@ def observe_bundle(
     )
     if device != "cpu":
         try:
-            opened = open_model(request, backend=backend, device="cuda")
+            opened = open_model(
+                request, backend=backend, device="cuda" if device == AUTO else device
+            )
         except BackendError:
             if device != AUTO or backend not in (AUTO, "onnxruntime"):
                 raise

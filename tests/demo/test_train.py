@@ -10,12 +10,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from demo.devices import prepare_device
 from demo.settings import Settings, TrainSettings, load_settings
 from demo.train import command, train
 from demo.training import learning_rate, read_log
-from diad_deploy.errors import OptionError
+from diad_deploy.errors import DiadError, OptionError
 from diad_export.checkpoint import read_checkpoint
 from diad_export.weights import load_model
+from tests.nvidia_driver import StandInDriver, use_driver
 
 STEPS = 4
 
@@ -60,6 +62,33 @@ def test_log_says_what_each_stage_cost(short: Settings, tmp_path: Path) -> None:
         rows = list(read_log(tmp_path / f"{name}.log.jsonl"))
         assert rows[-1]["step"] == STEPS
         assert rows[-1]["cpu_s"] > 0
+        assert rows[-1]["pictures_per_s"] > 0
+
+
+def test_a_gpu_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_driver(monkeypatch, None)
+    with pytest.raises(DiadError, match=r"no NVIDIA driver|built without CUDA"):
+        prepare_device("cuda")
+    use_driver(monkeypatch, StandInDriver())
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(OptionError, match=r"cuda:1: expected an NVIDIA GPU.*found 1"):
+        prepare_device("cuda:1")
+    for name in ("gpu", "meta"):
+        with pytest.raises(OptionError, match="expected cpu, cuda or cuda:N"):
+            prepare_device(name)
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_training_goes_on_on_a_gpu(short: Settings, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "model.safetensors"
+    train(short, tmp_path, checkpoint, stop_after=2)
+    results = train(short, tmp_path, checkpoint, device="cuda", batch_scale=2)
+    assert all(result.finished for result in results)
+    state = load_model(read_checkpoint(checkpoint)).state_dict()
+    assert all(value.isfinite().all() for value in state.values() if value.is_floating_point())
 
 
 def test_learning_rate_warms_up_and_comes_down() -> None:

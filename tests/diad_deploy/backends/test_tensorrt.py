@@ -128,7 +128,7 @@ def test_every_call_that_can_fail_leaves_nothing(machine: Machine, bundle: Bundl
             failed += "smaller --batch-size" in str(error)
         assert machine.cudart.left_over() == {}, nth
     # the last ones wait for what is under way while everything goes
-    assert count - failed <= 3
+    assert count - failed <= 5
 
 
 def refuse(number: int) -> Callable[[int], bool]:

@@ -1,0 +1,60 @@
+"""What the stages train on lies on one device, whichever that is.
+
+PyTorch's meta device stands for a GPU: it computes nothing, and refuses a tensor of another device.
+"""
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from demo import hardening, stages
+from demo.hardening import HardeningStage, reconstruct
+from demo.settings import load_settings
+from demo.stages import AutoencoderStage, DiffusionStage, FeatureStage, PictureSource
+from demo.training import Stage
+from diad_deploy.schedule import make_schedule
+from diad_export.components import image_spec
+from diad_export.model.diad import DiadModel
+
+SIZE_PX = 64
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """The meta device, which has neither a generator nor bfloat16 of its own."""
+    for module in (stages, hardening):
+        monkeypatch.setattr(module, "half_precision", lambda device: nullcontext())
+        monkeypatch.setattr(module, "normal", on_device)
+    return torch.device("meta")
+
+
+def on_device(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
+    torch.randn(shape, generator=generator)
+    return torch.empty(shape, device=device)
+
+
+def test_every_stage_stays_on_its_device(elsewhere: torch.device) -> None:
+    settings = load_settings()
+    unet = replace(settings.unet, channels=(32, 32), attention_levels=(True, False))
+    model = DiadModel(replace(settings, unet=unet).model_sizes(), context_tokens=8).to(elsewhere)
+    pictures = np.zeros((4, SIZE_PX, SIZE_PX, 3), np.uint8)
+    one = PictureSource([pictures], image_spec(SIZE_PX), elsewhere)
+    two = PictureSource([pictures, pictures], image_spec(SIZE_PX), elsewhere)
+    generator = torch.Generator().manual_seed(0)
+    images = one.batch(2, generator)
+    assert reconstruct(model, images, make_schedule(2, "trailing"), generator).device == elsewhere
+    every: tuple[Stage, ...] = (
+        FeatureStage(model, two),
+        AutoencoderStage(model, two),
+        DiffusionStage(model, one, torch.zeros(4, 4, 8, 8)),
+        HardeningStage(model, two, [(pictures, pictures)]),
+    )
+    for stage in every:
+        for progress in (0.0, 0.9):
+            loss = stage.loss(2, progress, generator)
+            loss.backward()
+            assert loss.device == elsewhere
