@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import Accuracy, Found, compare_with_reference
+from benchmarks.deadline import Deadline
 from benchmarks.floor import CountedGraph, count_bundle
-from benchmarks.machine import describe_machine
-from benchmarks.models import ModelFiles, Tell, apart, build_apart, find_model
+from benchmarks.gpu_meter import GpuMeter
+from benchmarks.machine import describe_machine, find_gpus
+from benchmarks.models import ModelFiles, Tell, apart, build_apart, check_half, find_model
 from benchmarks.pictures import PictureSet, draw_pictures, read_pictures
-from benchmarks.plan import LARGE_BYTES, Size, plan_for
+from benchmarks.plan import LARGE_BYTES, GpuRoom, Size, plan_for
 from benchmarks.predictions import predict
 from benchmarks.rates import ProcessorRates, Rates, measure_gpu_rates
 from benchmarks.results import FORMAT, ModelFacts, Results
@@ -21,12 +23,14 @@ from benchmarks.rows import Row, make_row
 from benchmarks.surroundings import Surroundings, measure_surroundings
 from benchmarks.sweeps import Sweeper, Sweeps
 from benchmarks.turns import Measured, Turns
-from benchmarks.ways import Subject
+from benchmarks.ways import Subject, find_way
 from benchmarks.ways.way import PUBLISHED, REFERENCE, WINOGRAD
 from diad_deploy.errors import DiadError
 from diad_export.options import options_of
 
 SURROUNDINGS_ROUNDS = 2
+SURROUNDINGS_S = 60.0
+"""They are left out where a run has less time than this left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +43,16 @@ class Request:
         ways, rounds, batches: in the place of the usual ones; empty or None for these.
         images: the user's pictures; None draws the demo's.
         pictures: how many are compared with the reference; None takes the usual number.
-        device: of the PyTorch rows: `auto`, `cpu` or `cuda`.
+        half_bundle: the bundle in float16; None builds it where there is a GPU.
+        device: of the PyTorch rows: `auto`, `cpu` or `cuda`. `auto` and `cuda` make the run one
+            about a GPU, where there is one.
+        minutes: the whole run is to end by then; what does not fit is left out.
     """
 
     size: Size | None = None
     checkpoint: Path | None = None
     bundle: Path | None = None
+    half_bundle: Path | None = None
     images: Path | None = None
     everything: bool = False
     ways: tuple[str, ...] = ()
@@ -53,6 +61,7 @@ class Request:
     device: str = "auto"
     threads: int | None = None
     pictures: int | None = None
+    minutes: float | None = None
 
 
 def run_benchmark(request: Request, *, tell: Tell) -> Iterator[Results]:
@@ -69,6 +78,7 @@ def run_benchmark(request: Request, *, tell: Tell) -> Iterator[Results]:
         DiadError: there is nothing to measure; a row that cannot run is none, but a row.
     """
     began, start = datetime.now(UTC), time.perf_counter()
+    deadline = Deadline.after(request.minutes)
     with tempfile.TemporaryDirectory(prefix="diad-benchmark-") as folder:
         scratch = Path(folder)
         model = find_model(
@@ -77,8 +87,9 @@ def run_benchmark(request: Request, *, tell: Tell) -> Iterator[Results]:
             bundle=request.bundle,
             scratch=scratch,
             tell=tell,
+            timeout_s=deadline.timeout_s(),
         )
-        for found in _Run(request, model, scratch, tell).measure():
+        for found in _Run(request, model, scratch, tell, deadline).measure():
             yield Results(
                 format_revision=FORMAT,
                 date=began.isoformat(timespec="seconds"),
@@ -90,10 +101,14 @@ def run_benchmark(request: Request, *, tell: Tell) -> Iterator[Results]:
 class _Run:
     """The parts of a run, one after the other."""
 
-    def __init__(self, request: Request, model: ModelFiles, scratch: Path, tell: Tell) -> None:
+    def __init__(
+        self, request: Request, model: ModelFiles, scratch: Path, tell: Tell, deadline: Deadline
+    ) -> None:
         self._request, self._model = request, model
-        self._scratch, self._tell = scratch, tell
+        self._scratch, self._tell, self._deadline = scratch, tell, deadline
         self._manifest = model.bundle.manifest
+        self._meter = GpuMeter.open()
+        self._gpu = self._find_gpu()
         self._plan = plan_for(
             request.size or _size_of(model),
             everything=request.everything,
@@ -101,6 +116,8 @@ class _Run:
             rounds=request.rounds,
             batches=request.batches,
             pictures=request.pictures,
+            gpu=self._gpu,
+            minutes=request.minutes,
         )
         self._pictures = self._find_pictures()
         self._file = self._pictures.save(scratch / "pictures.npy")
@@ -119,6 +136,7 @@ class _Run:
             "predictions": predict(counted),
             "surroundings": None,
             "sweeps": None,
+            "gpu_unread": self._meter.fault if self._gpu else None,
         }
         for rates, rows in self._turns(counted[1]):
             known |= {"rates": rates, "rows": rows}
@@ -137,6 +155,15 @@ class _Run:
             return read_pictures(self._request.images, count, size_px=size_px)
         return draw_pictures(count, size_px=size_px)
 
+    def _find_gpu(self) -> GpuRoom | None:
+        """The GPU that the run is about; None for a run about the processor."""
+        request, total = self._request, self._meter.total_bytes()
+        on_cpu = request.ways and all(find_way(name).device == "cpu" for name in request.ways)
+        there = request.device == "cuda" or total is not None or bool(find_gpus())
+        if request.device == "cpu" or on_cpu or not there:
+            return None
+        return GpuRoom(total_bytes=total, bundle_bytes=_held(self._model))
+
     def _turns(
         self, graphs: Sequence[CountedGraph]
     ) -> Iterator[tuple[tuple[Rates, ...], tuple[Row, ...]]]:
@@ -144,17 +171,27 @@ class _Run:
         processor, gpu = ProcessorRates(), None
         for measured in self._take_turns(processor):
             if gpu is None and any(row.opened and row.opened.device == "cuda" for row in measured):
-                gpu = apart(measure_gpu_rates)
+                gpu = self._gpu_rates()
             rates = (processor.found(), *(gpu or ()))
             yield rates, tuple(self._rows(measured, graphs, rates))
 
+    def _gpu_rates(self) -> tuple[Rates, ...]:
+        """None where PyTorch cannot tell them: the rows have their figures all the same."""
+        try:
+            return apart(measure_gpu_rates, timeout_s=self._deadline.timeout_s())
+        except (DiadError, ImportError, RuntimeError) as error:
+            self._tell(f"the GPU's rates are not known: {error}")
+            return ()
+
     def _take_turns(self, processor: ProcessorRates) -> Iterator[list[Measured]]:
         request = self._request
-        winograd = self._rewritten() if WINOGRAD in self._plan.ways else None
+        winograd = self._winograd() if WINOGRAD in self._plan.ways else None
+        half = self._half() if any(find_way(name).needs_half for name in self._plan.ways) else None
         subject = Subject(
             checkpoint=str(self._model.checkpoint.resolve()),
             bundle=str(self._model.bundle.path.resolve()),
             winograd_bundle=None if winograd is None else str(winograd.resolve()),
+            half_bundle=None if half is None else str(half.resolve()),
             device=request.device,
             threads=request.threads,
             largest_batch=self._plan.largest_batch,
@@ -166,15 +203,38 @@ class _Run:
             self._scratch,
             between=processor.sample,
             tell=self._tell,
+            deadline=self._deadline,
+            meter=self._meter,
         )
         return turns.take()
 
-    def _rewritten(self) -> Path | None:
+    def _winograd(self) -> Path | None:
         """The same bundle for processors; None where it cannot be built."""
-        folder = self._scratch / "bundle-winograd"
-        options = replace(options_of(self._manifest), precision="fp32", convolutions="winograd")
+        return self._build("winograd", precision="fp32", convolutions="winograd")
+
+    def _half(self) -> Path | None:
+        """The same bundle in float16; None where there is none and none is built.
+
+        Raises:
+            OptionError, BundleError: the one that was named is another model's, or not in float16.
+        """
+        if self._request.half_bundle is not None:
+            return check_half(self._request.half_bundle, self._model.bundle)
+        if self._manifest.graph("denoiser").precision == "float16":
+            return self._model.bundle.path
+        if self._gpu is None or not (self._meter.total_bytes() or find_gpus()):
+            return None
+        # the other half of what is left is the rows'
+        return self._build("half", self._deadline.share(2), precision="fp16", convolutions="plain")
+
+    def _build(self, name: str, until: Deadline | None = None, **changes: Any) -> Path | None:
+        folder = self._scratch / f"bundle-{name}"
+        options = replace(options_of(self._manifest), **changes)
+        timeout_s = (until or self._deadline).timeout_s()
         try:
-            build_apart(self._model.checkpoint, folder, options, tell=self._tell)
+            build_apart(
+                self._model.checkpoint, folder, options, tell=self._tell, timeout_s=timeout_s
+            )
         except DiadError as error:
             self._tell(f"{folder.name}: {error}")
             return None
@@ -214,13 +274,27 @@ class _Run:
         # of a few rows alone, nobody asks what a whole run takes
         if self._request.ways or not self._plan.together:
             return None
+        if not self._deadline.fits(SURROUNDINGS_S):
+            self._tell("what the runtime does around the model is left out: there is no time")
+            return None
         self._tell("what the runtime does around the model")
-        return apart(
-            measure_surroundings, self._model.bundle.path, self._scratch, SURROUNDINGS_ROUNDS
-        )
+        try:
+            return apart(
+                measure_surroundings,
+                self._model.bundle.path,
+                self._scratch,
+                SURROUNDINGS_ROUNDS,
+                timeout_s=self._deadline.timeout_s(),
+            )
+        except DiadError as error:
+            self._tell(f"what the runtime does around the model is not known: {error}")
+            return None
 
     def _sweeps(self) -> Iterator[Sweeps]:
         if not self._request.everything:
+            return
+        if self._plan.minutes is not None:
+            self._tell("sweeps are left out: they take longer than a run with --minutes has")
             return
         if not self._plan.together:
             self._tell("sweeps are left out at this size: they build five bundles")
@@ -236,5 +310,8 @@ class _Run:
 
 
 def _size_of(model: ModelFiles) -> Size:
-    held = sum(record.size_bytes for record in model.bundle.manifest.files)
-    return "full" if held >= LARGE_BYTES else "demo"
+    return "full" if _held(model) >= LARGE_BYTES else "demo"
+
+
+def _held(model: ModelFiles) -> int:
+    return sum(record.size_bytes for record in model.bundle.manifest.files)

@@ -12,6 +12,7 @@ Examples:
   python -m benchmarks -o out
   python -m benchmarks -o out --all
   python -m benchmarks -o out --size full
+  python -m benchmarks -o out --minutes 10
   python -m benchmarks -o out --checkpoint diad.ckpt --images photos
   python -m benchmarks compare before/results.json after/results.json --limit 10%"""
 
@@ -45,6 +46,12 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--checkpoint", type=PATH, help="Your own model.")
 @click.option("--bundle", type=PATH, help="Its bundle [default: one is built and thrown away].")
+@click.option(
+    "--half-bundle",
+    type=PATH,
+    metavar="PATH",
+    help="The same in float16, for a GPU's rows  [default: one is built where there is a GPU].",
+)
 @click.option("--images", type=PATH, help="Your own pictures [default: the demo's, drawn].")
 @click.option(
     "--all",
@@ -53,21 +60,33 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     help="torch.compile, Winograd's convolutions, OpenVINO and sweeps, too.",
 )
 @click.option("--way", "ways", multiple=True, metavar="NAME", help="This row alone; repeatable.")
-@click.option("--rounds", type=click.IntRange(min=1), help="Turns of each row [default: 10; 5].")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Turns of each row [default: 10; full size 5; 3 long ones on a GPU].",
+)
 @click.option(
     "--batch",
     "batches",
     type=click.IntRange(min=1),
     multiple=True,
-    help="A batch size to measure; repeatable  [default: 1, 2, 4, 8; full size 1, 2].",
+    help="A batch size to measure; repeatable  [default: 1, 2, 4, 8; full size 1, 2; on a GPU 1 to "
+    "32].",
 )
 @click.option(
     "--pictures",
     type=click.IntRange(min=0),
-    help="Pictures to compare with the reference  [default: 24; full size those of the rounds].",
+    help="Pictures to compare with the reference  [default: 24; full size those of the rounds; "
+    "on a GPU as many as the largest batch].",
 )
 @click.option("--device", default="auto", show_default=True, help="Of PyTorch: auto, cpu or cuda.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="End by then, bundles built and all: the most telling rows first, and what does not fit "
+    "is left out and says so.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--force", is_flag=True, help="Replace results that are there already.")
 @click.pass_context
@@ -77,9 +96,10 @@ def command(
     """Measure every way to run a DiAD model, in turns, and write a page.
 
     DIR then holds results.json, results.csv and index.html, written as figures come: a run that is
-    stopped leaves what it has measured. What cannot run here is a row that says why. At full size,
-    no more than two models are in memory at once; stand-in weights and their bundle take 11 GB of
-    disk while it runs, and 20 GB with --all.
+    stopped leaves what it has measured. What cannot run here is a row that says why. Where there is
+    a GPU, the run is about it, unless --device cpu says otherwise. At full size, no more than two
+    models are in memory at once; stand-in weights and their bundle take 11 GB of disk while it
+    runs, 14 GB on a GPU, and 20 GB with --all.
     """
     if context.invoked_subcommand is not None:
         return

@@ -50,6 +50,7 @@ LESS_IS_BETTER: dict[str, Figure] = {
     "peak_host_bytes": lambda row: row.peak_host_bytes,
     "peak_device_bytes": lambda row: row.peak_device_bytes,
     "disk_bytes": lambda row: row.disk_bytes,
+    "joules_per_picture": lambda row: row.throughput[0].joules_per_picture,
 }
 SHOWN_ONLY = ("first_result_s", "times_yardstick")
 """Opening a file depends on what the system has in its cache; ratios follow from the times."""

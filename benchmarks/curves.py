@@ -27,7 +27,7 @@ STYLE: Any = {
     "ytick.color": "#3a434d",
 }
 COLOURS = ("#2f6db3", "#d9772b", "#3c9a5f", "#a24f9f", "#c0453e", "#6a7683", "#1b9aaa", "#8c6d31")
-PARTS = ("prepare", "encode", "steps", "decode", "decode again", "score")
+PARTS = ("prepare", "encode", "steps", "decode", "decode again", "score", "model")
 
 
 def draw_plots(results: Results) -> dict[str, str]:

@@ -3,15 +3,16 @@
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
 
 import demo
 from benchmarks.plan import Size
 from diad_deploy.bundle import Bundle, builtin_bundle
-from diad_deploy.errors import InputError, OptionError
+from diad_deploy.errors import BackendError, InputError, OptionError
 from diad_deploy.manifest import CheckpointOrigin
 from diad_export.options import BuildOptions
 
@@ -32,11 +33,18 @@ class ModelFiles:
 
 
 def find_model(
-    size: Size, *, checkpoint: Path | None, bundle: Path | None, scratch: Path, tell: Tell
+    size: Size,
+    *,
+    checkpoint: Path | None,
+    bundle: Path | None,
+    scratch: Path,
+    tell: Tell,
+    timeout_s: float | None = None,
 ) -> ModelFiles:
     """What the user gave, the demo's, or a stand-in in `scratch`; a bundle is built if need be.
 
     Raises:
+        BackendError: building it took longer than `timeout_s`.
         OptionError: a bundle without its checkpoint, or one that was built from another.
         InputError: the demo's checkpoint is not part of this installation.
         CheckpointError, ExportError, BundleError: as of `diad-export build`.
@@ -57,22 +65,56 @@ def find_model(
             )
     if bundle is None:
         bundle = scratch / "bundle"
-        build_apart(checkpoint, bundle, BuildOptions(), tell=tell)
+        build_apart(checkpoint, bundle, BuildOptions(), tell=tell, timeout_s=timeout_s)
     opened = Bundle.open(bundle)
     check_origin(opened, checkpoint, _origin(checkpoint))
     return ModelFiles(checkpoint=checkpoint, bundle=opened, standin=standin)
 
 
-def build_apart(checkpoint: Path, bundle: Path, options: BuildOptions, *, tell: Tell) -> None:
-    """Build a bundle in a process of its own, whose memory is free again afterwards."""
+def build_apart(
+    checkpoint: Path,
+    bundle: Path,
+    options: BuildOptions,
+    *,
+    tell: Tell,
+    timeout_s: float | None = None,
+) -> None:
+    """Build a bundle in a process of its own, whose memory is free again afterwards.
+
+    Raises:
+        CheckpointError, ExportError, BundleError: as of `diad-export build`.
+        BackendError: as of `apart`.
+    """
     tell(f"building {bundle.name} from {checkpoint.name}")
-    apart(_build, checkpoint, bundle, options)
+    apart(_build, checkpoint, bundle, options, timeout_s=timeout_s)
 
 
-def apart(function: Callable[..., T], *arguments: object) -> T:
-    """Call `function` in a process of its own."""
+def apart(function: Callable[..., T], *arguments: object, timeout_s: float | None = None) -> T:
+    """Call `function` in a process of its own.
+
+    Raises:
+        BackendError: the process died, or took longer than `timeout_s`. What the function raises
+            is raised.
+    """
+    name = function.__name__.strip("_").replace("_", " ")
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+        pending = pool.submit(function, *arguments)
+        try:
+            return pending.result(timeout=timeout_s)
+        except BrokenProcessPool as error:
+            raise BackendError(
+                f"{name}: its process died; if memory ran out, free some and start again"
+            ) from error
+        except TimeoutError:
+            if pending.done():  # the function's own
+                raise
+            # the pool has no other way to stop what runs
+            for child in active_children():
+                child.kill()
+            raise BackendError(
+                f"{name}: stopped after {timeout_s or 0:.0f} s, which were left of the run's time; "
+                f"give it more with --minutes, or name a bundle that was built before"
+            ) from None
 
 
 def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> None:
@@ -87,6 +129,29 @@ def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> N
             f"{bundle.path}: built from {expected.name} (SHA-256 {expected.sha256[:12]}…), "
             f"expected {checkpoint} ({found.sha256[:12]}…); leave --bundle out to build one"
         )
+
+
+def check_half(path: Path, bundle: Bundle) -> Path:
+    """Check that the bundle at `path` is `bundle` in float16; the path.
+
+    Raises:
+        OptionError: it was built from another checkpoint, or is not in float16.
+        BundleError: there is none, or it is damaged.
+    """
+    half = Bundle.open(path, verify=False).manifest
+    own = bundle.manifest.checkpoint
+    if half.checkpoint.sha256 != own.sha256:
+        raise OptionError(
+            f"{path}: built from {half.checkpoint.name} (SHA-256 {half.checkpoint.sha256[:12]}…), "
+            f"expected {own.name} ({own.sha256[:12]}…); leave --half-bundle out to build one"
+        )
+    precision = half.graph("denoiser").precision
+    if precision != "float16":
+        raise OptionError(
+            f"{path}: expected graphs in float16, found {precision}; build it with diad-export "
+            f"build --precision fp16, or leave --half-bundle out"
+        )
+    return path
 
 
 def _origin(checkpoint: Path) -> CheckpointOrigin:

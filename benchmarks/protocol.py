@@ -22,10 +22,15 @@ class Opening(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest(Strict):
-    """Run pictures `first` to `first + count`, counted round and round."""
+    """Run pictures `first` to `first + count`, counted round and round.
+
+    Attributes:
+        at_least_s: go on with the pictures behind them until so many seconds have passed.
+    """
 
     first: int
     count: int
+    at_least_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +65,23 @@ class Opened(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran(Strict):
-    """One run.
+    """One run, or several one right after the other.
 
     Attributes:
-        seconds: on the host, from pictures in memory to map and score in memory.
-        stages: seconds of each stage; empty where they cannot be told apart.
+        seconds: on the host, from pictures in memory to map and score in memory; of several the
+            median.
+        stages: seconds of each stage, likewise; empty where they cannot be told apart.
+        each: seconds of every run.
     """
 
     seconds: float
     stages: dict[str, float] = field(default_factory=dict)
+    each: tuple[float, ...] = ()
+
+    @property
+    def runs(self) -> tuple[float, ...]:
+        """Seconds of every run, be it one."""
+        return self.each or (self.seconds,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

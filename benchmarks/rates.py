@@ -26,9 +26,10 @@ class Rates(Strict):
     Attributes:
         device: `cpu` or `cuda`.
         precision: `float32` or `float16`.
-        flops: floating-point operations a second in products of two 2048 x 2048 matrices, by the
-            fastest library at hand: median over all turns, and the best turn.
+        flops: floating-point operations a second in products of two square matrices, by the
+            fastest library at hand: median over all turns, and the best turn. Without TF32.
         library: that library.
+        side: of the matrices.
         copy_bytes_per_s: bytes read and written a second while copying 256 MiB, in as many threads
             as cores: median and best.
     """
@@ -40,6 +41,7 @@ class Rates(Strict):
     library: str
     copy_bytes_per_s: float
     best_copy_bytes_per_s: float
+    side: int = SIDE
 
 
 class ProcessorRates:
@@ -128,6 +130,7 @@ def measure_gpu_rates(turns: int = 20) -> tuple[Rates, ...]:
 
     if not torch.cuda.is_available():
         return ()
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
     source = torch.ones(COPIED_BYTES, dtype=torch.float32, device="cuda")
     target = torch.empty_like(source)
     moved = 2 * source.numel() * source.element_size()
@@ -147,6 +150,7 @@ def measure_gpu_rates(turns: int = 20) -> tuple[Rates, ...]:
                 library="PyTorch",
                 copy_bytes_per_s=statistics.median(copies),
                 best_copy_bytes_per_s=max(copies),
+                side=side,
             )
         )
     return tuple(found)

@@ -18,7 +18,8 @@ from benchmarks.sweeps import Sweeps
 from diad_deploy.errors import InputError
 from diad_deploy.strict import Strict
 
-FORMAT = 1
+FORMAT = 2
+"""2 adds what runs on GPUs measure; records of 1 are read as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,8 @@ class Results(Strict):
         seconds: how long it took.
         unfinished: what it had not reached when this was written; None where it ran to its end.
         counts: the work in the bundle's graphs, one picture.
+        gpu_unread: why the GPU's energy and memory are not known; None where they are, or there
+            is no GPU.
         surroundings: what the runtime does around the model; None where it was not measured.
         sweeps: None unless they were asked for.
     """
@@ -70,6 +73,7 @@ class Results(Strict):
     rows: tuple[Row, ...]
     surroundings: Surroundings | None
     sweeps: Sweeps | None
+    gpu_unread: str | None = None
 
     def row(self, name: str) -> Row | None:
         """The row called `name`."""
@@ -129,16 +133,30 @@ COLUMNS = (
     "pixel_auroc_change",
 )
 
+BY_BATCH = (
+    "pictures_per_s",
+    "median_ms",
+    "p90_ms",
+    "p99_ms",
+    "prepare_ms",
+    "joules_per_picture",
+)
+"""Figures with a column for each batch size."""
+
 
 def to_csv(results: Results) -> str:
-    """One line a row of the comparison; pictures a second in a column for each batch size."""
+    """One line a row of the comparison."""
     batches = sorted({t.batch for row in results.rows for t in row.throughput})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"pictures_per_s_batch_{batch}" for batch in batches)])
+    names = [f"{figure}_batch_{batch}" for figure in BY_BATCH for batch in batches]
+    writer.writerow([*COLUMNS, *names])
     for row in results.rows:
-        speeds = {t.batch: t.pictures_per_s for t in row.throughput}
-        writer.writerow([*_cells(row), *(speeds.get(batch) for batch in batches)])
+        known = {t.batch: t for t in row.throughput}
+        figures = [
+            getattr(known.get(batch), figure, None) for figure in BY_BATCH for batch in batches
+        ]
+        writer.writerow([*_cells(row), *figures])
     return out.getvalue()
 
 

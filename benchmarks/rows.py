@@ -17,12 +17,25 @@ NOT_REACHED = "not reached: the run ended before its turn"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput(Strict):
-    """Pictures a second in batches of one size: of the median turn."""
+    """Pictures a second in batches of one size: of the median run, one after the other.
+
+    Attributes:
+        turns: how many runs there were.
+        p90_ms, p99_ms: percentiles of their times.
+        prepare_ms: of the median, making model input of the pictures on the host, which the
+            runtime does beside the model; None where it cannot be told apart.
+        joules_per_picture: what the GPU took meanwhile, idle power included; None where it was
+            not measured.
+    """
 
     batch: int
     turns: int
     median_ms: float
     pictures_per_s: float
+    p90_ms: float | None = None
+    p99_ms: float | None = None
+    prepare_ms: float | None = None
+    joules_per_picture: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +61,8 @@ class Row(Strict):
         stages: empty where the stages cannot be told apart.
         opening_s: loading the model; `first_result_s`: from the start of its process.
         peak_host_bytes: of its process, mapped files included.
-        peak_device_bytes: more memory in use on the GPUs after its first result than before.
+        peak_device_bytes: by how much the memory in use on the GPU grew during its turns, its
+            process's start included; after its first result alone where NVML cannot be used.
         disk_bytes: of the files that it loads.
         limit: the least time of one picture on its device in its precision.
         limit_share: how much of the limit's speed it reaches: least time over median time.
@@ -85,18 +99,18 @@ def make_row(
     way, opened = measured.way, measured.opened
     if opened is None or not measured.singles:
         return Row(name=way.name, title=way.title, why_not=measured.why_not or NOT_REACHED)
-    latency = spread_of([ran.seconds for ran in measured.singles])
+    latency = spread_of([seconds for ran in measured.singles for seconds in ran.runs])
     least = _limit(graphs, rates, device=opened.device, precision=opened.precision)
     return Row(
         name=way.name,
         title=way.title,
-        why_not=measured.why_not,
+        why_not=measured.why_not or _out_of_time(measured),
         detail=opened.detail,
         device=opened.device,
         precision=opened.precision,
         latency=latency,
         times_yardstick=_times_yardstick(measured),
-        throughput=tuple(_throughput(measured, latency)),
+        throughput=tuple(_throughput(measured)),
         stages=stage_times(measured.singles),
         opening_s=opened.seconds,
         first_result_s=measured.first_result_s,
@@ -120,21 +134,29 @@ def stage_times(runs: Sequence[Ran]) -> tuple[StageTime, ...]:
     )
 
 
-def _throughput(measured: Measured, latency: Spread) -> Iterator[Throughput]:
-    yield Throughput(
-        batch=1,
-        turns=latency.count,
-        median_ms=latency.p50_ms,
-        pictures_per_s=1e3 / latency.p50_ms,
-    )
-    for batch, seconds in measured.batches.items():
-        median = statistics.median(seconds)
+def _throughput(measured: Measured) -> Iterator[Throughput]:
+    for batch, turns in ((1, measured.singles), *sorted(measured.batches.items())):
+        spread = spread_of([seconds for ran in turns for seconds in ran.runs])
+        prepare = [ran.stages["prepare"] for ran in turns if "prepare" in ran.stages]
+        energy = measured.energy.get(batch)
         yield Throughput(
             batch=batch,
-            turns=len(seconds),
-            median_ms=1e3 * median,
-            pictures_per_s=batch / median,
+            turns=spread.count,
+            median_ms=spread.p50_ms,
+            pictures_per_s=1e3 * batch / spread.p50_ms,
+            p90_ms=spread.p90_ms,
+            p99_ms=spread.p99_ms,
+            prepare_ms=1e3 * statistics.median(prepare) if prepare else None,
+            joules_per_picture=energy.joules / energy.pictures if energy else None,
         )
+
+
+def _out_of_time(measured: Measured) -> str | None:
+    missing = sorted(measured.out_of_time - set(measured.batches) - {1})
+    if not missing:
+        return None
+    batches = ", ".join(map(str, missing))
+    return f"left out: batches of {batches}, for which the run's time was too short"
 
 
 def _times_yardstick(measured: Measured) -> float | None:

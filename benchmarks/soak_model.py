@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
+from diad_deploy.batch_detections import Found
 from diad_deploy.bundle import Bundle, builtin_bundle
 from diad_deploy.detection import Detection
 from diad_deploy.manifest import Manifest
@@ -16,18 +17,19 @@ class StandinDetector:
     backend = "stand-in"
     backend_reason = "the model is not what is measured"
     batch_size = 8
+    devices = ("cpu",)
     in_flight = 1
 
     def __init__(self) -> None:
         self.manifest: Manifest = Bundle.open(builtin_bundle()).manifest
 
-    def submit_prepared(
+    def submit_each(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
-    ) -> Callable[[], list[Detection]]:
+    ) -> Callable[[], list[Found]]:
         """Detections of a batch `[B, 3, S, S]`."""
         image = self.manifest.image
         red = batch[:, 0] * np.float32(image.std[0]) + np.float32(image.mean[0])
-        found = [
+        found: list[Found] = [
             Detection(
                 score=float(red[place].mean()),
                 anomaly_map=red[place],

@@ -5,6 +5,7 @@ Started as `python -m benchmarks.worker` by `worker_process.py`; ends where its 
 
 import os
 import signal
+import statistics
 import sys
 import time
 from collections.abc import Iterable
@@ -92,8 +93,25 @@ class _Row:
         self._found: dict[int, tuple[npt.NDArray[np.float32], float]] = {}
 
     def run(self, request: RunRequest) -> Ran:
-        """Run some pictures, and keep what they gave."""
-        places = [(request.first + i) % len(self._pictures) for i in range(request.count)]
+        """Run some pictures, once or for so long, and keep what they gave."""
+        end = time.perf_counter() + request.at_least_s
+        each: list[float] = []
+        stages: list[dict[str, float]] = []
+        while not each or time.perf_counter() < end:
+            first = request.first + len(each) * request.count
+            seconds, clocked = self._run_once(first, request.count)
+            each.append(seconds)
+            stages.append(clocked)
+        return Ran(
+            seconds=statistics.median(each),
+            stages={
+                name: statistics.median(clocked[name] for clocked in stages) for name in stages[0]
+            },
+            each=tuple(each),
+        )
+
+    def _run_once(self, first: int, count: int) -> tuple[float, dict[str, float]]:
+        places = [(first + i) % len(self._pictures) for i in range(count)]
         pictures = [self._pictures[place] for place in places]
         start = time.perf_counter()
         clock = self.runner.start_clock()
@@ -101,10 +119,10 @@ class _Row:
         seconds = time.perf_counter() - start
         for place, found, score in zip(places, outcome.maps, outcome.scores, strict=True):
             self._found[place] = (found, float(score))
-        return Ran(seconds=seconds, stages=clock.seconds() if self.runner.clocks_stages else {})
+        return seconds, clock.seconds() if self.runner.clocks_stages else {}
 
     def save(self, path: Path) -> None:
-        """Write places, maps and scores, and forget them."""
+        """Write places, maps and scores of all pictures so far."""
         places = sorted(self._found)
         np.savez(
             path,
@@ -112,7 +130,6 @@ class _Row:
             maps=np.stack([self._found[place][0] for place in places]),
             scores=np.asarray([self._found[place][1] for place in places], dtype=np.float32),
         )
-        self._found.clear()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from types import TracebackType
 from typing import IO, Self
 
@@ -32,6 +35,8 @@ COMMAND = (sys.executable, "-m", "benchmarks.worker")
 class WorkerProcess:
     """One way to run a model, in a process of its own. A context manager that ends it.
 
+    What takes longer than `timeout_s` ends the process, and is a `BackendError`.
+
     Attributes:
         opened: what runs.
         started: when the process was started, on `time.perf_counter`.
@@ -39,7 +44,9 @@ class WorkerProcess:
 
     opened: Opened
 
-    def __init__(self, way: str, subject: Subject, pictures: Path) -> None:
+    def __init__(
+        self, way: str, subject: Subject, pictures: Path, *, timeout_s: float | None = None
+    ) -> None:
         # open as long as the process is
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.started = time.perf_counter()
@@ -50,9 +57,12 @@ class WorkerProcess:
             stderr=self._complaints,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
+        self._lines: Queue[bytes] = Queue()
+        self._reader = Thread(target=self._read_lines, daemon=True)
+        self._reader.start()
         opening = Opening(way=way, subject=subject, pictures=str(pictures))
         try:
-            opened = self._ask(Request(opening=opening)).opened
+            opened = self._ask(Request(opening=opening), timeout_s).opened
             if opened is None:
                 raise BackendError(f"{way}: the process gave no answer to its opening")
             self.opened = opened
@@ -60,13 +70,22 @@ class WorkerProcess:
             self.close()
             raise
 
-    def run(self, first: int, count: int) -> Ran:
-        """Run pictures `first` to `first + count`.
+    def run(
+        self,
+        first: int,
+        count: int,
+        *,
+        at_least_s: float = 0.0,
+        timeout_s: float | None = None,
+    ) -> Ran:
+        """Run pictures `first` to `first + count`, again and again for `at_least_s`.
 
         Raises:
-            DiadError: what it raised, in its own class; `BackendError` where the process died.
+            DiadError: what it raised, in its own class; `BackendError` where the process died, or
+                took too long.
         """
-        ran = self._ask(Request(run=RunRequest(first=first, count=count))).ran
+        request = RunRequest(first=first, count=count, at_least_s=at_least_s)
+        ran = self._ask(Request(run=request), timeout_s).ran
         if ran is None:
             raise BackendError("the process gave no times for a run")
         return ran
@@ -82,17 +101,19 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the process; safe to call again."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not pipe.closed:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue
+        stdin = self._process.stdin
+        if stdin is not None and not stdin.closed:
+            with suppress(BrokenPipeError):
+                stdin.close()
         try:
             self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        # a process that it started may still hold the pipe's other end
+        self._reader.join(STOP_SECONDS)
+        if self._process.stdout is not None and not self._reader.is_alive():
+            self._process.stdout.close()
         self._complaints.close()
 
     def __enter__(self) -> Self:
@@ -106,16 +127,30 @@ class WorkerProcess:
     ) -> None:
         self.close()
 
-    def _ask(self, request: Request) -> Answer:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None or stdin.closed:
+    def _read_lines(self) -> None:
+        """Every answer, in a thread of its own, so that waiting for one can have an end."""
+        stdout = self._process.stdout
+        if stdout is not None:
+            for line in stdout:
+                self._lines.put(line)
+        self._lines.put(b"")
+
+    def _ask(self, request: Request, timeout_s: float | None = None) -> Answer:
+        stdin = self._process.stdin
+        if stdin is None or stdin.closed:
             raise BackendError("the process of this row has ended; open it again")
         try:
             stdin.write(TypeAdapter(Request).dump_json(request) + b"\n")
             stdin.flush()
-            line = stdout.readline()
+            line = self._lines.get(timeout=timeout_s)
         except BrokenPipeError:
             line = b""
+        except Empty:
+            self._process.kill()
+            raise BackendError(
+                f"stopped after {timeout_s or 0:.0f} s, which were left of the run's time; give it "
+                f"more with --minutes, or run it alone with --way"
+            ) from None
         if not line:
             raise BackendError(self._death())
         answer = TypeAdapter(Answer).validate_json(line)

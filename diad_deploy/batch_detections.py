@@ -1,41 +1,89 @@
 """A batch's arrays as one detection a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.stages import BatchResult
 from diad_deploy.detection import Detection
-from diad_deploy.errors import BackendError
-from diad_deploy.manifest import ImageSpec
+from diad_deploy.errors import NotFiniteError
+from diad_deploy.manifest import Manifest
+
+Found = Detection | NotFiniteError
+"""Of one picture: its detection, or the error that says why it has none."""
+
+_ORIGINS = {
+    "reconstruction": "the decoder or a stage before it",
+    "anomaly_map": "the scorer",
+    "image_score": "the scorer",
+}
+"""The stage that an output comes from, in the stages' order."""
 
 
 def detections_of(
-    result: BatchResult, sizes: Sequence[tuple[int, int]], image: ImageSpec
-) -> list[Detection]:
+    result: BatchResult, sizes: Sequence[tuple[int, int]], manifest: Manifest
+) -> list[Found]:
     """One detection a picture, each with arrays of its own.
+
+    A picture with NaN or infinity in any of its arrays gets an error in its place, which is not
+    raised, so that the batch's other pictures can go on. All arrays are looked at: on a GPU a
+    maximum passes over NaN, so that a score can look right above a map that is not.
 
     Args:
         result: of the model.
         sizes: (height, width) in pixels of each picture.
-        image: the model's input.
+        manifest: of the bundle.
+    """
+    return [_found(result, place, size, manifest) for place, size in enumerate(sizes)]
+
+
+def all_detections(found: Sequence[Found]) -> list[Detection]:
+    """The detections, where every picture has one.
 
     Raises:
-        BackendError: a score is not a number.
+        NotFiniteError: one has none; the message names all that have none.
     """
-    if not np.isfinite(result.image_score).all():
-        raise BackendError(
-            "the model gave a score that is not a number, so nothing can be said of the "
-            "picture; build the bundle again at a higher precision"
+    errors = [one for one in found if isinstance(one, NotFiniteError)]
+    if errors:
+        raise NotFiniteError(", ".join(error.picture for error in errors), errors[0].reason)
+    return [one for one in found if isinstance(one, Detection)]
+
+
+def _found(result: BatchResult, place: int, size: tuple[int, int], manifest: Manifest) -> Found:
+    outputs: dict[str, FloatArray] = {name: getattr(result, name)[place] for name in _ORIGINS}
+    # a picture at a time: what is looked at is then copied out of the cache
+    if not all(np.isfinite(values).all() for values in outputs.values()):
+        faults = "; ".join(_faults(outputs))
+        return NotFiniteError(
+            f"image {place + 1} of the batch",
+            f"the model's result is not finite: {faults}; {_way_out(manifest)}",
         )
     # copies: one kept detection must not keep its whole batch in memory
-    return [
-        Detection(
-            score=float(result.image_score[place]),
-            anomaly_map=result.anomaly_map[place].copy(),
-            reconstruction=result.reconstruction[place].copy(),
-            picture_size_px=size,
-            image=image,
+    return Detection(
+        score=float(outputs["image_score"]),
+        anomaly_map=outputs["anomaly_map"].copy(),
+        reconstruction=outputs["reconstruction"].copy(),
+        picture_size_px=size,
+        image=manifest.image,
+    )
+
+
+def _faults(outputs: dict[str, FloatArray]) -> Iterator[str]:
+    for name, values in outputs.items():
+        count = {"NaN": int(np.isnan(values).sum()), "infinite": int(np.isinf(values).sum())}
+        if any(count.values()):
+            found = " and ".join(f"{number} {kind}" for kind, number in count.items() if number)
+            yield f"{name} has {found} of {values.size} values, from {_ORIGINS[name]}"
+
+
+def _way_out(manifest: Manifest) -> str:
+    if any(graph.precision == "float16" for graph in manifest.graphs):
+        return (
+            "float16 may overflow: build the bundle with --precision fp32, and compare the two "
+            "with `diad-export verify`"
         )
-        for place, size in enumerate(sizes)
-    ]
+    return (
+        "run `diad-export verify`: where PyTorch's result is not finite either, the checkpoint's "
+        "weights are damaged; else take another --backend or --device"
+    )

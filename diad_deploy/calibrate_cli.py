@@ -66,7 +66,7 @@ def command(*, good_dir: Path, as_json: bool, **given: Any) -> int:
     at most the chosen share of good pictures is expected to exceed; its interval follows from
     their number. A rate of 1 in 100 needs 99 pictures at least.
 
-    Ends with status 0 if all pictures were read, 1 if some could not be, 2 if nothing could be
+    Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
     done, and 130 if interrupted.
     """
     from diad_deploy.calibration import CalibrationRequest, calibrate
@@ -106,9 +106,9 @@ def _print(found: "Calibration") -> None:
     if found.left_out:
         console.print(f"{found.left_out} pictures outside the folders called good were left out")
     for picture, reason in found.failures:
-        console.print(Text(printable(f"could not be read: {picture}: {reason}")))
+        console.print(Text(printable(f"failed: {picture}: {reason}")))
     if found.failed > len(found.failures):
-        console.print(f"could not be read: {found.failed - len(found.failures)} more")
+        console.print(f"failed: {found.failed - len(found.failures)} more")
     names = ", ".join(f"{picture} ({score:.4g})" for picture, score in found.highest)
     console.print(Text(printable(f"highest scores, to be looked at for defects: {names}")))
     console.print(Text(f"thresholds: {printable(found.output)}"))

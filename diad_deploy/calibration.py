@@ -81,7 +81,7 @@ class Calibration:
     Attributes:
         thresholds: what was set.
         output: the file they are in.
-        failed: how many pictures could not be read.
+        failed: how many pictures failed: they could not be read, or have no finite result.
         failures: the first of them, with the reasons.
         left_out: how many lie outside the folders called `good`.
         highest: (picture, score) of the highest scores: a defective picture among the good ones
@@ -97,7 +97,7 @@ class Calibration:
 
     @property
     def exit_status(self) -> int:
-        """0: all were read. 1: some could not be."""
+        """0: all were inspected. 1: some failed."""
         return 1 if self.failed else 0
 
     def as_json(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def calibrate(
 
     Raises:
         InputError: there are too few good pictures, before the model runs or after some of them
-            could not be read.
+            failed.
         OutputError: the thresholds cannot be written, or are there already.
         BundleError, BackendError, OptionError: as of `Detector.open`.
     """
@@ -157,7 +157,7 @@ def score_good(
     detector: PreparedDetector,
     progress: Callable[[Progress], None] = _ignore,
 ) -> tuple[list[GoodScore], list[Unread]]:
-    """The scores of good pictures, and those that could not be read.
+    """The scores of good pictures, and those that failed.
 
     Raises:
         BackendError: the model failed.
@@ -190,10 +190,10 @@ def set_thresholds(
     """The thresholds from the scores of good pictures.
 
     Raises:
-        InputError: too few, because others could not be read.
+        InputError: too few, because others failed.
     """
     if not scores:
-        raise InputError(f"{request.folder}: none of the pictures could be read")
+        raise InputError(f"{request.folder}: none of the pictures has a score")
     classes = [one.class_name for one in scores]
     check_counts(request.folder, classes, request.rate, per_class=request.per_class)
     names = sorted({name for name in classes if name is not None}) if request.per_class else []

@@ -81,9 +81,9 @@ def command(*, as_json: bool, **given: Any) -> int:
     'parts/**/*.png'. The report holds results.jsonl, results.csv, a heatmap over each picture,
     and report.html, which opens in any browser.
 
-    Ends with status 0 if all pictures were read, 1 if some could not be, 2 if nothing could be
+    Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
     done, and 130 if interrupted. With --fail-on-defect, 3 if a picture is defective, also where
-    others could not be read.
+    others failed.
     """
     from diad_deploy.inspection import inspect_paths
     from diad_deploy.progress import shown_progress
@@ -156,12 +156,17 @@ def _print_summary(summary: "Summary") -> None:
         for picture, score in summary.highest:
             table.add_row(Text(printable(picture)), f"{score:.4f}")
         console.print(table)
-    failed = f", {summary.failed} could not be read" if summary.failed else ""
-    console.print(f"{summary.ok} pictures read{failed}; {summary.pictures_per_second:.3g} a second")
+    failed = f", {summary.failed} failed" if summary.failed else ""
+    console.print(
+        f"{summary.ok} pictures inspected{failed}; {summary.pictures_per_second:.3g} a second"
+    )
     if summary.decisions is not None:
         counts = f"{summary.decisions['defect']} defective, {summary.decisions['good']} good"
         console.print(Text(printable(f"{counts}; thresholds: {summary.thresholds}")))
-    console.print(Text(printable(f"backend: {summary.backend} ({summary.backend_reason})")))
+    devices = ", ".join(summary.devices)
+    console.print(
+        Text(printable(f"backend: {summary.backend} on {devices} ({summary.backend_reason})"))
+    )
     console.print(Text(f"report: {printable(summary.report)}"))
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Literal, Self
 
@@ -14,12 +13,13 @@ import numpy.typing as npt
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
-from diad_deploy.backends.stages import Collect, Model
-from diad_deploy.batch_detections import detections_of
+from diad_deploy.backends.several_devices import SharedModel
+from diad_deploy.backends.stages import Collect
+from diad_deploy.batch_detections import Found, all_detections, detections_of
 from diad_deploy.batch_noise import for_batch, part_of, settle_noise
 from diad_deploy.bundle import Bundle
 from diad_deploy.detection import Detection
-from diad_deploy.errors import BackendError, InputError, OptionError
+from diad_deploy.errors import BackendError, InputError, NotFiniteError, OptionError
 from diad_deploy.given_pictures import Picture, decode, in_chunks, path_of
 from diad_deploy.in_flight import collect_in_order
 from diad_deploy.judging import Judge
@@ -35,9 +35,9 @@ MOST_THREADS = 1024
 class Detector:
     """A model ready to run. A context manager; safe to use from several threads.
 
-    Threads may share a detector: a lock lets one batch at a time to the model, which uses all
-    cores or the GPU for it, and pictures are read and prepared outside of it. So threads get the
-    numbers that they would get alone, and share the model's speed.
+    Threads may share a detector: one at a time hands a batch to a device, which uses all cores or
+    the GPU for it; pictures are read and prepared, and results waited for, beside that. So threads
+    get the numbers that they would get alone, share the model's speed, and keep all GPUs busy.
 
     >>> with Detector.open("bundle") as detector:
     ...     [detection] = detector.detect(["part.png"])
@@ -47,14 +47,19 @@ class Detector:
         self, *, bundle: Bundle, opened: OpenedModel, batch_size: int, judge: Judge
     ) -> None:
         self._bundle = bundle
-        self._model: Model | None = opened.model
-        self._in_flight = opened.model.in_flight
+        model = opened.model
+        self._model: SharedModel | None = (
+            model
+            if isinstance(model, SharedModel)
+            else SharedModel(dict.fromkeys(opened.devices, model))
+        )
+        self._in_flight = model.in_flight
         self._backend = opened.backend
+        self._devices = opened.devices
         self._backend_reason = opened.reason
         self._batch_size = batch_size
         self._judge = judge
         self._noises = bundle.noise()
-        self._lock = Lock()
 
     @classmethod
     def open(
@@ -72,15 +77,18 @@ class Detector:
         Args:
             bundle: a bundle's folder, which is checked, or a bundle opened before.
             backend: `auto`, `onnxruntime`, `tensorrt` or `tensorrt-rtx`.
-            device: `auto`, `cpu` or `cuda`. With `auto`, the best that the bundle and the machine
-                hold: engines for this GPU, ONNX Runtime on CUDA, ONNX Runtime on the CPU.
+            device: `auto`, `cpu`, `cuda` (the first GPU), one or several GPUs such as `cuda:1` or
+                `cuda:0,cuda:1`, or `cuda:all`. With `auto`, the best that the bundle and the
+                machine hold: engines for this GPU, ONNX Runtime on CUDA, ONNX Runtime on the CPU.
+                With several GPUs each has a model of its own, and a batch goes to the one with
+                the least to do.
             threads: threads the model may use; None takes the cores this process may use.
             batch_size: most pictures to run at once; more need more memory.
             thresholds: what decides good or defective: `auto` takes those that `diad-calibrate`
                 stored beside the bundle, where there are any; None leaves it open.
 
         Raises:
-            OptionError: an argument does not fit.
+            OptionError: an argument does not fit, or there is no such device.
             BundleError: the bundle or its thresholds are missing, damaged or of a newer version.
             BackendError: the backend is not installed, refuses the graphs, or finds no GPU.
         """
@@ -120,6 +128,11 @@ class Detector:
         return self._backend
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """Names of the devices that it runs on: `cpu`, or `cuda:0` and so on."""
+        return self._devices
+
+    @property
     def backend_reason(self) -> str:
         """Why that one, in a few words."""
         return self._backend_reason
@@ -156,7 +169,8 @@ class Detector:
             InputError: an array is not a picture. OptionError: noise of a wrong shape or kind, or
                 a class without a threshold where others have one.
             PictureError: a file cannot be read.
-            BackendError: the detector is closed, or the model failed.
+            BackendError: the detector is closed, or the model failed; `NotFiniteError` where a
+                picture's result holds NaN or infinity.
         """
         given = {"noise": noise, "posterior_noise": posterior_noise}
         return list(self.detect_each(images, class_name=class_name, **given))
@@ -227,17 +241,32 @@ class Detector:
             OptionError, BackendError: as of `detect_prepared`; what comes back can raise
                 `BackendError` too.
         """
+        collect = self.submit_each(batch, picture_sizes)
+        return lambda: all_detections(collect())
+
+    def submit_each(
+        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+    ) -> Callable[[], list[Found]]:
+        """Begin what `submit_prepared` does; one picture's failure does not end the others.
+
+        A picture whose result holds NaN or infinity has a `NotFiniteError` in its place, which is
+        not raised.
+
+        Raises:
+            OptionError, BackendError: as of `submit_prepared`.
+        """
         self._open_model()
         check_prepared(batch, picture_sizes, self.manifest.image)
         collect = self._submit(batch, picture_sizes, *self._noises)
-        return lambda: [self._judge.judge(detection) for detection in collect()]
+        return lambda: [
+            one if isinstance(one, NotFiniteError) else self._judge.judge(one) for one in collect()
+        ]
 
     def close(self) -> None:
         """Let go of the model once running calls are done; safe to call again."""
-        with self._lock:
-            model, self._model = self._model, None
-            if model is not None:
-                model.close()
+        model, self._model = self._model, None
+        if model is not None:
+            model.close()
 
     def __enter__(self) -> Self:
         return self
@@ -250,7 +279,7 @@ class Detector:
     ) -> None:
         self.close()
 
-    def _open_model(self) -> Model:
+    def _open_model(self) -> SharedModel:
         if self._model is None:
             raise BackendError("the detector is closed; open it again with Detector.open")
         return self._model
@@ -270,13 +299,19 @@ class Detector:
 
     def _judged(
         self,
-        collect: Callable[[], list[Detection]],
+        collect: Callable[[], list[Found]],
         paths: Sequence[Path | None],
         class_name: str | None,
     ) -> list[Detection]:
+        found = [
+            NotFiniteError(f"{one.picture} ({path})", one.reason)
+            if isinstance(one, NotFiniteError) and path is not None
+            else one
+            for one, path in zip(collect(), paths, strict=True)
+        ]
         return [
             self._judge.judge(detection, path, class_name=class_name)
-            for detection, path in zip(collect(), paths, strict=True)
+            for detection, path in zip(all_detections(found), paths, strict=True)
         ]
 
     def _submit(
@@ -285,16 +320,13 @@ class Detector:
         sizes: Sequence[tuple[int, int]],
         noise: FloatArray,
         posterior_noise: FloatArray,
-    ) -> Callable[[], list[Detection]]:
+    ) -> Callable[[], list[Found]]:
         count = len(batch)
         if not count:
             return list
         drawn, posterior = for_batch(noise, count), for_batch(posterior_noise, count)
-        with self._lock:
-            collect = self._open_model().submit(batch, drawn, posterior)
+        collect = self._open_model().submit(batch, drawn, posterior)
         return partial(self._collect, collect, list(sizes))
 
-    def _collect(self, collect: Collect, sizes: Sequence[tuple[int, int]]) -> list[Detection]:
-        with self._lock:
-            result = collect()
-        return detections_of(result, sizes, self.manifest.image)
+    def _collect(self, collect: Collect, sizes: Sequence[tuple[int, int]]) -> list[Found]:
+        return detections_of(collect(), sizes, self.manifest)

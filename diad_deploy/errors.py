@@ -11,7 +11,8 @@
     │   ├── BundleVersionError  written by a newer version than this one
     │   └── ThresholdsError     the thresholds beside it cannot be used
     ├── BackendError            the inference library is missing or refused
-    │   └── CudaError           a call of the CUDA runtime failed
+    │   ├── CudaError           a call of the CUDA runtime failed
+    │   └── NotFiniteError      a picture's result holds NaN or infinity; the others can go on
     ├── EvaluationError         what an evaluation needs is not there           (diad_evaluate)
     ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
     └── ExportError             a graph could not be exported or is not the same   (diad_export)
@@ -76,6 +77,15 @@ class CudaError(BackendError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
+
+
+class NotFiniteError(BackendError):
+    """A picture's result holds NaN or infinity. `reason` is the message without the picture."""
+
+    def __init__(self, picture: str, reason: str) -> None:
+        super().__init__(f"{picture}: {reason}")
+        self.picture = picture
+        self.reason = reason
 
 
 class EvaluationError(DiadError):

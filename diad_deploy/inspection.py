@@ -139,8 +139,8 @@ def inspect(
 ) -> Summary:
     """Run the detector over the pictures and write the report (see `diad_deploy.report`).
 
-    A picture that cannot be read gets a row with the reason. What is finished when the run stops,
-    by an error or by Ctrl-C, is kept and has its page.
+    A picture that cannot be read, or whose result is not finite, gets a row with the reason. What
+    is finished when the run stops, by an error or by Ctrl-C, is kept and has its page.
 
     Args:
         pictures: what to inspect, in the order of the results.
@@ -258,6 +258,7 @@ class _Run:
             pictures_per_second=speed,
             bundle=self._record.bundle,
             backend=self._record.backend,
+            devices=self._detector.devices,
             backend_reason=self._detector.backend_reason,
             output=str(self._folder),
             report=str(report),

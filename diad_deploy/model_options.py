@@ -7,6 +7,13 @@ import click
 
 Function = Callable[..., Any]
 
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where: auto, cpu, cuda (the first GPU), cuda:1, several as cuda:0,cuda:1, or cuda:all.",
+)
+
 _OPTIONS = (
     click.option(
         "--backend",
@@ -14,7 +21,7 @@ _OPTIONS = (
         show_default=True,
         help="What runs the model: auto (the best there is), onnxruntime, tensorrt, tensorrt-rtx.",
     ),
-    click.option("--device", default="auto", show_default=True, help="Where: auto, cpu, cuda."),
+    device_option,
     click.option(
         "--batch-size",
         type=click.IntRange(min=1),

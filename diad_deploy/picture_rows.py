@@ -55,7 +55,7 @@ def write_picture(
 
 
 def failed_row(result: Unread) -> ResultRow:
-    """The row of a picture that could not be read."""
+    """The row of a picture that failed."""
     size_bytes, modified_ns = result.identity or (None, None)
     return ResultRow(
         picture=result.file.name,

@@ -22,6 +22,7 @@ def identify_run(
         bundle=bundle_name,
         bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
         backend=detector.backend,
+        devices=detector.devices,
         scale=scale or (manifest.heatmap.low, manifest.heatmap.high),
         maps=maps,
         threshold=judge.threshold,

@@ -21,13 +21,14 @@ class Summary:
 
     Attributes:
         pictures: how many have a row in the report.
-        ok: how many of them were read and have a score.
-        failed: how many could not be read.
+        ok: how many of them have a score.
+        failed: how many could not be read or have no finite result.
         resumed: how many were taken over from an earlier run.
         seconds: the whole run; opening the bundle is not part of it.
         model_seconds: the part of it that the model took.
         pictures_per_second: over `seconds`, without those taken over.
         bundle, backend: what ran.
+        devices: names of the devices that it ran on.
         backend_reason: why that backend.
         output, report: the report's folder and its page.
         highest: (picture, score) of the highest scores, highest first.
@@ -45,6 +46,7 @@ class Summary:
     pictures_per_second: float
     bundle: str
     backend: str
+    devices: tuple[str, ...]
     backend_reason: str
     output: str
     report: str
@@ -55,7 +57,7 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """0: all read. 1: some failed. 2: none could be read. 3: defects, where asked for.
+        """0: all inspected. 1: some failed. 2: all failed. 3: defects, where asked for.
 
         3 comes before 1: who asks for defects must not lose one to a picture that failed.
         """

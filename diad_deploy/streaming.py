@@ -12,8 +12,9 @@ import numpy as np
 
 from diad_deploy.ahead import map_ahead
 from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.batch_detections import Found
 from diad_deploy.detection import Detection
-from diad_deploy.errors import InputError, PictureError
+from diad_deploy.errors import InputError, NotFiniteError, PictureError
 from diad_deploy.images import read_picture
 from diad_deploy.in_flight import collect_in_order
 from diad_deploy.manifest import ImageSpec, Manifest
@@ -43,6 +44,10 @@ class PreparedDetector(Protocol):
         """Why that one."""
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """Names of the devices that it runs on."""
+
+    @property
     def batch_size(self) -> int:
         """Most pictures to hand in at once."""
 
@@ -50,15 +55,15 @@ class PreparedDetector(Protocol):
     def in_flight(self) -> int:
         """How many batches to hand in before the first one's detections are taken."""
 
-    def submit_prepared(
+    def submit_each(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
-    ) -> Callable[[], list[Detection]]:
+    ) -> Callable[[], list[Found]]:
         """Begin a batch `[B, 3, S, S]` of pictures of these (height, width)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Unread:
-    """A picture that could not be read, and why."""
+    """A picture without a result, and why: it could not be read, or the result was not finite."""
 
     file: PictureFile
     identity: tuple[int, int] | None
@@ -172,7 +177,7 @@ def _begin(
     batch = np.stack([item.prepared for item in loaded])
     sizes = [(item.pixels.shape[0], item.pixels.shape[1]) for item in loaded]
     with stopwatch:
-        collect = detector.submit_prepared(batch, sizes)
+        collect = detector.submit_each(batch, sizes)
 
     def results() -> list[Inspected | Unread]:
         with stopwatch:
@@ -184,7 +189,7 @@ def _begin(
     return results
 
 
-def _inspected(item: _Loaded, detection: Detection) -> Inspected:
-    return Inspected(
-        file=item.file, identity=item.identity, pixels=item.pixels, detection=detection
-    )
+def _inspected(item: _Loaded, found: Found) -> Inspected | Unread:
+    if isinstance(found, NotFiniteError):
+        return Unread(file=item.file, identity=item.identity, reason=found.reason)
+    return Inspected(file=item.file, identity=item.identity, pixels=item.pixels, detection=found)

@@ -1,6 +1,7 @@
 """What the ways that run a bundle share: this project's own runtime on one of its backends."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
@@ -11,8 +12,10 @@ from benchmarks.ways.way import Outcome, Subject
 from diad_deploy import pipeline
 from diad_deploy.arrays import PictureArray
 from diad_deploy.backends.choice import ModelRequest, open_model
+from diad_deploy.backends.engine_files import has_engines
 from diad_deploy.backends.stages import Outputs, Stages
 from diad_deploy.bundle import Bundle
+from diad_deploy.engine_spec import Target
 from diad_deploy.errors import OptionError
 from diad_deploy.manifest import Spacing
 from diad_deploy.preprocess import prepare_batch
@@ -25,17 +28,21 @@ PACKAGES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13", "
 class BundleRunner:
     """A bundle, opened as `Detector.open` does it, hashes and all.
 
+    On a GPU the host runs ahead of the stages, or they were recorded once: the host sees the whole
+    of the model and cannot tell stages apart, and the schedule cannot change.
+
     Args:
-        recorded: whether the backend records the order of the stages once and replays it, so that
-            stages cannot be told apart and the schedule cannot change.
+        record: whether a backend that can do so runs recorded CUDA graphs.
     """
 
-    def __init__(self, subject: Subject, *, backend: str, device: str, recorded: bool) -> None:
+    clocks_stages = True
+
+    def __init__(self, subject: Subject, *, backend: str, device: str, record: bool = True) -> None:
         bundle = Bundle.open(subject.bundle_path)
         manifest = bundle.manifest
         self.device = device
         self.precision = manifest.graph("denoiser").precision
-        self.clocks_stages = not recorded
+        self._whole = device == "cuda"
         self.disk_bytes = _loaded_bytes(bundle, backend)
         self._image = manifest.image
         self._noises = bundle.noise()
@@ -46,10 +53,13 @@ class BundleRunner:
             order=self._order,
             threads=subject.threads,
             batch_size=subject.largest_batch,
+            record=record,
         )
         opened = open_model(request, backend=backend, device=device)
         self._model = opened.model
         self.detail = f"{opened.backend}, {_version(backend)}"
+        if self._whole:
+            self.detail += f", {'' if record else 'no '}CUDA graphs"
 
     def start_clock(self) -> StageClock:
         """See `Runner`."""
@@ -64,12 +74,14 @@ class BundleRunner:
         clock.mark("prepare")
         self._clock = clock
         result = self._model.submit(batch, noise, posterior_noise)()
+        if self._whole:
+            clock.mark("model")
         return Outcome(maps=result.anomaly_map.copy(), scores=result.image_score.copy())
 
     def set_schedule(self, steps: int, spacing: Spacing) -> None:
         """See `Runner`."""
-        if not self.clocks_stages:
-            raise OptionError("a recorded pipeline keeps its schedule; take --backend onnxruntime")
+        if self._whole:
+            raise OptionError("a pipeline on a GPU keeps its schedule; take the row onnxruntime")
         self._steps = ddim_steps(make_schedule(steps, spacing))
 
     def close(self) -> None:
@@ -83,9 +95,34 @@ class BundleRunner:
 
     def _observe(self, name: str, tensor: Any) -> None:
         del tensor
-        stage = pipeline_stage(name)
+        stage = None if self._whole else pipeline_stage(name)
         if stage is not None:
             self._clock.mark(stage)
+
+
+def in_half(subject: Subject) -> Subject:
+    """The same subject, whose bundle is the one in float16.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if subject.half_bundle is None:
+        raise OptionError(
+            "no float16 bundle was built for this run: it is built where a GPU is found and the "
+            "time allows; build one with diad-export build --precision fp16 and name it with "
+            "--half-bundle"
+        )
+    return replace(subject, bundle=subject.half_bundle)
+
+
+def with_engines(subject: Subject, target: Target) -> Subject:
+    """The same subject with its float16 bundle, where that is the one that has the engines."""
+    if subject.half_bundle is None or has_engines(
+        Bundle.open(subject.bundle_path, verify=False), target
+    ):
+        return subject
+    half = in_half(subject)
+    return half if has_engines(Bundle.open(half.bundle_path, verify=False), target) else subject
 
 
 def _loaded_bytes(bundle: Bundle, backend: str) -> int:

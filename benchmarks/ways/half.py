@@ -4,19 +4,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.ways.torch_device import find_device
+from benchmarks.ways.torch_device import need_gpu
 from benchmarks.ways.way import Runner, Subject
-from diad_deploy.errors import BackendError
 
 
 def open_runner(subject: Subject) -> Runner:
     """See `benchmarks.ways.way.Way.open`."""
-    if find_device(subject.device) != "cuda":
-        raise BackendError(
-            f"float16 in PyTorch is for GPUs: torch {torch.__version__} "
-            f"{'was told to stay on the CPU' if subject.device == 'cpu' else 'finds none'}; run "
-            f"this on a machine with one"
-        )
+    need_gpu(subject.device, "float16 in PyTorch")
     return open_half(subject, device="cuda")
 
 

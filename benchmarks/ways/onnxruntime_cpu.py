@@ -6,4 +6,4 @@ from benchmarks.ways.way import Runner, Subject
 
 def open_runner(subject: Subject) -> Runner:
     """See `benchmarks.ways.way.Way.open`."""
-    return BundleRunner(subject, backend="onnxruntime", device="cpu", recorded=False)
+    return BundleRunner(subject, backend="onnxruntime", device="cpu")

@@ -1,4 +1,4 @@
-"""ONNX Runtime on CUDA, with values bound on the GPU."""
+"""ONNX Runtime on CUDA: CUDA graphs, values bound on the GPU."""
 
 from benchmarks.ways.bundle_runner import BundleRunner
 from benchmarks.ways.way import Runner, Subject
@@ -6,4 +6,4 @@ from benchmarks.ways.way import Runner, Subject
 
 def open_runner(subject: Subject) -> Runner:
     """See `benchmarks.ways.way.Way.open`."""
-    return BundleRunner(subject, backend="onnxruntime", device="cuda", recorded=False)
+    return BundleRunner(subject, backend="onnxruntime", device="cuda")

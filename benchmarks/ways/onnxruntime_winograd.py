@@ -12,4 +12,4 @@ def open_runner(subject: Subject) -> Runner:
     if subject.winograd_bundle is None:
         raise OptionError("no bundle with --convolutions winograd was built for this run")
     rewritten = replace(subject, bundle=subject.winograd_bundle)
-    return BundleRunner(rewritten, backend="onnxruntime", device="cpu", recorded=False)
+    return BundleRunner(rewritten, backend="onnxruntime", device="cpu")

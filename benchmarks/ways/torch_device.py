@@ -18,3 +18,17 @@ def find_device(asked: str) -> str:
             f"or take --device cpu"
         )
     return "cuda" if there and asked != "cpu" else "cpu"
+
+
+def need_gpu(asked: str, what: str) -> None:
+    """Check that `what` can have the GPU that it needs.
+
+    Raises:
+        BackendError: there is none, or the run is to stay on the CPU.
+    """
+    if find_device(asked) != "cuda":
+        raise BackendError(
+            f"{what} is for GPUs: torch {torch.__version__} "
+            f"{'was told to stay on the CPU' if asked == 'cpu' else 'finds none'}; run this on a "
+            f"machine with one"
+        )

@@ -64,9 +64,14 @@ class TorchRunner:
         bundle = Bundle.open(subject.bundle_path, verify=False)
         self.device = device
         self.precision = str(dtype).removeprefix("torch.")
-        threads = f", {torch.get_num_threads()} threads" if device == "cpu" else ""
-        self.detail = f"torch {version('torch')}, {detail}{threads}"
-        self.disk_bytes = _size(Path(subject.checkpoint))
+        _forbid_tf32()
+        parts = [f"torch {version('torch')}", detail]
+        if device == "cpu":
+            parts.append(f"{torch.get_num_threads()} threads")
+        elif dtype == torch.float32:
+            parts.append("TF32 off")
+        self.detail = ", ".join(parts)
+        self.disk_bytes = files_bytes(Path(subject.checkpoint))
         self._model = model.to(device=device, dtype=dtype)
         self._dtype = dtype
         self._as_published = as_published
@@ -137,6 +142,17 @@ def _options(manifest: Manifest) -> ReferenceOptions:
     )
 
 
-def _size(path: Path) -> int:
+def _forbid_tf32() -> None:
+    """Have a GPU multiply float32 as such, in products and in convolutions."""
+    for part in (
+        torch.backends.cuda.matmul,
+        torch.backends.cudnn.conv,
+        torch.backends.cudnn.rnn,
+    ):
+        part.fp32_precision = "ieee"
+
+
+def files_bytes(path: Path) -> int:
+    """Size of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
     return sum(part.stat().st_size for part in files)

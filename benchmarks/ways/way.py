@@ -22,6 +22,7 @@ class Subject(Strict):
         bundle: the folder built from it.
         winograd_bundle: the same with convolutions rewritten for processors; None where there is
             none.
+        half_bundle: the same in float16; None where there is none.
         device: `auto`, `cpu` or `cuda`.
         threads: threads on the CPU; None takes each library's own choice.
         largest_batch: most pictures that will be run at once.
@@ -30,6 +31,7 @@ class Subject(Strict):
     checkpoint: str
     bundle: str
     winograd_bundle: str | None = None
+    half_bundle: str | None = None
     device: str = "auto"
     threads: int | None = None
     largest_batch: int = 8
@@ -94,13 +96,17 @@ class Way:
         name: on the command line and in results.
         title: for people.
         module: where its `open_runner(subject) -> Runner` is, which says why where it cannot run.
+        device: where it runs; None where the run's own choice decides.
         only_with_all: whether it is left out unless everything is asked for.
+        needs_half: whether it runs the bundle in float16.
     """
 
     name: str
     title: str
     module: str
+    device: str | None = None
     only_with_all: bool = False
+    needs_half: bool = False
 
     def open(self, subject: Subject) -> Runner:
         """Load the model.
@@ -123,18 +129,61 @@ WAYS = (
         module=f"{_HERE}.compiled",
         only_with_all=True,
     ),
-    Way(name="half", title="PyTorch, float16 on a GPU", module=f"{_HERE}.half"),
-    Way(name="onnxruntime", title="ONNX Runtime, CPU", module=f"{_HERE}.onnxruntime_cpu"),
+    Way(name="half", title="PyTorch, float16 on a GPU", module=f"{_HERE}.half", device="cuda"),
+    Way(
+        name="torch-graph",
+        title="PyTorch, float16 in a CUDA graph",
+        module=f"{_HERE}.torch_graph",
+        device="cuda",
+    ),
+    Way(
+        name="onnxruntime",
+        title="ONNX Runtime, CPU",
+        module=f"{_HERE}.onnxruntime_cpu",
+        device="cpu",
+    ),
     Way(
         name="onnxruntime-winograd",
         title="ONNX Runtime, CPU, Winograd",
         module=f"{_HERE}.onnxruntime_winograd",
+        device="cpu",
         only_with_all=True,
     ),
-    Way(name="onnxruntime-cuda", title="ONNX Runtime, CUDA", module=f"{_HERE}.onnxruntime_cuda"),
-    Way(name="openvino", title="OpenVINO", module=f"{_HERE}.openvino_cpu", only_with_all=True),
-    Way(name="tensorrt", title="TensorRT", module=f"{_HERE}.tensorrt"),
-    Way(name="tensorrt-rtx", title="TensorRT-RTX", module=f"{_HERE}.tensorrt_rtx"),
+    Way(
+        name="onnxruntime-cuda",
+        title="ONNX Runtime, CUDA",
+        module=f"{_HERE}.onnxruntime_cuda",
+        device="cuda",
+    ),
+    Way(
+        name="onnxruntime-cuda-no-graphs",
+        title="ONNX Runtime, CUDA, no CUDA graphs",
+        module=f"{_HERE}.onnxruntime_cuda_no_graphs",
+        device="cuda",
+    ),
+    Way(
+        name="onnxruntime-cuda-half",
+        title="ONNX Runtime, CUDA, float16",
+        module=f"{_HERE}.onnxruntime_cuda_half",
+        device="cuda",
+        needs_half=True,
+    ),
+    Way(
+        name="onnxruntime-cuda-half-no-graphs",
+        title="ONNX Runtime, CUDA, float16, no CUDA graphs",
+        module=f"{_HERE}.onnxruntime_cuda_half_no_graphs",
+        device="cuda",
+        needs_half=True,
+    ),
+    Way(
+        name="openvino",
+        title="OpenVINO",
+        module=f"{_HERE}.openvino_cpu",
+        device="cpu",
+        only_with_all=True,
+    ),
+    Way(name="tensorrt", title="TensorRT", module=f"{_HERE}.tensorrt", device="cuda"),
+    Way(name="tensorrt-rtx", title="TensorRT-RTX", module=f"{_HERE}.tensorrt_rtx", device="cuda"),
 )
 """In the order of the table."""
 

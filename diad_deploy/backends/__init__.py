@@ -1,19 +1,17 @@
 """What can run the four graphs: the choice, and the boundary behind which each one lies."""
 
 from diad_deploy.backends.choice import (
-    AUTO,
     BACKENDS,
-    DEVICES,
     ModelRequest,
     OpenedModel,
     check_choice,
     open_model,
 )
+from diad_deploy.backends.devices import AUTO
 
 __all__ = [
     "AUTO",
     "BACKENDS",
-    "DEVICES",
     "ModelRequest",
     "OpenedModel",
     "check_choice",

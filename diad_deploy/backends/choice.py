@@ -1,40 +1,54 @@
 """Which backend runs a bundle, where, and why that one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 from diad_deploy.arrays import FloatArray
+from diad_deploy.backends.devices import AUTO, Kind, device_name, find_indices, parse_devices
 from diad_deploy.backends.direct import DirectModel
 from diad_deploy.backends.engine_files import has_engines
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
-from diad_deploy.backends.onnxruntime_bound import BoundStages
+from diad_deploy.backends.several_devices import SharedModel, with_device
 from diad_deploy.backends.stages import Model, Order
 from diad_deploy.bundle import Bundle
 from diad_deploy.engine_spec import Target
 from diad_deploy.errors import BackendError, OptionError
 
-AUTO = "auto"
 BACKENDS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
-DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """What to open: the bundle, one pass through the stages, and the options of `Detector.open`."""
+    """What to open: the bundle, one pass through the stages, and the options of `Detector.open`.
+
+    Attributes:
+        device_index: which GPU; a model on the CPU has no use for it.
+        record: whether ONNX Runtime on CUDA replays batches as CUDA graphs.
+    """
 
     bundle: Bundle
     order: Order
     threads: int | None
     batch_size: int
+    device_index: int = 0
+    record: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenedModel:
-    """A model, the name of what runs it, and why it was taken, in a few words."""
+    """A model that runs.
+
+    Attributes:
+        model: on one device, or a `SharedModel` over one model a device.
+        backend: the name of what runs it.
+        devices: the names of the devices: `cpu`, or `cuda:0` and so on.
+        reason: why it was taken, in a few words.
+    """
 
     model: Model
     backend: str
+    devices: tuple[str, ...]
     reason: str
 
 
@@ -60,9 +74,8 @@ def check_choice(backend: str, device: str) -> None:
     """
     if backend not in (AUTO, *BACKENDS):
         raise OptionError(f"backend {backend!r}: expected one of {', '.join((AUTO, *BACKENDS))}")
-    if device not in (AUTO, *DEVICES):
-        raise OptionError(f"device {device!r}: expected one of {', '.join((AUTO, *DEVICES))}")
-    if not _candidates(backend, device):
+    kind = parse_devices(device).kind
+    if not _candidates(backend, kind):
         raise OptionError(
             f"backend {backend!r} does not run on device {device!r}; take --device cuda, or "
             f"--backend onnxruntime"
@@ -73,29 +86,38 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
     """Open the best of what was asked for that the bundle and the machine hold.
 
     Best first: TensorRT's engines, those of TensorRT-RTX, ONNX Runtime on CUDA, ONNX Runtime on
-    the CPU.
+    the CPU. Where several devices are asked for, each has a model of its own, all of one backend.
+
+    Args:
+        request: what to open; its `device_index` is replaced by what `device` says.
+        backend, device: as of `Detector.open`.
 
     Raises:
-        OptionError: as of `check_choice`.
+        OptionError: as of `check_choice`, or there is no such device.
         BackendError: none of them can run; the message has each one's reason.
         BundleDamagedError: a graph or an engine is not what the manifest says.
     """
     check_choice(backend, device)
-    candidates = _candidates(backend, device)
+    devices = parse_devices(device)
+    indices = find_indices(devices)
+    candidates = _candidates(backend, devices.kind)
     passed_over: list[str] = []
     for candidate in candidates:
         if len(candidates) > 1 and not candidate.held(request.bundle):
             passed_over.append(f"{candidate.name}: no engines for it in the bundle")
             continue
         try:
-            model = candidate.open(request)
+            model = _open(candidate, request, indices)
         except BackendError as error:
             if len(candidates) == 1:
                 raise
             passed_over.append(f"{candidate.name}: {_first_clause(error)}")
             continue
         return OpenedModel(
-            model=model, backend=candidate.name, reason=_reason(candidates, passed_over)
+            model=model,
+            backend=candidate.name,
+            devices=_names(candidate, indices),
+            reason=_reason(candidates, passed_over),
         )
     raise BackendError(
         f"nothing runs {request.bundle.path} with backend {backend} on device {device}: "
@@ -103,11 +125,32 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
     )
 
 
-def _candidates(backend: str, device: str) -> list[_Candidate]:
+def _open(candidate: _Candidate, request: ModelRequest, indices: tuple[int, ...]) -> Model:
+    """One model; a `SharedModel` of one a device where there are several devices."""
+    if candidate.device == "cpu" or len(indices) == 1:
+        return candidate.open(replace(request, device_index=indices[0]))
+    models: dict[str, Model] = {}
+    with ExitStack() as opened:
+        for index in indices:
+            name = device_name(index)
+            try:
+                models[name] = candidate.open(replace(request, device_index=index))
+            except BackendError as error:
+                raise with_device(error, name) from error
+            opened.callback(models[name].close)
+        opened.pop_all()
+    return SharedModel(models)
+
+
+def _names(candidate: _Candidate, indices: tuple[int, ...]) -> tuple[str, ...]:
+    return ("cpu",) if candidate.device == "cpu" else tuple(map(device_name, indices))
+
+
+def _candidates(backend: str, kind: Kind) -> list[_Candidate]:
     return [
         candidate
         for candidate in _BEST_FIRST
-        if backend in (AUTO, candidate.backend) and device in (AUTO, candidate.device)
+        if backend in (AUTO, candidate.backend) and kind in (AUTO, candidate.device)
     ]
 
 
@@ -126,10 +169,14 @@ def _first_clause(error: BackendError) -> str:
 
 def _engines(target: Target) -> _Candidate:
     def open_engines(request: ModelRequest) -> Model:
-        from diad_deploy.backends.tensorrt import TensorRtModel
+        from diad_deploy.backends.tensorrt import open_tensorrt
 
-        return TensorRtModel.open(
-            request.bundle, target=target, order=request.order, batch_size=request.batch_size
+        return open_tensorrt(
+            request.bundle,
+            target=target,
+            order=request.order,
+            batch_size=request.batch_size,
+            device=request.device_index,
         )
 
     return _Candidate(
@@ -142,8 +189,16 @@ def _engines(target: Target) -> _Candidate:
 
 
 def _open_on_cuda(request: ModelRequest) -> Model:
-    stages = BoundStages.open(request.bundle, device="cuda", threads=request.threads)
-    return DirectModel[Any](stages, request.order, upload=stages.upload, download=stages.download)
+    from diad_deploy.backends.onnxruntime_cuda import open_onnxruntime_cuda
+
+    return open_onnxruntime_cuda(
+        request.bundle,
+        order=request.order,
+        batch_size=request.batch_size,
+        device=request.device_index,
+        threads=request.threads,
+        record=request.record,
+    )
 
 
 def _open_on_cpu(request: ModelRequest) -> Model:

@@ -16,31 +16,50 @@ _WAYS_OUT = {
     ),
 }
 _OTHER_WAY_OUT = "start again; if it stays, update NVIDIA's driver, or take --device cpu"
-_DEVICE = 0
-"""The first GPU that the process sees; CUDA_VISIBLE_DEVICES chooses another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cuda:
-    """The CUDA runtime: `cuda.check(cuda.api.cudaMalloc(n), "allocating ...")`."""
+    """The CUDA runtime on one device: `cuda.check(cuda.api.cudaMalloc(n), "allocating ...")`.
+
+    Attributes:
+        api: the library.
+        device: index among the GPUs that the process sees (CUDA_VISIBLE_DEVICES restricts them).
+    """
 
     api: Cudart
+    device: int = 0
 
     @classmethod
-    def load(cls) -> Self:
-        """Import it.
+    def load(cls, device: int = 0) -> Self:
+        """Import the library; nothing is asked of the GPU yet.
 
         Raises:
-            BackendError: cuda-python is not installed.
+            BackendError: cuda-bindings is not installed.
         """
         try:
             module = import_module("cuda.bindings.runtime")
         except ImportError as error:
             raise BackendError(
                 f"CUDA's Python bindings cannot be imported ({error}); "
-                f'pip install "diad_deploy[tensorrt-rtx]", or "diad_deploy[tensorrt]"'
+                f'pip install "diad_deploy[gpu]", "diad_deploy[tensorrt-rtx]" or '
+                f'"diad_deploy[tensorrt]"'
             ) from error
-        return cls(cast(Cudart, module))
+        return cls(cast(Cudart, module), device)
+
+    def use(self) -> None:
+        """Prepare the calling thread: the current device is a thread's own.
+
+        A recording in another thread that was begun in the global mode, as ONNX Runtime begins
+        them, forbids allocations to every thread that is in the global mode itself. This one
+        leaves it.
+
+        Raises:
+            CudaError: there is no such device, or it has failed.
+        """
+        self.check(self.api.cudaSetDevice(self.device), f"taking device cuda:{self.device}")
+        mode = self.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        self.check(self.api.cudaThreadExchangeStreamCaptureMode(mode), "preparing a thread")
 
     def check(self, answer: Answer, doing: str) -> Any:
         """What a call gave besides its error: nothing, one value, or a tuple of several.
@@ -69,14 +88,15 @@ class Gpu:
 
 
 def find_gpu(cuda: Cuda) -> Gpu:
-    """The GPU that the process runs on.
+    """The GPU that `cuda` stands for.
 
     Raises:
         CudaError: there is none, or no driver for it.
     """
     cuda.check(cuda.api.cudaGetDeviceCount(), "looking for a GPU")
+    cuda.use()
     found: DeviceProperties = cuda.check(
-        cuda.api.cudaGetDeviceProperties(_DEVICE), "asking the GPU what it is"
+        cuda.api.cudaGetDeviceProperties(cuda.device), "asking the GPU what it is"
     )
     name = found.name.decode(errors="replace").rstrip("\0")
     return Gpu(name=name, compute_capability=f"{found.major}.{found.minor}")

@@ -1,9 +1,15 @@
 """Work recorded once on a stream and replayed as one launch."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from diad_deploy.backends.cuda_calls import Cuda
+
+_RECORDING = Lock()
+"""One recording at a time in the process: the garbage collector rests for all of them."""
 
 
 def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
@@ -24,13 +30,14 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
     api = cuda.api
     # other threads may allocate meanwhile: what they do is none of this recording's business
     mode = api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-    cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning to record")
-    try:
-        enqueue()
-    except BaseException:
-        _abandon(cuda, stream)
-        raise
-    graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
+    with without_finalisers():
+        cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning to record")
+        try:
+            enqueue()
+        except BaseException:
+            end_recording(cuda, stream)
+            raise
+        graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
     try:
         return cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
     finally:
@@ -38,7 +45,25 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
         api.cudaGraphDestroy(graph)
 
 
-def _abandon(cuda: Cuda, stream: Any) -> None:
+@contextmanager
+def without_finalisers() -> Iterator[None]:
+    """Keep the garbage collector from running, in this thread above all.
+
+    It may find a context or a tensor of somebody else's, whose finaliser frees memory on the GPU:
+    in the thread that records, that call breaks the recording.
+    """
+    with _RECORDING:
+        running = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if running:
+                gc.enable()
+
+
+def end_recording(cuda: Cuda, stream: Any) -> None:
+    """Take a stream out of recording, if it is in it, and forget what was recorded."""
     error, graph = cuda.api.cudaStreamEndCapture(stream)
     if error == cuda.api.cudaError_t.cudaSuccess:
         cuda.api.cudaGraphDestroy(graph)

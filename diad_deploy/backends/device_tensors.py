@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diad_deploy.backends.cuda_calls import Cuda
 from diad_deploy.backends.cuda_memory import ALIGNMENT, CudaResources
 from diad_deploy.backends.stages import GRAPH_TENSORS
 from diad_deploy.errors import BackendError
@@ -14,6 +13,8 @@ from diad_deploy.manifest import Manifest, TensorSpec
 from diad_deploy.schedule import DdimStep
 
 _SCALARS = ("timestep", "latents_scale", "noise_scale")
+SCALARS_BYTES = len(_SCALARS) * ALIGNMENT
+"""What one step's scalars take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,29 +65,29 @@ class DeviceTensors:
 class StepScalars:
     """The denoiser's three scalars for every step, on the GPU from the beginning.
 
-    A recording has addresses in it, so each step has its own.
+    A recording has addresses in it, so each step has its own place.
 
     Args:
-        cuda: the runtime.
         steps: all steps that will be asked for.
         resources: own the memory.
 
+    Attributes:
+        address: of all places together, where `values` belong.
+        values: float32 `[steps, 3, ALIGNMENT / 4]`; the caller writes them to `address`.
+
     Raises:
-        CudaError: there is too little memory, or it cannot be written.
+        CudaError: there is too little memory.
     """
 
-    def __init__(self, cuda: Cuda, steps: Iterable[DdimStep], resources: CudaResources) -> None:
+    def __init__(self, steps: Iterable[DdimStep], resources: CudaResources) -> None:
         self._places = {step: place for place, step in enumerate(steps)}
-        values = np.zeros((len(self._places), len(_SCALARS), ALIGNMENT // 4), dtype=np.float32)
+        self.values = np.zeros((len(self._places), len(_SCALARS), ALIGNMENT // 4), dtype=np.float32)
         for step, place in self._places.items():
-            values[place, :, 0] = [getattr(step, name) for name in _SCALARS]
-        self._address = resources.device(values.nbytes, "the steps' scalars")
-        kind = cuda.api.cudaMemcpyKind.cudaMemcpyHostToDevice
-        copied = cuda.api.cudaMemcpy(self._address, values.ctypes.data, values.nbytes, kind)
-        cuda.check(copied, "copying the steps' scalars to the GPU")
+            self.values[place, :, 0] = [getattr(step, name) for name in _SCALARS]
+        self.address = resources.device(self.values.nbytes, "the steps' scalars")
 
     def tensors(self, step: DdimStep) -> list[DeviceTensor]:
-        """Timestep, latents' scale and noise's scale: each float32 `[1]`.
+        """Timestep, latents' scale and noise's scale: each float32 `[1]`, one after the other.
 
         Raises:
             BackendError: the step is none of those given.
@@ -96,9 +97,13 @@ class StepScalars:
                 f"timestep {step.timestep}: expected a step of the bundle's schedule; build a "
                 f"bundle with other --steps"
             )
-        first = self._address + self._places[step] * len(_SCALARS) * ALIGNMENT
-        addresses = (first + place * ALIGNMENT for place in range(len(_SCALARS)))
-        return [DeviceTensor(address=a, shape=(1,), dtype="float32") for a in addresses]
+        return scalar_tensors(self.address + self._places[step] * SCALARS_BYTES)
+
+
+def scalar_tensors(address: int) -> list[DeviceTensor]:
+    """A step's three scalars, float32 `[1]` each, which lie from `address` on."""
+    addresses = (address + place * ALIGNMENT for place in range(len(_SCALARS)))
+    return [DeviceTensor(address=place, shape=(1,), dtype="float32") for place in addresses]
 
 
 def tensor_specs(manifest: Manifest) -> dict[str, TensorSpec]:

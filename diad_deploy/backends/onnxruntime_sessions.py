@@ -7,7 +7,11 @@ from types import ModuleType
 from typing import Any, Literal
 
 from diad_deploy.backends.external_data import check_external_data
-from diad_deploy.backends.onnxruntime_module import import_onnxruntime, one_line
+from diad_deploy.backends.onnxruntime_module import (
+    import_onnxruntime,
+    one_line,
+    prepare_cuda_libraries,
+)
 from diad_deploy.backends.stages import GRAPH_TENSORS, check_graphs
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError, BundleDamagedError, DiadError
@@ -22,21 +26,26 @@ _TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)"}
 _DAMAGED = {"InvalidProtobuf", "InvalidGraph", "NoModel", "NoSuchFile"}
 """ONNX Runtime's errors that speak of the file, by class name; the others speak of the library."""
 
-_SHAPE_WORK = {"Shape", "Size", "Gather", "Slice", "Concat", "Squeeze", "Unsqueeze", "Cast", "Mul"}
-"""What ONNX Runtime keeps on the CPU on purpose where it computes a shape: a few whole numbers."""
 
-
-def open_sessions(bundle: Bundle, device: Device, *, threads: int | None = None) -> dict[str, Any]:
+def open_sessions(
+    bundle: Bundle,
+    device: Device,
+    *,
+    threads: int | None = None,
+    provider_options: dict[str, str] | None = None,
+) -> dict[str, Any]:
     """Sessions by graph, all on `device`.
 
     Args:
         bundle: an opened bundle.
         device: where the graphs run.
         threads: threads an operator may use; None takes the cores this process may use.
+        provider_options: of the device's provider. With `enable_cuda_graph`, ONNX Runtime itself
+            refuses a graph of which more than the arithmetic of shapes would run on the CPU.
 
     Raises:
-        BackendError: ONNX Runtime is not installed, refuses a graph, or would run part of one on
-            another device.
+        BackendError: ONNX Runtime is not installed, does not start on the device, or refuses a
+            graph.
         BundleDamagedError: a graph is invalid, reads files that the manifest does not record, or
             has other tensors than the manifest says.
     """
@@ -45,12 +54,11 @@ def open_sessions(bundle: Bundle, device: Device, *, threads: int | None = None)
     check_graphs(bundle.manifest)
     check_external_data(bundle)
     options = _options(runtime, threads)
-    if device != "cpu":
-        _forbid_other_devices(runtime, options)
+    provider = (PROVIDERS[device], provider_options or {})
     # side by side: at full size the largest graph alone takes most of the time
     with ThreadPoolExecutor(max_workers=len(GRAPH_TENSORS)) as pool:
         sessions = pool.map(
-            lambda name: _load(runtime, bundle, name, options, device), GRAPH_TENSORS
+            lambda name: _load(runtime, bundle, name, options, provider), GRAPH_TENSORS
         )
         return dict(zip(GRAPH_TENSORS, sessions, strict=True))
 
@@ -97,24 +105,19 @@ def _default_threads() -> int:
     return 0 if usable == os.cpu_count() else usable
 
 
-def _forbid_other_devices(runtime: ModuleType, options: Any) -> None:
-    """Have sessions tell which node runs where, or refuse the CPU altogether where they cannot.
-
-    The refusal is the coarser way: it also meets the arithmetic of shapes, which ONNX Runtime
-    puts on the CPU on purpose.
-    """
-    if hasattr(runtime.InferenceSession, "get_provider_graph_assignment_info"):
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    else:
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-
-
-def _load(runtime: ModuleType, bundle: Bundle, name: str, options: Any, device: Device) -> Any:
+def _load(
+    runtime: ModuleType,
+    bundle: Bundle,
+    name: str,
+    options: Any,
+    provider: tuple[str, dict[str, str]],
+) -> Any:
     graph = bundle.manifest.graph(name)
     path = bundle.file(graph.file)
     try:
+        # a second try on the CPU, which prints, is not what was asked for
         session = runtime.InferenceSession(
-            str(path), sess_options=options, providers=[PROVIDERS[device]]
+            str(path), sess_options=options, providers=[provider], enable_fallback=0
         )
     except Exception as error:
         raise _load_failure(f"{path}", error) from error
@@ -124,38 +127,26 @@ def _load(runtime: ModuleType, bundle: Bundle, name: str, options: Any, device: 
             f"{path}: the graph is not what the manifest says: {'; '.join(faults)}; build the "
             f"bundle again"
         )
-    if device != "cpu":
-        check_placement(str(path), session, device)
+    check_started(f"{path}", session, provider[0])
     return session
 
 
-def check_placement(path: str, session: Any, device: Device) -> None:
-    """Check that the session came up on `device`, with no more than shapes computed elsewhere.
+def check_started(path: str, session: Any, provider: str) -> None:
+    """Check that the session came up on `provider`.
 
-    ONNX Runtime goes on on the CPU where a provider cannot start, and says so in a log only.
+    ONNX Runtime goes on on the CPU where a provider's libraries are missing, and says so in a log
+    only.
 
     Raises:
         BackendError: it did not.
     """
-    provider = PROVIDERS[device]
     found = session.get_providers()
     if provider not in found[:1]:
+        missing = prepare_cuda_libraries()
         raise BackendError(
-            f"{path}: ONNX Runtime did not start on {device}: expected {provider}, found "
-            f"{', '.join(found)}; check NVIDIA's driver, CUDA and cuDNN, or take --device cpu"
-        )
-    if not hasattr(session, "get_provider_graph_assignment_info"):
-        return
-    elsewhere = {
-        node.op_type
-        for part in session.get_provider_graph_assignment_info()
-        if part.ep_name != provider
-        for node in part.get_nodes()
-    }
-    if elsewhere - _SHAPE_WORK:
-        raise BackendError(
-            f"{path}: ONNX Runtime would run {', '.join(sorted(elsewhere - _SHAPE_WORK))} "
-            f"outside {provider}; upgrade onnxruntime-gpu, or take --device cpu"
+            f"{path}: ONNX Runtime did not start: expected {provider}, found {', '.join(found)}"
+            f"{f' ({missing})' if missing else ''}; install CUDA's and cuDNN's libraries with "
+            f'pip install "diad_deploy[gpu]", or take --device cpu'
         )
 
 

@@ -88,11 +88,14 @@ class BatchResult:
 
 
 Collect = Callable[[], BatchResult]
-"""Waits for a batch and gives its result; may be called again, and from another thread."""
+"""Waits for a batch and gives its result.
+
+May be called again, from any thread, and while other threads call the model.
+"""
 
 
 class Model(Protocol):
-    """A loaded model: batches in, results out. One call at a time."""
+    """A loaded model: batches in, results out. One call of its methods at a time."""
 
     @property
     def in_flight(self) -> int:

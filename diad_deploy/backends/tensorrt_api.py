@@ -32,12 +32,21 @@ class RtxExecutionContext(Protocol):
     def is_stream_capturable(self, stream: int, /) -> bool: ...
 
 
+class RtxRuntimeCache(Protocol):
+    """What TensorRT-RTX compiled for a GPU; serialised, a buffer, or None where that fails."""
+
+    def serialize(self) -> Any: ...
+    def deserialize(self, content: bytes, /) -> bool: ...
+
+
 class RtxRuntimeConfig(Protocol):
     """How TensorRT-RTX makes a context."""
 
     dynamic_shapes_kernel_specialization_strategy: Any
 
     def set_execution_context_allocation_strategy(self, strategy: Any, /) -> None: ...
+    def create_runtime_cache(self) -> RtxRuntimeCache | None: ...
+    def set_runtime_cache(self, cache: RtxRuntimeCache, /) -> bool: ...
 
 
 class ICudaEngine(Protocol):

@@ -1,16 +1,23 @@
-"""The four engines, loaded and checked, and contexts that run them."""
+"""The four engines, loaded and checked, and contexts that run them.
+
+What TensorRT-RTX compiles for the GPU at hand goes into one cache for all of them, which is kept
+from one start to the next (`runtime_cache`).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from diad_deploy.backends.cuda_calls import Gpu
 from diad_deploy.backends.engine_files import read_engine
+from diad_deploy.backends.runtime_cache import RuntimeCacheFile
 from diad_deploy.backends.tensorrt_api import (
     ICudaEngine,
     IExecutionContext,
     Messages,
     RtxCudaEngine,
     RtxExecutionContext,
+    RtxRuntimeCache,
     RtxTensorRt,
     TensorRt,
     collect_messages,
@@ -25,17 +32,44 @@ _PROFILE = 0
 """Engines have one optimization profile."""
 
 
+class KeptKernels:
+    """What TensorRT-RTX compiled for these engines on this GPU, and the file it is kept in.
+
+    Args:
+        cache: empty; lives as long as any context that was made with it.
+        file: read at once, where it fits.
+    """
+
+    def __init__(self, cache: RtxRuntimeCache, file: RuntimeCacheFile) -> None:
+        self.cache = cache
+        self._file = file
+        content = file.read()
+        # TensorRT-RTX refuses what another GPU, driver or version has left
+        fits = content is not None and cache.deserialize(content)
+        self._kept_bytes = len(content) if content is not None and fits else 0
+
+    def keep(self) -> None:
+        """Write the file, where kernels came to those that it holds."""
+        memory = self.cache.serialize()
+        content = b"" if memory is None else bytes(memory)
+        if len(content) > self._kept_bytes:
+            self._file.write(content)
+            self._kept_bytes = len(content)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Engines:
     """Loaded engines by graph, and the batch sizes that all of them take.
 
     The logger stands here because TensorRT asks for it as long as anything made with it lives.
+    `kernels` is None for TensorRT, which compiles when it builds.
     """
 
     trt: TensorRt
     target: Target
     messages: Messages
     by_graph: dict[str, ICudaEngine]
+    kernels: KeptKernels | None
     smallest_batch: int
     largest_batch: int
 
@@ -44,9 +78,19 @@ class Engines:
         """Working memory of the hungriest one; they run one after another and can share it."""
         return max(engine.device_memory_size_v2 for engine in self.by_graph.values())
 
+    def keep_kernels(self) -> None:
+        """Have the next start find what was compiled; to be called once all batch sizes have run.
 
-def load_engines(bundle: Bundle, target: Target, trt: TensorRt, specs: list[EngineSpec]) -> Engines:
-    """Load engines that `find_engines` has found.
+        Where it cannot be kept, the next start compiles it again.
+        """
+        if self.kernels is not None:
+            self.kernels.keep()
+
+
+def load_engines(
+    bundle: Bundle, target: Target, trt: TensorRt, specs: list[EngineSpec], gpu: Gpu
+) -> Engines:
+    """Load engines that `find_engines` has found for `gpu`, which is the current device.
 
     Raises:
         BundleDamagedError: an engine's file is not what the manifest records.
@@ -75,13 +119,14 @@ def load_engines(bundle: Bundle, target: Target, trt: TensorRt, specs: list[Engi
         target=target,
         messages=messages,
         by_graph=engines,
+        kernels=_find_kernels(bundle, target, trt, engines, gpu),
         smallest_batch=smallest,
         largest_batch=largest,
     )
 
 
 def make_context(
-    engines: Engines, graph: GraphSpec, batch: int, stream: int, scratch: tuple[int, int]
+    engines: Engines, graph: GraphSpec, batch: int, scratch: tuple[int, int]
 ) -> IExecutionContext:
     """A context for one batch size, without tensors' addresses.
 
@@ -89,11 +134,10 @@ def make_context(
         engines: the loaded engines.
         graph: whose engine.
         batch: pictures a batch.
-        stream: the stream it will run and be recorded on.
         scratch: address and size in bytes of working memory, at least `engines.scratch_bytes`.
 
     Raises:
-        BackendError: TensorRT refuses, or what it runs cannot be recorded.
+        BackendError: TensorRT refuses.
     """
     context = _new_context(engines, engines.by_graph[graph.name])
     if context is None:
@@ -105,11 +149,19 @@ def make_context(
     if unknown:
         raise _refusal(engines, graph.name, f"tell the shapes of {', '.join(unknown)}")
     context.set_device_memory(*scratch)
+    return context
+
+
+def check_recordable(engines: Engines, graph: str, context: IExecutionContext, stream: int) -> None:
+    """Check that a context, whose tensors all have their addresses, can be recorded on a stream.
+
+    Raises:
+        BackendError: it cannot.
+    """
     if hasattr(context, "is_stream_capturable"):
         recordable = cast(RtxExecutionContext, context).is_stream_capturable(stream)
         if not recordable:
-            raise _refusal(engines, graph.name, "have its work recorded into a CUDA graph")
-    return context
+            raise _refusal(engines, graph, "have its work recorded into a CUDA graph")
 
 
 def _new_context(engines: Engines, engine: ICudaEngine) -> IExecutionContext | None:
@@ -122,7 +174,22 @@ def _new_context(engines: Engines, engine: ICudaEngine) -> IExecutionContext | N
     configuration.dynamic_shapes_kernel_specialization_strategy = cast(
         RtxTensorRt, engines.trt
     ).DynamicShapesKernelSpecializationStrategy.EAGER
+    if engines.kernels is not None:
+        configuration.set_runtime_cache(engines.kernels.cache)
     return engine.create_execution_context(configuration)
+
+
+def _find_kernels(
+    bundle: Bundle, target: Target, trt: TensorRt, engines: dict[str, ICudaEngine], gpu: Gpu
+) -> KeptKernels | None:
+    if target == "tensorrt":
+        return None
+    # any engine makes one, and all of them can use it
+    anyone = cast(RtxCudaEngine, next(iter(engines.values())))
+    cache = anyone.create_runtime_config().create_runtime_cache()
+    if cache is None:
+        return None
+    return KeptKernels(cache, RuntimeCacheFile(bundle.manifest, gpu, trt.__version__))
 
 
 def _refusal(engines: Engines, graph: str, what: str) -> BackendError:

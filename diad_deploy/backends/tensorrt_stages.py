@@ -5,7 +5,7 @@ from typing import Any
 from diad_deploy.backends.device_tensors import DeviceTensor, DeviceTensors, StepScalars
 from diad_deploy.backends.stages import GRAPH_TENSORS
 from diad_deploy.backends.tensorrt_api import IExecutionContext, last_error
-from diad_deploy.backends.tensorrt_engines import Engines, make_context
+from diad_deploy.backends.tensorrt_engines import Engines, check_recordable, make_context
 from diad_deploy.errors import BackendError
 from diad_deploy.manifest import Manifest
 from diad_deploy.schedule import DdimStep
@@ -46,9 +46,10 @@ class TensorRtStages:
         self._scalars = scalars
         self._stream = int(stream)
         self._contexts: dict[str, IExecutionContext] = {
-            name: make_context(engines, manifest.graph(name), batch, self._stream, scratch)
+            name: make_context(engines, manifest.graph(name), batch, scratch)
             for name in GRAPH_TENSORS
         }
+        self._unchecked = set(GRAPH_TENSORS)
 
     def encode(
         self, image: DeviceTensor, noise: DeviceTensor, posterior_noise: DeviceTensor
@@ -94,6 +95,10 @@ class TensorRtStages:
         for name, tensor in zip((*inputs, *outputs), tensors, strict=True):
             if not context.set_tensor_address(name, tensor.address):
                 raise self._failure(graph, f"an address for {name}")
+        # TensorRT-RTX can tell once it has the addresses
+        if graph in self._unchecked:
+            check_recordable(self._engines, graph, context, self._stream)
+            self._unchecked.remove(graph)
         if not context.execute_async_v3(self._stream):
             raise self._failure(graph, f"to run a batch of {self._batch}")
 

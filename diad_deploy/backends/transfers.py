@@ -9,6 +9,7 @@ copies run while another slot's batch is worked on.
 """
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Streams:
 
 
 class Ticket:
-    """A batch in a slot; its result stays once it is fetched.
+    """A batch in a slot; its result stays once it is fetched, by whichever thread.
 
     Args:
         slot: where the batch is.
@@ -45,27 +46,31 @@ class Ticket:
 
     def __init__(self, slot: "Slot", outputs: dict[str, DeviceTensor], count: int) -> None:
         self._slot: Slot | None = slot
+        # whoever needs the slot again waits for whoever is fetching from it
+        self._lock = Lock()
         self._outputs = outputs
         self._count = count
         self._result: BatchResult | None = None
 
     def result(self) -> BatchResult:
-        """Wait for the result.
+        """Wait for the result; several threads may.
 
         Raises:
             CudaError: the GPU has failed.
             BackendError: the model was closed before.
         """
-        if self._result is None:
-            if self._slot is None:
-                raise BackendError("the model was closed before its results were taken")
-            self._result = self._slot.fetch(self._outputs, self._count)
-            self._slot = None
-        return self._result
+        with self._lock:
+            if self._result is None:
+                if self._slot is None:
+                    raise BackendError("the model was closed before its results were taken")
+                self._result = self._slot.fetch(self._outputs, self._count)
+                self._slot = None
+            return self._result
 
     def drop(self) -> None:
         """Forget the slot, whose memory goes."""
-        self._slot = None
+        with self._lock:
+            self._slot = None
 
 
 class Slot:
@@ -149,6 +154,7 @@ class Slot:
 
     def fetch(self, tensors: dict[str, DeviceTensor], count: int) -> BatchResult:
         """Wait for the outputs and take the first `count` pictures' out; the slot is free then."""
+        self._cuda.use()
         done = self._cuda.api.cudaEventSynchronize(self._downloaded)
         self._cuda.check(done, "waiting for a batch's results")
         arrays = {

@@ -120,7 +120,7 @@ class Ranking:
         highest: rows of the highest scores, highest first.
         groups: all scores by class or folder, in the order of their first rows; those of many
             groups in the last one, `OTHERS`.
-        failures: rows of the first pictures that could not be read.
+        failures: rows of the first pictures that failed.
         failed: how many there were in all.
     """
 

@@ -27,7 +27,7 @@ class ResultRow:
     Attributes:
         picture: the picture's name, unique in the report.
         path: where it was read from, as given.
-        status: `ok`, or `failed` where it could not be read.
+        status: `ok`, or `failed` where it could not be read or has no finite result.
         score: the image score, six significant digits; higher is more anomalous. None if failed.
         reason: why it failed, one line. None if it did not.
         width: of the picture in pixels, turned upright. None if failed.

@@ -15,16 +15,19 @@ Existing = Literal["refuse", "resume", "force"]
 """What to do where a folder holds something already."""
 
 FORMAT = 1
+_MAY_DIFFER = ("bundle", "devices")
+"""Of two runs of which one goes on with the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """All that decides what the results are, apart from the pictures.
+    """All that decides what the results are, apart from the pictures, and where it was begun.
 
     Attributes:
         bundle: the bundle's name, for people.
         bundle_sha256: of its manifest, which holds the hashes of all its files.
         backend: what ran the graphs.
+        devices: names of the devices; a run may go on on others.
         scale: the heatmaps' (low, high) in units of the anomaly map.
         maps: format of the raw maps, or None.
         threshold: of the score, given in place of all others, or None.
@@ -40,6 +43,7 @@ class RunRecord:
     threshold: float | None = None
     thresholds_sha256: str | None = None
     class_name: str | None = None
+    devices: tuple[str, ...] = ()
 
 
 def check_folder(folder: Path, existing: Existing) -> None:
@@ -103,7 +107,8 @@ def read_record(folder: Path) -> RunRecord:
         if values.pop("format") != FORMAT:
             raise ValueError("format")
         low, high = values.pop("scale")
-        return RunRecord(scale=(float(low), float(high)), **values)
+        devices = tuple(map(str, values.pop("devices", ())))
+        return RunRecord(scale=(float(low), float(high)), devices=devices, **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(
             f"{path}: expected the record of a run of this version, found something else; take "
@@ -115,7 +120,7 @@ def _check_same(folder: Path, earlier: RunRecord, now: RunRecord) -> None:
     differences = [
         f"{name} was {_shown(old, earlier, name)}, now {_shown(new, now, name)}"
         for name, old in asdict(earlier).items()
-        if name != "bundle" and (new := asdict(now)[name]) != old
+        if name not in _MAY_DIFFER and (new := asdict(now)[name]) != old
     ]
     if differences:
         raise OutputError(

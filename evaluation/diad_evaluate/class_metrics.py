@@ -74,7 +74,7 @@ def class_result(
         figures=figures,
         undefined=undefined,
         notes=(
-            *([f"pictures that could not be read: {failed}"] if failed else []),
+            *([f"pictures that failed: {failed}"] if failed else []),
             *masks.notes(defective),
             *_undefined_notes(undefined),
             *_under_half(figures),

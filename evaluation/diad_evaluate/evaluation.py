@@ -55,8 +55,9 @@ def evaluate(
 ) -> Evaluation:
     """Run the detector over a test set and compute its metrics, a class at a time.
 
-    A picture that cannot be read, and a mask that cannot be used, get a row with the reason; the
-    others go on. In memory are the maps of one class (of a class over a gigabyte, a part).
+    A picture that cannot be read or has no finite result, and a mask that cannot be used, get a row
+    with the reason; the others go on. In memory are the maps of one class (of a class over a
+    gigabyte, a part).
 
     Args:
         labelled: the pictures; those of a class must follow each other.
@@ -183,6 +184,7 @@ class _Run:
             bundle=self._bundle_name,
             bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
             backend=self._detector.backend,
+            devices=self._detector.devices,
             backend_reason=self._detector.backend_reason,
             classes=tuple(self.classes),
             rows=tuple(self._rows),

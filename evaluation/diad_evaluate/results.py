@@ -23,9 +23,9 @@ class PictureRow:
         picture: its path below the data's folder.
         product: its class.
         kind: the kind of defect; `good` for a good one.
-        status: `ok`; `failed`, it could not be read; `mask failed`, its mask cannot be used, so
-            that it counts for the image metrics only.
-        score: None where it could not be read.
+        status: `ok`; `failed`, it could not be read or its result was not finite; `mask failed`,
+            its mask cannot be used, so that it counts for the image metrics only.
+        score: None where it failed.
         reason: what failed.
     """
 
@@ -44,7 +44,7 @@ class ClassResult:
     Attributes:
         product: its name.
         good, defective: pictures that were read.
-        failed: pictures that could not be read.
+        failed: pictures that failed.
         masked: pictures that count for the pixel metrics.
         figures: the metrics that are defined.
         undefined: the others, and why.
@@ -84,7 +84,8 @@ class Evaluation:
 
     Attributes:
         data: its folder, as given.
-        layout: name of its layout. bundle, bundle_sha256, backend, backend_reason: what ran.
+        layout: name of its layout.
+        bundle, bundle_sha256, backend, devices, backend_reason: what ran, and where.
         classes: in the order in which they ran.
         rows: one a picture.
         false_alarms, misses: the worst, worst first.
@@ -97,6 +98,7 @@ class Evaluation:
     bundle: str
     bundle_sha256: str
     backend: str
+    devices: tuple[str, ...]
     backend_reason: str
     classes: tuple[ClassResult, ...]
     rows: tuple[PictureRow, ...]
@@ -165,6 +167,7 @@ class Evaluation:
             "bundle": self.bundle,
             "bundle_sha256": self.bundle_sha256,
             "backend": self.backend,
+            "devices": list(self.devices),
             "backend_reason": self.backend_reason,
             "pictures": len(self.rows),
             "failed": sum(row.status == "failed" for row in self.rows),

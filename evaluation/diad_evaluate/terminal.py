@@ -36,7 +36,9 @@ def print_evaluation(
         console.print(f"and {len(found.faults) - TOLD_FAULTS} more; all are in the files of -o")
     seconds = f"{found.seconds:.1f} s, model {found.model_seconds:.1f} s"
     console.print(f"{len(found.rows)} pictures in {seconds}, metrics {found.metric_seconds:.1f} s")
-    console.print(Text(printable(f"backend: {found.backend} ({found.backend_reason})")))
+    devices = ", ".join(found.devices)
+    backend = f"backend: {found.backend} on {devices} ({found.backend_reason})"
+    console.print(Text(printable(backend)))
     if output is not None:
         console.print(Text(f"page: {printable(str(output / PAGE))}"))
 

@@ -9,6 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import run_command
+from diad_deploy.model_options import device_option
 from diad_export.command_options import limit_options, source_options
 from diad_export.engines.command_options import engine_options
 
@@ -178,7 +179,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
 @source_options
 @click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")
-@click.option("--device", default="auto", show_default=True, help="Where: auto, cpu or cuda.")
+@device_option
 @click.option("--threshold", type=float, help="Scores above it are defects.")
 @click.option(
     "--noise-floor/--no-noise-floor",

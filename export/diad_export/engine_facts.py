@@ -1,5 +1,9 @@
-"""A bundle's engines, a line each, for a person."""
+"""A bundle's engines, a line each, and what is kept of them on this machine."""
 
+from dataclasses import asdict
+from typing import Any
+
+from diad_deploy.backends.runtime_cache import CacheSize, cache_size
 from diad_deploy.engine_spec import EngineSpec, LayerTypes
 from diad_deploy.manifest import Manifest
 
@@ -9,6 +13,33 @@ MOST_NAMES = 3
 def engine_facts(manifest: Manifest) -> list[tuple[str, str]]:
     """For each engine: what it is for, and what was read back of its types."""
     return [(f"{spec.graph} engine", _line(spec)) for spec in manifest.engines]
+
+
+def find_cache(manifest: Manifest) -> CacheSize | None:
+    """What TensorRT-RTX has left on this machine; None where the bundle has no engines for it."""
+    if any(spec.target == "tensorrt-rtx" for spec in manifest.engines):
+        return cache_size(manifest)
+    return None
+
+
+def cache_facts(found: CacheSize | None) -> list[tuple[str, str]]:
+    """Where that lies and how large it is."""
+    if found is None:
+        return []
+    return [
+        (
+            "runtime cache",
+            f"{found.folder}: {found.bundle_bytes / 1e6:.1f} MB for these engines, "
+            f"{found.total_bytes / 1e6:.1f} MB in all",
+        )
+    ]
+
+
+def cache_json(found: CacheSize | None) -> dict[str, Any] | None:
+    """The same for a machine, in bytes."""
+    if found is None:
+        return None
+    return {**asdict(found), "folder": str(found.folder)}
 
 
 def _line(spec: EngineSpec) -> str:

@@ -11,7 +11,7 @@ from diad_deploy.manifest import Manifest, to_json
 from diad_export.checkpoint import Sources
 from diad_export.component_folder import is_component_folder
 from diad_export.doctor import diagnose
-from diad_export.engine_facts import engine_facts
+from diad_export.engine_facts import cache_facts, cache_json, engine_facts, find_cache
 from diad_export.precision_facts import precision_facts
 
 MOST_KEYS = 12
@@ -52,6 +52,7 @@ def describe_bundle(bundle: Bundle) -> Inspected:
     """The manifest's facts."""
     manifest = bundle.manifest
     schedule, fusion, noise = manifest.schedule, manifest.fusion, manifest.noise
+    cache = find_cache(manifest)
     size_mb = sum(record.size_bytes for record in manifest.files) / 1e6
     facts = [
         ("format", f"revision {manifest.format_revision}"),
@@ -87,10 +88,15 @@ def describe_bundle(bundle: Bundle) -> Inspected:
         *([] if manifest.convolutions == "plain" else [("convolutions", _WINOGRAD)]),
         *precision_facts(manifest),
         *engine_facts(manifest),
+        *cache_facts(cache),
         ("size", f"{size_mb:.1f} MB in {len(manifest.files)} files, all hashes right"),
         ("made with", ", ".join(f"{k} {v}" for k, v in manifest.versions.items())),
     ]
-    everything = {"kind": "bundle", "manifest": json.loads(to_json(manifest))}
+    everything = {
+        "kind": "bundle",
+        "manifest": json.loads(to_json(manifest)),
+        "runtime_cache": cache_json(cache),
+    }
     return Inspected(f"{bundle.path}: a DiAD bundle", tuple(facts), everything)
 
 

@@ -8,10 +8,10 @@ from typing import Literal, Protocol
 
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.choice import AUTO, ModelRequest, OpenedModel, check_choice, open_model
+from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
+from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.backends.stages import Model, Stages
-from diad_deploy.backends.tensorrt import TensorRtModel
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError
 from diad_deploy.schedule import DdimStep, ddim_steps
@@ -110,7 +110,9 @@ def observe_bundle(
     )
     if device != "cpu":
         try:
-            opened = open_model(request, backend=backend, device="cuda")
+            opened = open_model(
+                request, backend=backend, device="cuda" if device == AUTO else device
+            )
         except BackendError:
             if device != AUTO or backend not in (AUTO, "onnxruntime"):
                 raise
@@ -144,6 +146,6 @@ def _open_rounded(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:
 
 def _observed(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> ObservedBundle:
     """As much of it as can be seen."""
-    if isinstance(opened.model, TensorRtModel):
+    if isinstance(opened.model, CudaModel):
         return ObservedEngines(opened.model, opened.backend, steps)
     return ObservedModel(opened.model, opened.backend)

@@ -1,4 +1,4 @@
-"""Engines on a GPU, run so that every stage and step is seen, and as they run in use."""
+"""A model on a GPU, run so that every stage and step is seen, and as they run in use."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ import numpy as np
 
 from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
+from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.backends.device_tensors import DeviceTensor
-from diad_deploy.backends.tensorrt import TensorRtModel
 from diad_deploy.schedule import DdimStep
 
 Tensors = dict[str, FloatArray]
 
 
 class ObservedEngines:
-    """A bundle's engines: latents from a run stage by stage, outputs from the recorded graph.
+    """A bundle on a GPU: latents from a run stage by stage, outputs from the recorded graph.
 
     So a fault of the recording shows in the outputs though the steps are right.
     """
 
     caution: str | None = None
 
-    def __init__(self, model: TensorRtModel, backend: str, steps: tuple[DdimStep, ...]) -> None:
+    def __init__(self, model: CudaModel, backend: str, steps: tuple[DdimStep, ...]) -> None:
         self._model, self.backend, self._steps = model, backend, steps
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import turns
+from benchmarks.deadline import Deadline
+from benchmarks.gpu_meter import GpuMeter
 from benchmarks.plan import plan_for
 from benchmarks.protocol import Opened, Ran
 from benchmarks.rows import NOT_REACHED, make_row
@@ -26,7 +28,9 @@ class FakeProcess:
     ran: ClassVar[list[tuple[str, int, int]]] = []
     most: ClassVar[int] = 0
 
-    def __init__(self, way: str, subject: Subject, pictures: Path) -> None:
+    def __init__(
+        self, way: str, subject: Subject, pictures: Path, *, timeout_s: float | None
+    ) -> None:
         if way == "tensorrt":
             raise BackendError("no GPU")
         self.way = way
@@ -52,7 +56,7 @@ class FakeProcess:
     ) -> None:
         self.open_now.remove(self.way)
 
-    def run(self, first: int, count: int) -> Ran:
+    def run(self, first: int, count: int, *, at_least_s: float, timeout_s: float | None) -> Ran:
         self.ran.append((self.way, first, count))
         return Ran(seconds=1.0)
 
@@ -74,7 +78,14 @@ def take(tmp_path: Path, size: str) -> list[dict[str, tuple[bool, str | None]]]:
     plan = plan_for("full" if size == "full" else "demo", everything=True, ways=WAYS, rounds=2)
     subject = Subject(checkpoint="c", bundle="b")
     taking = Turns(
-        plan, subject, tmp_path / "p", tmp_path, between=lambda: None, tell=lambda line: None
+        plan,
+        subject,
+        tmp_path / "p",
+        tmp_path,
+        between=lambda: None,
+        tell=lambda line: None,
+        deadline=Deadline(),
+        meter=GpuMeter(None, None, "none"),
     )
     return [{row.way.name: _seen(row) for row in measured} for measured in taking.take()]
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.batch_detections import Found
 from diad_deploy.detection import Detection
 from diad_deploy.manifest import (
     FORMAT_REVISION,
@@ -56,6 +57,7 @@ class FakeDetector:
 
     backend = "fake"
     backend_reason = "for tests"
+    devices = ("cpu",)
     in_flight = 1
 
     def __init__(
@@ -82,15 +84,15 @@ class FakeDetector:
     def seen(self) -> int:
         return sum(self.batches)
 
-    def submit_prepared(
+    def submit_each(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
-    ) -> Callable[[], list[Detection]]:
+    ) -> Callable[[], list[Found]]:
         if self._before is not None:
             self._before(len(self.batches))
         self.batches.append(len(batch))
         time.sleep(self._seconds * len(batch))
         red = batch[:, 0] * IMAGE.std[0] + IMAGE.mean[0]
-        found = [
+        found: list[Found] = [
             Detection(
                 score=float(red[place].mean()),
                 anomaly_map=red[place].astype(np.float32),

@@ -49,7 +49,7 @@ def test_a_table_and_the_files_path(run: Run, good: Path, own_bundle: Bundle) ->
     one = read_thresholds(own_bundle.path / THRESHOLDS_NAME).classes["screw"]
     assert f"{one.score:.6g}" in out
     assert "5.00% (0.13% to 17.65%)" in out
-    assert "could not be read: good/screw/bad.png: the file is empty" in out
+    assert "failed: good/screw/bad.png: the file is empty" in out
     assert "highest scores, to be looked at for defects: good/screw/" in out
     assert out.splitlines()[-1] == f"thresholds: {own_bundle.path / 'thresholds.json'}"
 

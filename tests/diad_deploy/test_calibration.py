@@ -114,7 +114,7 @@ def test_too_few_that_can_be_read(good: Path, own_bundle: Bundle, detector: Fake
         calibrate(request(good, own_bundle, rate=0.025))
     for path in good.rglob("*.png"):
         path.write_bytes(b"")
-    with pytest.raises(InputError, match="none of the pictures could be read"):
+    with pytest.raises(InputError, match="none of the pictures has a score"):
         calibrate(request(good, own_bundle))
     assert not (own_bundle.path / THRESHOLDS_NAME).exists()
 

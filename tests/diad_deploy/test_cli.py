@@ -143,7 +143,7 @@ def test_options_reach_the_detector_and_the_report(
 def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:
     status, out, _ = run(tmp_path / "gone.png", "--bundle", "b", "-o", tmp_path / "out")
     assert status == 2
-    assert "1 could not be read" in out
+    assert "1 failed" in out
     (row,) = read_rows(tmp_path / "out" / "results.jsonl")
     assert (row.picture, row.reason) == ("gone.png", "no such file")
 

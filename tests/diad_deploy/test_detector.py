@@ -1,5 +1,6 @@
 """The public API, on graphs whose numbers can be told by hand."""
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,23 @@ import pytest
 from PIL import Image
 
 from diad_deploy import Detection, Detector
+from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
 from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
-from diad_deploy.errors import BackendError, InputError, OptionError, ThresholdsError
+from diad_deploy.detection import rounded_score
+from diad_deploy.errors import (
+    BackendError,
+    InputError,
+    NotFiniteError,
+    OptionError,
+    ThresholdsError,
+)
+from diad_deploy.inspection import InspectionOptions, inspect
+from diad_deploy.picture_files import find_pictures
 from diad_deploy.preprocess import prepare, prepare_batch
+from diad_deploy.report.results import read_rows
 from diad_deploy.schedule import ddim_steps
 from diad_deploy.thresholds import write_thresholds
+from tests.diad_deploy.fake_detector import write_pictures
 from tests.diad_deploy.threshold_case import make_thresholds
 from tests.standin import CHANNELS, FACTOR, NOISE_SHARE
 
@@ -162,6 +175,38 @@ def test_closing_while_another_thread_detects_ends_it_with_a_sentence(
         detector.close()
         with pytest.raises(BackendError, match="closed"):
             running.result(10)
+
+
+def test_pictures_whose_results_are_not_finite(
+    standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = OnnxRuntimeStages.decode
+
+    def decode(stages: OnnxRuntimeStages, latents: np.ndarray) -> np.ndarray:
+        reconstruction = real(stages, latents)
+        reconstruction[1:2, 2, 4, :5] = np.nan
+        return reconstruction
+
+    expected = (
+        r"reconstruction has 5 NaN of 3072 values, from the decoder .*; anomaly_map has 5 NaN"
+    )
+    write_pictures(tmp_path / "parts", 5)
+    files = find_pictures([tmp_path / "parts"])
+    with Detector.open(standin_bundle, batch_size=3) as detector:
+        scores = [rounded_score(one.score) for one in detector.detect(f.path for f in files)]
+        monkeypatch.setattr(OnnxRuntimeStages, "decode", decode)
+        found = detector.detect_each(file.path for file in files)
+        with pytest.raises(NotFiniteError, match=rf"image 2 of .* \(.*001.png\): .*{expected}"):
+            next(found)
+        prepared = prepare_batch(pictures(2), standin_bundle.manifest.image)
+        with pytest.raises(NotFiniteError, match=rf"^image 2 of the batch: .*{expected}"):
+            detector.detect_prepared(prepared, [(1, 1), (1, 1)])
+        # a folder goes on
+        summary = inspect(files, detector, tmp_path / "report", InspectionOptions())
+    rows = list(read_rows(tmp_path / "report/results.jsonl"))
+    assert (summary.failed, summary.exit_status) == (2, 1)
+    assert [row.score for row in rows] == [scores[0], None, *scores[2:4], None]
+    assert re.search(expected, rows[1].reason or "")
 
 
 def test_detections_come_one_by_one_and_pictures_are_taken_as_needed(

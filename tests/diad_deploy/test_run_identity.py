@@ -21,6 +21,7 @@ def test_a_record_names_all_that_decides() -> None:
     assert found == {
         "bundle": "b",
         "backend": "fake",
+        "devices": ("cpu",),
         "scale": (0.0, 1.0),
         "maps": "npy",
         "threshold": 0.5,

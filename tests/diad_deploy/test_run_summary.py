@@ -19,6 +19,7 @@ def summary(*, ok: int, failed: int) -> Summary:
         pictures_per_second=1.0,
         bundle="bundle",
         backend="fake",
+        devices=("cpu",),
         backend_reason="for tests",
         output="out",
         report="out/report.html",

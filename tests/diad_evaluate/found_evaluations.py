@@ -59,6 +59,7 @@ def evaluation(*classes: ClassResult, **changes: Any) -> Evaluation:
         "bundle": "bundle",
         "bundle_sha256": "ab" * 32,
         "backend": "fake",
+        "devices": ("cpu",),
         "backend_reason": "for tests",
         "rows": (row("a.png"),),
         "false_alarms": (),

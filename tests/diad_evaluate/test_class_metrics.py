@@ -72,7 +72,7 @@ def test_nothing_read(pictures: ClassPictures) -> None:
     assert found.figures == {}
     assert set(found.undefined) == set(METRICS)
     assert found.undefined["image_auroc"] == "no picture could be read"
-    assert found.notes[0] == "pictures that could not be read: 3"
+    assert found.notes[0] == "pictures that failed: 3"
 
 
 def test_flat_maps_have_no_published_au_pro(pictures: ClassPictures) -> None:

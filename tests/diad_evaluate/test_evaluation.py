@@ -92,7 +92,7 @@ def test_what_cannot_be_used_has_its_reason_and_the_rest_goes_on(tmp_path: Path)
     (result,) = found.classes
     assert (result.good, result.defective, result.failed, result.masked) == (3, 5, 1, 5)
     assert result.notes == (
-        "pictures that could not be read: 1",
+        "pictures that failed: 1",
         "without a mask: 1 of 5 defective pictures; image metrics only (the published code takes "
         "all of such a picture for defective)",
         "masks that cannot be used: 2 of 5; image metrics only",

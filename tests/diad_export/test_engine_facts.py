@@ -1,10 +1,17 @@
-"""An engine in a line."""
+"""An engine in a line, and what is kept of it."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from diad_deploy.backends.cuda_calls import Gpu
+from diad_deploy.backends.runtime_cache import FOLDER_VARIABLE, RuntimeCacheFile
 from diad_deploy.bundle import Bundle
 from diad_deploy.engine_spec import BatchProfile, EngineSpec, LayerTypes
 from diad_export.engine_facts import engine_facts
+from diad_export.inspection import describe_bundle
+from tests.simulator.engines import with_engines
 
 
 def test_the_line_says_what_it_is_for_and_what_is_in_it(standin_bundle: Bundle) -> None:
@@ -37,3 +44,22 @@ def test_the_line_says_what_it_is_for_and_what_is_in_it(standin_bundle: Bundle) 
         )
     ]
     assert engine_facts(standin_bundle.manifest) == []
+
+
+def test_what_tensorrt_rtx_keeps_on_this_machine(
+    standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    bundle = with_engines(standin_bundle, tmp_path / "bundle")
+    gpu = Gpu(name="NVIDIA GeForce RTX 4090", compute_capability="8.9")
+    RuntimeCacheFile(bundle.manifest, gpu, "1.7.1.116").write(bytes(2_500_000))
+    RuntimeCacheFile(standin_bundle.manifest, gpu, "1.7.1.116").write(bytes(500_000))
+    found = describe_bundle(bundle)
+    folder = tmp_path / "tensorrt-rtx"
+    assert ("runtime cache", f"{folder}: 2.5 MB for these engines, 3.0 MB in all") in found.facts
+    assert found.as_json()["runtime_cache"] == {
+        "folder": str(folder),
+        "bundle_bytes": 2_500_000,
+        "total_bytes": 3_000_000,
+    }
+    assert describe_bundle(standin_bundle).as_json()["runtime_cache"] is None

@@ -1,61 +1,46 @@
 """`cuda.bindings.runtime` without a GPU: every call answers (error, ...) like the real one."""
 
-import ctypes
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 from cuda.bindings import runtime as real
 
+from tests.simulator.calls import Failure, counted
 from tests.simulator.memory import SimulatedMemory, SimulationFault
-from tests.simulator.streams import Capture, Mark, Scheduler, SimulatedEvent, SimulatedStream
+from tests.simulator.streams import (
+    Capture,
+    Mark,
+    Scheduler,
+    SimulatedEvent,
+    SimulatedGraph,
+    SimulatedStream,
+)
+from tests.simulator.tensorrt import Execution
 
 Errors = real.cudaError_t
 Kinds = real.cudaMemcpyKind
 SUCCESS = Errors.cudaSuccess
 
 
-@dataclass(eq=False)
-class SimulatedGraph:
-    """Recorded work; ready to launch where `executable`."""
+class Current(threading.local):
+    """What CUDA keeps for the calling thread."""
 
-    work: list[Callable[[], None]]
-    live: bool = True
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The n-th call, of all or of those called `name`, answers `error`."""
-
-    nth: int
-    error: Any
-    name: str | None = None
-
-
-def _call(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Counted, and failing where a test says so."""
-    name = method.__name__
-
-    @wraps(method)
-    def counted(self: "SimulatedCudart", *arguments: Any) -> Any:
-        self.calls.append(name)
-        failure = self.failure
-        if failure is not None and failure.name in (None, name):
-            reached = len(self.calls) if failure.name is None else self.calls.count(name)
-            if reached == failure.nth:
-                return failure.error, None
-        answer = method(self, *arguments)
-        self.scheduler.go_on([stream for stream in self.streams.values() if stream.live])
-        return answer
-
-    return counted
+    device = 0
+    mode = real.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
 
 
 class SimulatedCudart:
-    """One GPU. Calls that let go of things never fail; all others can be made to."""
+    """GPUs of one kind. Calls that let go of things never fail; all others can be made to.
+
+    Attributes:
+        device_count: how many GPUs there are.
+        memory_bytes: of each.
+        properties: of each.
+        failure: the call that fails.
+        calls: the names of all calls so far.
+    """
 
     cudaError_t = real.cudaError_t
     cudaMemcpyKind = real.cudaMemcpyKind
@@ -74,7 +59,10 @@ class SimulatedCudart:
         self.graphs: list[SimulatedGraph] = []
         self.calls: list[str] = []
         self.failure: Failure | None = None
+        self.device_count = 1
         self.memory_bytes = memory_bytes
+        self.current = Current()
+        self.lock = threading.RLock()
         self.properties = SimpleNamespace(name=b"Simulated GPU", major=8, minor=9)
 
     def left_over(self) -> dict[str, int]:
@@ -91,32 +79,59 @@ class SimulatedCudart:
 
     # the device
 
-    @_call
+    @counted
     def cudaGetDeviceCount(self) -> Any:
-        return SUCCESS, 1
+        return SUCCESS, self.device_count
 
-    @_call
+    @counted
     def cudaGetDeviceProperties(self, device: int) -> Any:
-        return (SUCCESS, self.properties) if device == 0 else (Errors.cudaErrorInvalidDevice, None)
+        if not 0 <= device < self.device_count:
+            return Errors.cudaErrorInvalidDevice, None
+        return SUCCESS, self.properties
 
-    @_call
+    @counted
+    def cudaSetDevice(self, device: int) -> Any:
+        if not 0 <= device < self.device_count:
+            return (Errors.cudaErrorInvalidDevice,)
+        self.current.device = device
+        return (SUCCESS,)
+
+    @counted
+    def cudaGetDevice(self) -> Any:
+        return SUCCESS, self.current.device
+
+    @counted
+    def cudaThreadExchangeStreamCaptureMode(self, mode: Any) -> Any:
+        before, self.current.mode = self.current.mode, mode
+        return SUCCESS, before
+
+    @counted
+    def cudaDeviceSynchronize(self) -> Any:
+        if self._breaks_a_capture():
+            return (Errors.cudaErrorStreamCaptureUnsupported,)
+        for stream in self.streams.values():
+            if stream.live and stream.device == self.current.device:
+                stream.run()
+        return (SUCCESS,)
+
+    @counted
     def cudaMemGetInfo(self) -> Any:
-        return SUCCESS, self.memory_bytes - self.memory.live_bytes("device"), self.memory_bytes
+        return SUCCESS, self.memory_bytes - self._taken(), self.memory_bytes
 
     # memory
 
-    @_call
+    @counted
     def cudaMalloc(self, size: int) -> Any:
         if self._breaks_a_capture():
             return Errors.cudaErrorStreamCaptureUnsupported, None
-        if self.memory.live_bytes("device") + size > self.memory_bytes:
+        if self._taken() + size > self.memory_bytes:
             return Errors.cudaErrorMemoryAllocation, None
-        return SUCCESS, self.memory.allocate("device", size)
+        return SUCCESS, self.memory.allocate("device", size, device=self.current.device)
 
     def cudaFree(self, address: int) -> Any:
         return (SUCCESS if self.memory.free("device", address) else Errors.cudaErrorInvalidValue,)
 
-    @_call
+    @counted
     def cudaHostAlloc(self, size: int, flags: int) -> Any:
         if self._breaks_a_capture():
             return Errors.cudaErrorStreamCaptureUnsupported, None
@@ -125,20 +140,10 @@ class SimulatedCudart:
     def cudaFreeHost(self, address: int) -> Any:
         return (SUCCESS if self.memory.free("pinned", address) else Errors.cudaErrorInvalidValue,)
 
-    @_call
     def cudaMemcpy(self, target: int, source: int, size: int, kind: Any) -> Any:
-        if self._breaks_a_capture():
-            return (Errors.cudaErrorStreamCaptureUnsupported,)
-        if kind == Kinds.cudaMemcpyHostToDevice:
-            host = (ctypes.c_uint8 * size).from_address(source)
-            self.memory.view("device", target, size)[:] = np.ctypeslib.as_array(host)
-        elif kind == Kinds.cudaMemcpyDeviceToHost:
-            ctypes.memmove(target, self.memory.view("device", source, size).tobytes(), size)
-        else:
-            return (Errors.cudaErrorInvalidMemcpyDirection,)
-        return (SUCCESS,)
+        raise SimulationFault("work on a non-blocking stream does not wait for a plain copy")
 
-    @_call
+    @counted
     def cudaMemcpyAsync(self, target: int, source: int, size: int, kind: Any, stream: Any) -> Any:
         ends = {
             Kinds.cudaMemcpyHostToDevice: ("device", "pinned"),
@@ -146,23 +151,36 @@ class SimulatedCudart:
             Kinds.cudaMemcpyDeviceToDevice: ("device", "device"),
         }
         to, from_ = ends[kind]
-        # both ends must stand when it is asked for, and still when it is done
-        self.memory.view(to, target, size)
-        self.memory.view(from_, source, size)
+        device = stream.device
 
         def copy() -> None:
-            self.memory.view(to, target, size)[:] = self.memory.view(from_, source, size)
+            target_data = self.memory.view(to, target, size, device=device)
+            target_data[:] = self.memory.view(from_, source, size, device=device)
 
-        self.enqueue(int(stream), copy)
+        # both ends must stand when it is asked for, and still when it is done
+        self.memory.view(to, target, size, device=device)
+        self.memory.view(from_, source, size, device=device)
+        self.enqueue(stream, copy)
+        return (SUCCESS,)
+
+    @counted
+    def cudaMemsetAsync(self, target: int, value: int, size: int, stream: Any) -> Any:
+        device = stream.device
+        self.memory.view("device", target, size, device=device)
+
+        def fill() -> None:
+            self.memory.view("device", target, size, device=device)[:] = value
+
+        self.enqueue(stream, fill)
         return (SUCCESS,)
 
     # streams and events
 
-    @_call
+    @counted
     def cudaStreamCreateWithFlags(self, flags: int) -> Any:
         if flags != self.cudaStreamNonBlocking:
             raise SimulationFault("a stream that waits for the default one")
-        stream = SimulatedStream(0x1000 + len(self.streams))
+        stream = SimulatedStream(0x1000 + len(self.streams), self.current.device)
         self.streams[int(stream)] = stream
         return SUCCESS, stream
 
@@ -170,7 +188,7 @@ class SimulatedCudart:
         stream.live = False
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaStreamSynchronize(self, stream: SimulatedStream) -> Any:
         if stream.capture is not None:
             stream.capture.broken = True
@@ -178,7 +196,7 @@ class SimulatedCudart:
         stream.run()
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaStreamWaitEvent(
         self, stream: SimulatedStream, event: SimulatedEvent, flags: int
     ) -> Any:
@@ -187,23 +205,27 @@ class SimulatedCudart:
             stream.add(("wait", event.mark))
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaEventCreateWithFlags(self, flags: int) -> Any:
-        self.events.append(SimulatedEvent())
+        self.events.append(SimulatedEvent(self.current.device))
         return SUCCESS, self.events[-1]
 
     def cudaEventDestroy(self, event: SimulatedEvent) -> Any:
         event.live = False
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaEventRecord(self, event: SimulatedEvent, stream: SimulatedStream) -> Any:
         _check_event(event)
+        if event.device != stream.device:
+            raise SimulationFault(
+                f"an event of device {event.device} recorded on a stream of device {stream.device}"
+            )
         event.mark = Mark(stream)
         stream.add(("record", event.mark))
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaEventSynchronize(self, event: SimulatedEvent) -> Any:
         _check_event(event)
         if event.mark is not None:
@@ -212,7 +234,7 @@ class SimulatedCudart:
 
     # capture and replay
 
-    @_call
+    @counted
     def cudaStreamBeginCapture(self, stream: SimulatedStream, mode: Any) -> Any:
         if stream.capture is not None:
             return (Errors.cudaErrorIllegalState,)
@@ -228,18 +250,21 @@ class SimulatedCudart:
             return failure.error, None
         if capture is None or capture.broken:
             return Errors.cudaErrorStreamCaptureInvalidated, None
-        self.graphs.append(SimulatedGraph(capture.work))
+        self.graphs.append(SimulatedGraph(capture.work, stream.device))
         return SUCCESS, self.graphs[-1]
 
-    @_call
+    @counted
     def cudaGraphInstantiate(self, graph: SimulatedGraph, flags: int) -> Any:
-        self.graphs.append(SimulatedGraph(list(graph.work)))
+        self.graphs.append(SimulatedGraph(list(graph.work), graph.device))
         return SUCCESS, self.graphs[-1]
 
-    @_call
+    @counted
     def cudaGraphLaunch(self, executable: SimulatedGraph, stream: SimulatedStream) -> Any:
         if not executable.live:
             raise SimulationFault("a graph that was destroyed is launched")
+        self.check_current(stream)
+        if executable.device != stream.device:
+            raise SimulationFault(f"a graph of device {executable.device} on {stream.device}")
         for work in executable.work:
             stream.add(work)
         return (SUCCESS,)
@@ -252,18 +277,34 @@ class SimulatedCudart:
         graph.live = False
         return (SUCCESS,)
 
-    # for the simulated TensorRT
+    # for the simulated TensorRT and ONNX Runtime
 
-    def enqueue(self, handle: int, work: Callable[[], None]) -> None:
+    def enqueue(self, stream: SimulatedStream, work: Callable[[], None]) -> None:
         """Put work on a stream; while the stream is recorded it is only written down."""
+        with self.lock:
+            if stream.capture is not None:
+                stream.capture.work.append(work)
+            else:
+                stream.add(work)
+
+    def execute(self, handle: int, execution: Execution) -> None:
+        """Put one execution of an engine on a stream."""
         stream = self.streams[handle]
-        if stream.capture is not None:
-            stream.capture.work.append(work)
-        else:
-            stream.add(work)
+        self.check_current(stream)
+        self.enqueue(stream, lambda: execution.run_in(self.memory, stream.device))
 
     def is_capturing(self, handle: int) -> bool:
         return self.streams[handle].capture is not None
+
+    def check_current(self, stream: SimulatedStream) -> None:
+        """Kernels go to streams of the calling thread's current device only."""
+        if self.current.device != stream.device:
+            raise SimulationFault(
+                f"work for device {stream.device} while device {self.current.device} is current"
+            )
+
+    def _taken(self) -> int:
+        return self.memory.live_bytes("device", device=self.current.device)
 
     def _breaks_a_capture(self) -> bool:
         captures = [s.capture for s in self.streams.values() if s.capture is not None]

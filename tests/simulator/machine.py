@@ -1,4 +1,4 @@
-"""A machine with one simulated GPU; nothing may be left on it at a test's end."""
+"""A machine with simulated GPUs; nothing may be left on it at a test's end."""
 
 import sys
 from collections.abc import Iterator
@@ -7,17 +7,23 @@ from dataclasses import dataclass
 import pytest
 
 from tests.simulator.cudart import SimulatedCudart
+from tests.simulator.onnxruntime_cuda import SimulatedOnnxRuntime
 from tests.simulator.streams import Scheduler
 from tests.simulator.tensorrt import SimulatedTensorRt
 
 
 @dataclass
 class Machine:
-    """The CUDA runtime, TensorRT and TensorRT-RTX, in the place of the real ones."""
+    """The CUDA runtime, TensorRT, TensorRT-RTX and ONNX Runtime, in the place of the real ones.
+
+    There is one GPU (`cudart.device_count`), and ONNX Runtime is built for the CPU until a test
+    sets `onnxruntime.for_cuda`.
+    """
 
     cudart: SimulatedCudart
     tensorrt: SimulatedTensorRt
     tensorrt_rtx: SimulatedTensorRt
+    onnxruntime: SimulatedOnnxRuntime
 
     def schedule(self, policy: str | int) -> None:
         """When work is done that nobody waits for (`tests.simulator.streams.Scheduler`)."""
@@ -29,10 +35,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """In place of the libraries; checked at the end for what was not let go."""
     cudart = SimulatedCudart()
     made = Machine(
-        cudart, SimulatedTensorRt(cudart, rtx=False), SimulatedTensorRt(cudart, rtx=True)
+        cudart,
+        SimulatedTensorRt(cudart, rtx=False),
+        SimulatedTensorRt(cudart, rtx=True),
+        SimulatedOnnxRuntime(cudart),
     )
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cudart)
     monkeypatch.setitem(sys.modules, "tensorrt", made.tensorrt)
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", made.tensorrt_rtx)
+    monkeypatch.setitem(sys.modules, "onnxruntime", made.onnxruntime)
     yield made
     assert cudart.left_over() == {}

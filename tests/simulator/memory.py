@@ -22,6 +22,7 @@ class Allocation:
     address: int
     size: int
     buffer: np.ndarray
+    device: int
     live: bool = True
 
     @property
@@ -37,11 +38,11 @@ class SimulatedMemory:
         self._addresses: list[int] = []
         self._allocations: dict[int, Allocation] = {}
 
-    def allocate(self, kind: Kind, size: int) -> int:
+    def allocate(self, kind: Kind, size: int, *, device: int = 0) -> int:
         buffer = np.full(size + ALIGNMENT, NOT_A_NUMBER, dtype=np.uint8)
         address = -(-buffer.ctypes.data // ALIGNMENT) * ALIGNMENT
         bisect.insort(self._addresses, address)
-        self._allocations[address] = Allocation(kind, address, size, buffer)
+        self._allocations[address] = Allocation(kind, address, size, buffer, device)
         return address
 
     def free(self, kind: Kind, address: int) -> bool:
@@ -53,8 +54,11 @@ class SimulatedMemory:
         found.live = False
         return True
 
-    def view(self, kind: Kind, address: int, size: int) -> np.ndarray:
-        """The bytes, which must lie within one live allocation of this kind."""
+    def view(self, kind: Kind, address: int, size: int, *, device: int | None = None) -> np.ndarray:
+        """The bytes, which must lie within one live allocation of this kind, and on `device`.
+
+        Pinned memory belongs to the host and is good for every device.
+        """
         place = bisect.bisect_right(self._addresses, address) - 1
         found = self._allocations[self._addresses[place]] if place >= 0 else None
         if found is None or address + size > found.address + found.size:
@@ -63,11 +67,19 @@ class SimulatedMemory:
             raise SimulationFault(f"{size} bytes at {address:#x} were freed")
         if found.kind != kind:
             raise SimulationFault(f"{address:#x} is {found.kind} memory, not {kind}")
+        if kind == "device" and device not in (None, found.device):
+            raise SimulationFault(
+                f"{address:#x} is memory of device {found.device}, used on device {device}"
+            )
         first = address - found.address
         return found.data[first : first + size]
 
     def live(self, kind: Kind) -> int:
         return sum(a.live and a.kind == kind for a in self._allocations.values())
 
-    def live_bytes(self, kind: Kind) -> int:
-        return sum(a.size for a in self._allocations.values() if a.live and a.kind == kind)
+    def live_bytes(self, kind: Kind, *, device: int) -> int:
+        return sum(
+            a.size
+            for a in self._allocations.values()
+            if a.live and a.kind == kind and a.device == device
+        )

@@ -18,6 +18,7 @@ class Mark:
 
 @dataclass(eq=False)
 class SimulatedEvent:
+    device: int = 0
     live: bool = True
     mark: Mark | None = None
 
@@ -30,14 +31,24 @@ class Capture:
     broken: bool = False
 
 
+@dataclass(eq=False)
+class SimulatedGraph:
+    """Recorded work; ready to launch where `executable`."""
+
+    work: list[Callable[[], None]]
+    device: int
+    live: bool = True
+
+
 Operation = Callable[[], None] | tuple[str, Mark]
 
 
 class SimulatedStream:
     """Work in order. An operation is done only when `run` comes to it."""
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, device: int = 0) -> None:
         self.live = True
+        self.device = device
         self.capture: Capture | None = None
         self._handle = handle
         self._waiting: deque[Operation] = deque()

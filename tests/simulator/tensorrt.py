@@ -1,6 +1,7 @@
 """TensorRT without a GPU: contexts run the ONNX graph through ONNX Runtime at the bound addresses.
 
-An engine is a JSON text (`tests.simulator.engines` writes them).
+An engine is a JSON text (`tests.simulator.engines` writes them). On a real GPU contexts run the
+stand-in bundle's kernels instead (`tests.real_cuda`).
 """
 
 import gc
@@ -9,13 +10,13 @@ import weakref
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
 
-from tests.simulator.cudart import SimulatedCudart
-from tests.simulator.memory import ALIGNMENT, SimulationFault
+from tests.simulator.memory import ALIGNMENT, SimulatedMemory, SimulationFault
 
 DataType = Enum("DataType", ["FLOAT", "HALF", "INT32"])
 TensorIOMode = Enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"])
@@ -41,6 +42,13 @@ def session_of(path: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
+class Gpu(Protocol):
+    """What contexts run on: the simulated GPU, or a real one."""
+
+    def is_capturing(self, stream: int, /) -> bool: ...
+    def execute(self, stream: int, execution: "Execution", /) -> None: ...
+
+
 class SimulatedTensorRt:
     """The module. Tests set what goes wrong.
 
@@ -49,6 +57,7 @@ class SimulatedTensorRt:
         capturable: what TensorRT-RTX says of its contexts.
         before_execution: called with the number of the execution, from 1; may raise, or give
             False to have it refused.
+        compiled: how many kernels TensorRT-RTX found in no cache.
     """
 
     DataType = DataType
@@ -56,14 +65,15 @@ class SimulatedTensorRt:
     ExecutionContextAllocationStrategy = AllocationStrategy
     ILogger = ILogger
 
-    def __init__(self, cudart: SimulatedCudart, *, rtx: bool) -> None:
+    def __init__(self, gpu: Gpu, *, rtx: bool) -> None:
         self.__version__ = "1.7.1.116" if rtx else "10.16.1.11"
-        self.cudart = cudart
+        self.gpu = gpu
         self.rtx = rtx
         self.refuse_engines = False
         self.capturable = True
         self.before_execution: Callable[[int], bool] = lambda number: True
         self.executions = 0
+        self.compiled = 0
         self.alive: weakref.WeakSet[Any] = weakref.WeakSet()
         if rtx:
             self.DynamicShapesKernelSpecializationStrategy = Specialization
@@ -101,6 +111,7 @@ class SimulatedEngine:
         scratch_bytes: int,
     ) -> None:
         self.trt, self.logger = trt, logger
+        self.graph = Path(onnx).stem
         self.session = session_of(onnx)
         self.inputs = {node.name: node for node in self.session.get_inputs()}
         self.outputs = {node.name: node for node in self.session.get_outputs()}
@@ -132,38 +143,72 @@ class SimulatedEngine:
     def create_runtime_config(self) -> "SimulatedRuntimeConfig":
         if not self.trt.rtx:
             raise SimulationFault("TensorRT has no such thing in every version")
-        return SimulatedRuntimeConfig()
+        return SimulatedRuntimeConfig(self.trt)
 
     def create_execution_context(self, how: Any) -> "SimulatedContext":
         if self.trt.rtx:
             if how.dynamic_shapes_kernel_specialization_strategy != Specialization.EAGER:
                 raise SimulationFault("kernels are exchanged behind a recording's back")
-            how = how.strategy
-        return SimulatedContext(self, how)
+            return SimulatedContext(self, how.strategy, how.cache)
+        return SimulatedContext(self, how, None)
+
+
+class SimulatedRuntimeCache:
+    """Names of kernels."""
+
+    def __init__(self, trt: SimulatedTensorRt) -> None:
+        self._trt = trt
+        self._kernels: set[str] = set()
+
+    def compile(self, kernel: str) -> None:
+        if kernel not in self._kernels:
+            self._trt.compiled += 1
+        self._kernels.add(kernel)
+
+    def serialize(self) -> bytes:
+        return json.dumps(sorted(self._kernels)).encode()
+
+    def deserialize(self, content: bytes) -> bool:
+        if not content.startswith(b"["):
+            return False
+        self._kernels = set(json.loads(content))
+        return True
 
 
 class SimulatedRuntimeConfig:
-    def __init__(self) -> None:
+    def __init__(self, trt: SimulatedTensorRt) -> None:
+        self._trt = trt
+        self.cache: SimulatedRuntimeCache | None = None
         self.strategy = AllocationStrategy.STATIC
         self.dynamic_shapes_kernel_specialization_strategy = Specialization.LAZY
 
     def set_execution_context_allocation_strategy(self, strategy: Any) -> None:
         self.strategy = strategy
 
+    def create_runtime_cache(self) -> SimulatedRuntimeCache:
+        return SimulatedRuntimeCache(self._trt)
+
+    def set_runtime_cache(self, cache: SimulatedRuntimeCache) -> bool:
+        self.cache = cache
+        return True
+
 
 class SimulatedContext:
     """Enqueuing takes shapes and addresses as they are then; the work itself comes later."""
 
-    def __init__(self, engine: SimulatedEngine, strategy: Any) -> None:
+    def __init__(
+        self, engine: SimulatedEngine, strategy: Any, cache: "SimulatedRuntimeCache | None"
+    ) -> None:
         if strategy != AllocationStrategy.USER_MANAGED:
             raise SimulationFault("a context that brings its own memory cannot share it")
         self._engine = engine
+        self._cache = cache
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
         self._scratch: tuple[int, int] | None = None
         self._executed_with: dict[str, tuple[int, ...]] | None = None
         if engine.trt.rtx:
-            self.is_stream_capturable = lambda stream: engine.trt.capturable
+            self.is_stream_capturable = self._is_stream_capturable
         engine.trt.alive.add(self)
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
@@ -188,6 +233,11 @@ class SimulatedContext:
             raise SimulationFault("too little working memory, or at a wrong address")
         self._scratch = (address, size)
 
+    def _is_stream_capturable(self, stream: int) -> bool:
+        if self._addresses.keys() != self._engine.nodes.keys():
+            raise SimulationFault("asked before the tensors have addresses")
+        return self._engine.trt.capturable
+
     def execute_async_v3(self, stream: int) -> bool:
         engine, trt = self._engine, self._engine.trt
         trt.executions += 1
@@ -196,11 +246,13 @@ class SimulatedContext:
         missing = [name for name in engine.nodes if name not in self._addresses]
         if missing or self.infer_shapes() or self._scratch is None:
             return self._refuse(f"no address, shape or working memory for {missing}")
-        if trt.cudart.is_capturing(stream) and self._executed_with != self._shapes:
+        if trt.gpu.is_capturing(stream) and self._executed_with != self._shapes:
             return self._refuse("recorded before it was executed once with these shapes")
         self._executed_with = dict(self._shapes)
-        work = _Execution(self, dict(self._shapes), dict(self._addresses), self._scratch)
-        trt.cudart.enqueue(stream, work)
+        if self._cache is not None:
+            self._cache.compile(f"{list(engine.nodes)} {self._shapes}")
+        execution = Execution(self, engine, self._shapes, self._addresses, self._scratch)
+        trt.gpu.execute(stream, execution)
         return True
 
     def _refuse(self, message: str) -> bool:
@@ -208,35 +260,45 @@ class SimulatedContext:
         return False
 
 
-class _Execution:
-    """One execution; it does not keep its context alive, as a recording does not."""
+class Execution:
+    """One execution; it does not keep its context alive, as a recording does not.
+
+    Attributes:
+        graph: the graph's name.
+        shapes: of its inputs, in their order.
+        addresses: of its inputs and outputs, in their order.
+        scratch: address and size in bytes of its working memory.
+    """
 
     def __init__(
         self,
         context: SimulatedContext,
+        engine: SimulatedEngine,
         shapes: dict[str, tuple[int, ...]],
         addresses: dict[str, int],
         scratch: tuple[int, int],
     ) -> None:
         self._context = weakref.ref(context)
-        self._shapes, self._addresses, self._scratch = shapes, addresses, scratch
+        self.graph = engine.graph
+        self.shapes = {name: shapes[name] for name in engine.inputs}
+        self.addresses = {name: addresses[name] for name in engine.nodes}
+        self.scratch = scratch
 
-    def __call__(self) -> None:
+    def run_in(self, memory: SimulatedMemory, device: int) -> None:
+        """Run the graph through ONNX Runtime, now, in a device's memory."""
         context = self._context()
         if context is None:
             raise SimulationFault("a context is gone whose work still runs")
         engine = context._engine
-        memory = engine.trt.cudart.memory
-        memory.view("device", *self._scratch)[:] = 0xAB
-        given = {
-            name: self._tensor(engine, name, shape).copy() for name, shape in self._shapes.items()
-        }
+        memory.view("device", *self.scratch, device=device)[:] = 0xAB
+
+        def tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
+            dtype = np.dtype(TYPES[engine.nodes[name].type][1])
+            size = int(np.prod(shape)) * dtype.itemsize
+            data = memory.view("device", self.addresses[name], size, device=device)
+            return data.view(dtype).reshape(shape)
+
+        given = {name: tensor(name, shape).copy() for name, shape in self.shapes.items()}
         names = list(engine.outputs)
         for name, value in zip(names, engine.session.run(names, given), strict=True):
-            self._tensor(engine, name, value.shape)[:] = value
-
-    def _tensor(self, engine: SimulatedEngine, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        dtype = np.dtype(TYPES[engine.nodes[name].type][1])
-        size = int(np.prod(shape)) * dtype.itemsize
-        memory = engine.trt.cudart.memory
-        return memory.view("device", self._addresses[name], size).view(dtype).reshape(shape)
+            tensor(name, value.shape)[:] = value

@@ -90,6 +90,13 @@ def test_freed_and_foreign_memory(cudart: SimulatedCudart) -> None:
     assert cudart.left_over() == {"pinned memory": 1, "streams": 1}
 
 
+def test_a_copy_for_which_no_stream_waits(cudart: SimulatedCudart) -> None:
+    source, _ = pinned(cudart, [1.0])
+    _, device = cudart.cudaMalloc(4)
+    with pytest.raises(SimulationFault, match="does not wait for a plain copy"):
+        cudart.cudaMemcpy(device, source, 4, H2D)
+
+
 def test_what_is_recorded_runs_only_when_launched(cudart: SimulatedCudart) -> None:
     stream = cudart.cudaStreamCreateWithFlags(1)[1]
     source, values = pinned(cudart, [1.0])
@@ -147,7 +154,7 @@ def test_a_synchronisation_that_the_backend_lacks_shows(
     bundle = with_engines(standin_bundle, tmp_path / "bundle")
     assert len(scores(bundle, "late", monkeypatch)) == 7
     leave_out(monkeypatch)
-    with pytest.raises(BackendError, match="not a number"):
+    with pytest.raises(BackendError, match="not finite"):
         scores(bundle, "late", monkeypatch)
 
 

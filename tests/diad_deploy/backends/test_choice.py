@@ -55,7 +55,7 @@ def test_engines_that_do_not_fit_are_passed_over_and_told(
     ("options", "message"),
     [
         ({"backend": "abacus"}, "expected one of auto, onnxruntime, tensorrt, tensorrt-rtx"),
-        ({"device": "tpu"}, "expected one of auto, cpu, cuda"),
+        ({"device": "tpu"}, "expected auto, cpu, cuda"),
         ({"device": "cpu", "backend": "tensorrt"}, "does not run on device 'cpu'"),
         ({"device": "cpu", "backend": "tensorrt-rtx"}, "does not run on device 'cpu'"),
     ],

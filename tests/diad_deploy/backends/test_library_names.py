@@ -24,6 +24,7 @@ HOMES = {
     (tensorrt_api, "RtxCudaEngine"): tensorrt_rtx.ICudaEngine,
     (tensorrt_api, "IExecutionContext"): tensorrt_rtx.IExecutionContext,
     (tensorrt_api, "RtxExecutionContext"): tensorrt_rtx.IExecutionContext,
+    (tensorrt_api, "RtxRuntimeCache"): tensorrt_rtx.IRuntimeCache,
     (tensorrt_api, "RtxRuntimeConfig"): tensorrt_rtx.IRuntimeConfig,
     (tensorrt_api, "DataTypes"): tensorrt_rtx.DataType,
     (tensorrt_api, "TensorIOModes"): tensorrt_rtx.TensorIOMode,

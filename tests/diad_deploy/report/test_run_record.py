@@ -11,7 +11,12 @@ from diad_deploy.report.results import ResultRow, ResultsFiles
 from diad_deploy.report.run_record import RunRecord, begin, check_folder, read_record
 
 RECORD = RunRecord(
-    bundle="bundle", bundle_sha256="ab" * 32, backend="fake", scale=(0.0, 1.0), maps=None
+    bundle="bundle",
+    bundle_sha256="ab" * 32,
+    backend="fake",
+    scale=(0.0, 1.0),
+    maps=None,
+    devices=("cuda:0", "cuda:1"),
 )
 
 
@@ -83,6 +88,8 @@ def test_resume_goes_on_with_the_same_settings(begun: Path) -> None:
     assert begin(begun, RECORD, "resume") is True
     renamed = dataclasses.replace(RECORD, bundle="the same under another name")
     assert begin(begun, renamed, "resume") is True
+    elsewhere = dataclasses.replace(RECORD, devices=("cuda:3",))
+    assert begin(begun, elsewhere, "resume") is True
 
 
 @pytest.mark.parametrize(
@@ -125,12 +132,13 @@ def test_the_record_is_json_for_others_to_read(begun: Path) -> None:
         "threshold": None,
         "thresholds_sha256": None,
         "class_name": None,
+        "devices": ["cuda:0", "cuda:1"],
     }
 
 
 def test_the_record_of_a_version_without_thresholds_is_one_without(begun: Path) -> None:
     values = json.loads((begun / "run.json").read_text())
-    for name in ("threshold", "thresholds_sha256", "class_name"):
+    for name in ("threshold", "thresholds_sha256", "class_name", "devices"):
         del values[name]
     (begun / "run.json").write_text(json.dumps(values))
     assert begin(begun, RECORD, "resume") is True

@@ -1,0 +1,295 @@
+"""A model on an NVIDIA GPU: batches on their way through, whatever runs the four graphs there.
+
+The batch sizes that can come are recorded when the model opens: powers of two, and the largest.
+A batch in between is filled up to the next of them by repeating its last image, so nothing is
+recorded anew while images come. All tensors keep their addresses for the model's lifetime.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+
+from diad_deploy.arrays import FloatArray
+from diad_deploy.backends.cuda_calls import Cuda
+from diad_deploy.backends.cuda_memory import CudaResources
+from diad_deploy.backends.device_tensors import (
+    DeviceTensor,
+    DeviceTensors,
+    StepScalars,
+    tensor_bytes,
+    tensor_specs,
+)
+from diad_deploy.backends.pinned_copies import read_tensor, write_array
+from diad_deploy.backends.stages import BatchResult, Collect, Order
+from diad_deploy.backends.transfers import INPUTS, OUTPUTS, Slot, Streams, Ticket, slot_bytes
+from diad_deploy.errors import BackendError, CudaError
+from diad_deploy.manifest import Manifest
+from diad_deploy.schedule import ddim_steps
+
+_SLOTS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Workspace:
+    """What a model's programs work with: fixed memory, and the streams.
+
+    `resources` own all of it and whatever a backend adds; they go with the model.
+    """
+
+    cuda: Cuda
+    manifest: Manifest
+    largest_batch: int
+    tensors: DeviceTensors
+    scalars: StepScalars
+    streams: Streams
+    resources: CudaResources
+
+    def inputs(self, batch: int) -> dict[str, DeviceTensor]:
+        """Where the stages read a batch of this size."""
+        return {name: self.tensors.tensor(name, batch) for name in INPUTS}
+
+    def synchronize(self) -> None:
+        """Wait until all three streams are idle.
+
+        Raises:
+            CudaError: the GPU has failed.
+        """
+        for stream in (self.streams.upload, self.streams.compute, self.streams.download):
+            self.cuda.check(self.cuda.api.cudaStreamSynchronize(stream), "waiting for the GPU")
+
+
+class Program(Protocol):
+    """The four graphs made ready for one batch size."""
+
+    @property
+    def outputs(self) -> dict[str, DeviceTensor]:
+        """Where `launch` leaves its results, by the names of `OUTPUTS`."""
+
+    def launch(self) -> None:
+        """Put the whole pass on the compute stream; does not wait for the GPU."""
+        ...
+
+    def run(self, order: Order) -> None:
+        """Run another order of the stages once, as it is, without a recording."""
+        ...
+
+    def close(self) -> None:
+        """Release what belongs to this size."""
+        ...
+
+
+class Programs(Protocol):
+    """A backend's engines or sessions, loaded."""
+
+    def prepare(self, batch: int) -> Program:
+        """Make one batch size ready, recording where the backend records."""
+        ...
+
+    def close(self) -> None:
+        """Release the engines or sessions; all programs were closed before."""
+        ...
+
+
+class CudaModel:
+    """The four graphs on one GPU. Calls may come from several threads.
+
+    Args:
+        manifest: the graphs' tensors and the schedule.
+        cuda: the runtime, on the model's device.
+        smallest_batch, largest_batch: fewest and most images that run at once.
+        load: makes the backend's programs in this workspace.
+
+    Raises:
+        CudaError: there is too little memory.
+        BackendError: as of `load` and `Programs.prepare`.
+    """
+
+    in_flight = _SLOTS
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        cuda: Cuda,
+        *,
+        smallest_batch: int,
+        largest_batch: int,
+        load: Callable[[Workspace], Programs],
+    ) -> None:
+        self._cuda = cuda
+        self._largest = largest_batch
+        self._lock = Lock()
+        self._programs: dict[int, Program] = {}
+        self._loaded: Programs | None = None
+        self._slots: deque[Slot] = deque()
+        self._closed = False
+        cuda.use()
+        self._resources = resources = CudaResources(cuda)
+        try:
+            self._workspace = space = _make_workspace(manifest, cuda, largest_batch, resources)
+            self._slots.extend(
+                Slot(cuda, manifest, largest_batch, space.streams, resources) for _ in range(_SLOTS)
+            )
+            self._loaded = load(space)
+            for batch in batch_sizes(smallest_batch, largest_batch):
+                self._programs[batch] = self._loaded.prepare(batch)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def largest_batch(self) -> int:
+        """Most images that run at once; `submit` splits more."""
+        return self._largest
+
+    def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
+        """Begin a batch `[B, ...]`, in as many parts as `largest_batch` needs.
+
+        Raises:
+            BackendError: the model is closed, or failed.
+        """
+        arrays = dict(zip(INPUTS, (image, noise, posterior_noise), strict=True))
+        with self._lock:
+            self._check_open()
+            self._cuda.use()
+            tickets = [
+                self._begin(
+                    {name: array[first : first + self._largest] for name, array in arrays.items()}
+                )
+                for first in range(0, len(image), self._largest)
+            ]
+        return partial(_collect, tickets)
+
+    def run_unrecorded(
+        self, order: Order, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
+    ) -> None:
+        """Run one batch of at most `largest_batch` images stage by stage, without a recording.
+
+        `order` runs once and may look at any tensor, by `download`, before it goes on. Where there
+        are fewer images than a recorded size, the last one fills the rest.
+
+        Raises:
+            BackendError: the model is closed, or failed.
+        """
+        with self._lock:
+            self._check_open()
+            self._cuda.use()
+            batch = self._fitting(len(image))
+            inputs = self._workspace.inputs(batch)
+            self._workspace.synchronize()
+            for name, array in zip(INPUTS, (image, noise, posterior_noise), strict=True):
+                filling = np.repeat(array[-1:], batch - len(array), axis=0)
+                whole = np.ascontiguousarray(np.concatenate([array, filling]))
+                stream = self._workspace.streams.compute
+                write_array(self._cuda, stream, inputs[name].address, whole)
+            self._programs[batch].run(order)
+            self._workspace.synchronize()
+
+    def download(self, tensor: DeviceTensor) -> FloatArray:
+        """What lies in a tensor of the stages, once all work before is done.
+
+        Raises:
+            CudaError: the GPU has failed.
+        """
+        self._cuda.use()
+        return read_tensor(self._cuda, self._workspace.streams.compute, tensor)
+
+    def close(self) -> None:
+        """Wait for running work and release all resources. Can be called more than once."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            # on a GPU that has failed nothing runs any more, and everything still has to go
+            with suppress(CudaError):
+                self._cuda.use()
+                if hasattr(self, "_workspace"):
+                    self._workspace.synchronize()
+            for slot in self._slots:
+                if slot.ticket is not None:
+                    slot.ticket.drop()
+            for program in self._programs.values():
+                program.close()
+            self._programs.clear()
+            if self._loaded is not None:
+                self._loaded.close()
+                self._loaded = None
+            self._resources.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BackendError("the model is closed; open it again")
+
+    def _fitting(self, count: int) -> int:
+        """The smallest recorded size that holds `count` images."""
+        return min(batch for batch in self._programs if batch >= count)
+
+    def _begin(self, arrays: dict[str, FloatArray]) -> Ticket:
+        try:
+            return self._enqueue(arrays)
+        except BaseException:
+            # nothing may still use what the next batch, or the memory's end, takes away
+            with suppress(CudaError):
+                self._workspace.synchronize()
+            raise
+
+    def _enqueue(self, arrays: dict[str, FloatArray]) -> Ticket:
+        count = len(arrays["image"])
+        batch = self._fitting(count)
+        program = self._programs[batch]
+        slot = self._slots[0]
+        if slot.ticket is not None:
+            slot.ticket.result()
+        slot.upload(arrays, batch)
+        slot.copy_in(self._workspace.inputs(batch))
+        program.launch()
+        slot.copy_out(program.outputs)
+        slot.download(program.outputs)
+        slot.ticket = Ticket(slot, program.outputs, count)
+        self._slots.rotate(-1)
+        return slot.ticket
+
+
+def batch_sizes(smallest: int, largest: int) -> list[int]:
+    """The sizes to record: powers of two between both, and both."""
+    powers = (2**exponent for exponent in range(largest.bit_length()))
+    return sorted({smallest, largest, *(size for size in powers if smallest < size < largest)})
+
+
+def buffer_bytes(manifest: Manifest, batch: int) -> int:
+    """What the tensors between the stages and the slots take on the GPU."""
+    tensors = sum(tensor_bytes(spec, batch) for spec in tensor_specs(manifest).values())
+    return tensors + _SLOTS * slot_bytes(manifest, batch)
+
+
+def _make_workspace(
+    manifest: Manifest, cuda: Cuda, largest_batch: int, resources: CudaResources
+) -> Workspace:
+    streams = Streams(
+        upload=resources.stream(), compute=resources.stream(), download=resources.stream()
+    )
+    scalars = StepScalars(ddim_steps(manifest.schedule), resources)
+    write_array(cuda, streams.compute, scalars.address, scalars.values)
+    return Workspace(
+        cuda=cuda,
+        manifest=manifest,
+        largest_batch=largest_batch,
+        tensors=DeviceTensors(manifest, largest_batch, resources),
+        scalars=scalars,
+        streams=streams,
+        resources=resources,
+    )
+
+
+def _collect(tickets: list[Ticket]) -> BatchResult:
+    results = [ticket.result() for ticket in tickets]
+    if len(results) == 1:
+        return results[0]
+    return BatchResult(
+        **{name: np.concatenate([getattr(result, name) for result in results]) for name in OUTPUTS}
+    )

@@ -1,0 +1,316 @@
+"""ONNX Runtime on CUDA: its sessions read and write fixed addresses, replayed as CUDA graphs.
+
+Each graph has one session with a free batch, so weights are on the GPU once, and one recording a
+batch size. ONNX Runtime keeps its recordings a thread: all runs of a model go through one thread
+of its own. A whole loop cannot be recorded by us, since a session's run cannot be captured by its
+caller; the thirteen replays of a pass follow each other on one stream without the host waiting.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
+from diad_deploy.backends.cuda_graph import end_recording, without_finalisers
+from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
+from diad_deploy.backends.device_tensors import SCALARS_BYTES, DeviceTensor, scalar_tensors
+from diad_deploy.backends.onnxruntime_module import (
+    import_onnxruntime,
+    one_line,
+    prepare_cuda_libraries,
+)
+from diad_deploy.backends.onnxruntime_sessions import check_provider, open_sessions
+from diad_deploy.backends.stages import GRAPH_TENSORS, Order
+from diad_deploy.backends.transfers import OUTPUTS
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import BackendError
+from diad_deploy.schedule import DdimStep
+
+T = TypeVar("T")
+
+UNRECORDED = "-1"
+"""The graph id that has ONNX Runtime run its kernels one by one."""
+
+
+def open_onnxruntime_cuda(
+    bundle: Bundle,
+    *,
+    order: Order,
+    batch_size: int,
+    device: int = 0,
+    threads: int | None = None,
+    record: bool = True,
+) -> CudaModel:
+    """Load the four graphs on a GPU and record every batch size.
+
+    Args:
+        bundle: an opened bundle.
+        order: one pass through the stages, with steps of the bundle's schedule.
+        batch_size: most images that will be handed in at once; more are split.
+        device: index of the GPU.
+        threads: threads that the little work on the CPU may use.
+        record: whether batches are replayed as CUDA graphs; without, each kernel is launched.
+
+    Raises:
+        CudaError: there is no GPU, or too little memory on it.
+        BackendError: ONNX Runtime is not installed, not for CUDA, refuses a graph, or would run
+            part of one on the CPU.
+        BundleDamagedError: a graph is not what the manifest says.
+    """
+    runtime = import_onnxruntime()
+    check_provider(runtime, "cuda")
+    prepare_cuda_libraries()
+    cuda = Cuda.load(device)
+    gpu = find_gpu(cuda)
+    manifest = bundle.manifest
+    needs = {"weights": _weight_bytes(bundle), "buffers": buffer_bytes(manifest, batch_size)}
+    check_room(cuda, gpu, needs)
+    return CudaModel(
+        manifest,
+        cuda,
+        smallest_batch=1,
+        largest_batch=batch_size,
+        load=partial(
+            OnnxRuntimePrograms, bundle=bundle, order=order, threads=threads, record=record
+        ),
+    )
+
+
+def provider_options(device: int, stream: int) -> dict[str, str]:
+    """How ONNX Runtime's CUDA provider runs here.
+
+    Args:
+        device: index of the GPU.
+        stream: handle of the stream that all sessions share.
+    """
+    return {
+        "device_id": str(device),
+        "user_compute_stream": str(stream),
+        # refused where anything but the arithmetic of shapes would run on the CPU
+        "enable_cuda_graph": "1",
+        # decisions are to be those of float32
+        "use_tf32": "0",
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "cudnn_conv_use_max_workspace": "1",
+        "prefer_nhwc": "0",
+        # by powers of two, a large model would take up to twice what it needs
+        "arena_extend_strategy": "kSameAsRequested",
+    }
+
+
+class OnnxRuntimePrograms:
+    """The four sessions in a workspace, and the thread that runs them.
+
+    Raises:
+        BackendError, BundleDamagedError: as of `onnxruntime_sessions.open_sessions`.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        bundle: Bundle,
+        order: Order,
+        threads: int | None,
+        record: bool,
+    ) -> None:
+        self._workspace, self._order, self._record = workspace, order, record
+        self._runtime = import_onnxruntime()
+        self._scalars = workspace.resources.device(SCALARS_BYTES, "a step's scalars")
+        stream = int(workspace.streams.compute)
+        self._sessions = open_sessions(
+            bundle,
+            "cuda",
+            threads=threads,
+            provider_options=provider_options(workspace.cuda.device, stream),
+        )
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diad-onnxruntime")
+
+    def prepare(self, batch: int) -> "OnnxRuntimeProgram":
+        """Run one batch size once, which records it.
+
+        Raises:
+            BackendError: ONNX Runtime failed.
+        """
+        space = self._workspace
+        inputs = tuple(space.inputs(batch).values())
+        kernels = self._stages(batch, UNRECORDED)
+        stages = self._stages(batch, str(batch)) if self._record else kernels
+        try:
+            with without_finalisers():
+                found = self._call(lambda: self._order(stages, *inputs))
+            space.synchronize()
+        except BaseException:
+            # sessions that go while the stream is still being recorded end the process
+            end_recording(space.cuda, space.streams.compute)
+            raise
+        return OnnxRuntimeProgram(
+            call=self._call,
+            order=self._order,
+            inputs=inputs,
+            stages=stages,
+            kernels=kernels,
+            outputs={name: getattr(found, name) for name in OUTPUTS},
+        )
+
+    def close(self) -> None:
+        """Release the sessions, in the thread that ran them, and end it."""
+        self._thread.submit(self._sessions.clear).result()
+        self._thread.shutdown()
+
+    def _call(self, function: Callable[[], T]) -> T:
+        """Call it in the sessions' thread, prepared for the device, and wait for it."""
+
+        def prepared() -> T:
+            self._workspace.cuda.use()
+            return function()
+
+        return self._thread.submit(prepared).result()
+
+    def _stages(self, batch: int, graph_id: str) -> "OnnxRuntimeCudaStages":
+        options = self._runtime.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", graph_id)
+        # the host waits once a batch, for the event behind it
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        return OnnxRuntimeCudaStages(self._sessions, self._workspace, batch, self._scalars, options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OnnxRuntimeProgram:
+    """One batch size of the sessions.
+
+    Attributes:
+        call: calls a function in the sessions' thread.
+        order: the model's own.
+        inputs: where the stages read.
+        stages: replay recordings, where the model records.
+        kernels: launch each kernel.
+        outputs: see `Program`.
+    """
+
+    call: Callable[[Callable[[], object]], object]
+    order: Order
+    inputs: tuple[DeviceTensor, ...]
+    stages: "OnnxRuntimeCudaStages"
+    kernels: "OnnxRuntimeCudaStages"
+    outputs: dict[str, DeviceTensor]
+
+    def launch(self) -> None:
+        """Put all stages on the stream, one after the other.
+
+        Raises:
+            BackendError: ONNX Runtime failed.
+        """
+        self.call(lambda: self.order(self.stages, *self.inputs))
+
+    def run(self, order: Order) -> None:
+        """Run `order` once, its kernels one by one."""
+        self.call(lambda: order(self.kernels, *self.inputs))
+
+    def close(self) -> None:
+        """Release the bindings; the recordings go with the sessions."""
+        self.stages.close()
+        self.kernels.close()
+
+
+class OnnxRuntimeCudaStages:
+    """The four graphs bound to a workspace's tensors, for one batch size.
+
+    A recording has its addresses in it, so a step reads its scalars and latents always from the
+    same place: they are copied there, on the GPU, before it.
+
+    Args:
+        sessions: by graph, on the workspace's stream.
+        workspace: the tensors.
+        batch: images a batch.
+        scalars: address of `SCALARS_BYTES` for the step at hand.
+        options: of every run.
+    """
+
+    def __init__(
+        self, sessions: dict[str, Any], workspace: Workspace, batch: int, scalars: int, options: Any
+    ) -> None:
+        self._space, self._batch, self._scalars = workspace, batch, scalars
+        self._sessions, self._options = sessions, options
+        self._bindings = {name: self._bind(name) for name in GRAPH_TENSORS}
+
+    def encode(
+        self, image: DeviceTensor, noise: DeviceTensor, posterior_noise: DeviceTensor
+    ) -> tuple[DeviceTensor, DeviceTensor]:
+        """Latents `[B, C, h, w]` and hint `[B, C', h, w]`."""
+        del image, noise, posterior_noise
+        self._run("encoder")
+        return self._own("latents"), self._own("hint")
+
+    def denoise(self, latents: DeviceTensor, hint: DeviceTensor, step: DdimStep) -> DeviceTensor:
+        """The next latents `[B, C, h, w]`, in the place of `latents`."""
+        del hint
+        scalars, *_ = self._space.scalars.tensors(step)
+        self._copy(self._scalars, scalars.address, SCALARS_BYTES)
+        self._run("denoiser")
+        self._copy(latents.address, self._own("next_latents").address, latents.size_bytes)
+        return latents
+
+    def decode(self, latents: DeviceTensor) -> DeviceTensor:
+        """Reconstruction `[B, 3, S, S]`."""
+        del latents
+        self._run("decoder")
+        return self._own("reconstruction")
+
+    def score(
+        self, image: DeviceTensor, reconstruction: DeviceTensor
+    ) -> tuple[DeviceTensor, DeviceTensor]:
+        """Anomaly map `[B, S, S]` and image score `[B]`."""
+        del image, reconstruction
+        self._run("scorer")
+        return self._own("anomaly_map"), self._own("image_score")
+
+    def close(self) -> None:
+        """Release the bindings."""
+        self._bindings.clear()
+
+    def _own(self, name: str) -> DeviceTensor:
+        return self._space.tensors.tensor(name, self._batch)
+
+    def _bind(self, graph: str) -> Any:
+        inputs, outputs = GRAPH_TENSORS[graph]
+        scalars = dict(zip(inputs[2:], scalar_tensors(self._scalars), strict=False))
+        own = scalars if graph == "denoiser" else {}
+        binding = self._sessions[graph].io_binding()
+        device = self._space.cuda.device
+        for names, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
+            for name in names:
+                tensor = own.get(name) or self._own(name)
+                dtype = np.dtype(tensor.dtype).type
+                bind(name, "cuda", device, dtype, tensor.shape, tensor.address)
+        return binding
+
+    def _run(self, graph: str) -> None:
+        try:
+            self._sessions[graph].run_with_iobinding(self._bindings[graph], self._options)
+        except Exception as error:
+            raise BackendError(
+                f"{graph}: ONNX Runtime failed on cuda:{self._space.cuda.device} with a batch of "
+                f"{self._batch}: {one_line(error)}; if memory ran out, take a smaller --batch-size"
+            ) from error
+
+    def _copy(self, target: int, source: int, size_bytes: int) -> None:
+        cuda = self._space.cuda
+        kind = cuda.api.cudaMemcpyKind.cudaMemcpyDeviceToDevice
+        stream = self._space.streams.compute
+        copied = cuda.api.cudaMemcpyAsync(target, source, size_bytes, kind, stream)
+        cuda.check(copied, "copying a step's scalars or latents")
+
+
+def _weight_bytes(bundle: Bundle) -> int:
+    """Of the graphs' files and what lies beside them: about what they take on the GPU."""
+    files = [graph.file for graph in bundle.manifest.graphs]
+    return sum(
+        record.size_bytes
+        for record in bundle.manifest.files
+        if any(record.path.startswith(file) for file in files)
+    )

@@ -1,0 +1,215 @@
+"""Several devices as one model: who gets a batch, what threads may do at once, every way out."""
+
+import gc
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from diad_deploy import Detector
+from diad_deploy.arrays import FloatArray
+from diad_deploy.backends import choice
+from diad_deploy.backends.choice import ModelRequest
+from diad_deploy.backends.direct import DirectModel
+from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
+from diad_deploy.backends.several_devices import SharedModel
+from diad_deploy.backends.stages import BatchResult, Collect, Model
+from diad_deploy.bundle import Bundle
+from diad_deploy.errors import BackendError, CudaError
+from tests.diad_deploy.test_detector import pictures
+from tests.simulator.cudart import SUCCESS
+from tests.simulator.machine import Machine
+
+TIMEOUT_S = 10
+
+
+def image(value: float) -> FloatArray:
+    return np.full((1, 3, 2, 2), value, dtype=np.float32)
+
+
+@dataclass
+class FakeModel:
+    """Gives the image back. One call at a time, which it checks."""
+
+    in_flight: int = 2
+    submitting: Callable[[], None] = lambda: None
+    collecting: Callable[[], None] = lambda: None
+    seen: list[float] = field(default_factory=list)
+    closed: int = 0
+    _inside: threading.Lock = field(default_factory=threading.Lock)
+
+    def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
+        assert self._inside.acquire(blocking=False), "two calls at a time"
+        try:
+            self.submitting()
+            self.seen.append(float(image.flat[0]))
+        finally:
+            self._inside.release()
+
+        def collect() -> BatchResult:
+            self.collecting()
+            return BatchResult(
+                anomaly_map=image[:, 0], image_score=image[:, 0, 0, 0], reconstruction=image
+            )
+
+        return collect
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def shared(*models: Model) -> SharedModel:
+    return SharedModel({f"cuda:{number}": model for number, model in enumerate(models)})
+
+
+def submit(model: SharedModel, value: float) -> Collect:
+    return model.submit(image(value), image(0), image(0))
+
+
+def test_a_batch_goes_where_least_is_waiting() -> None:
+    first, second = FakeModel(), FakeModel()
+    model = shared(first, second)
+    assert model.in_flight == 4
+    begun = [submit(model, value) for value in range(4)]
+    assert (first.seen, second.seen) == ([0, 2], [1, 3])
+    for place in (3, 1, 1):
+        assert begun[place]().image_score == [place]
+    begun += [submit(model, value) for value in (4, 5)]
+    assert second.seen == [1, 3, 4, 5]
+    # what nobody collects any more is not waited for
+    del begun
+    gc.collect()
+    for value in (6, 7):
+        submit(model, value)()
+    assert (first.seen, second.seen) == ([0, 2, 6], [1, 3, 4, 5, 7])
+
+
+def test_threads_keep_all_devices_busy_and_a_waiting_one_keeps_nobody() -> None:
+    both = threading.Barrier(2, timeout=TIMEOUT_S)
+    first, second = FakeModel(submitting=both.wait), FakeModel(submitting=both.wait)
+    model = shared(first, second)
+    with ThreadPoolExecutor(2) as pool:
+        # neither returns before the other device is in `submit`, too
+        begun = list(pool.map(lambda value: submit(model, value), range(2)))
+        first.submitting = second.submitting = lambda: None
+        waiting, go_on = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            waiting.set()
+            assert go_on.wait(TIMEOUT_S)
+
+        first.collecting = second.collecting = wait
+        collected = pool.submit(begun[0])
+        assert waiting.wait(TIMEOUT_S)
+        # on both devices: while one thread waits for a result another begins the next
+        submit(model, 2), submit(model, 3)
+        assert len(first.seen) == len(second.seen) == 2
+        go_on.set()
+        assert collected.result(TIMEOUT_S).image_score == [0]
+
+
+def test_many_threads_get_their_own() -> None:
+    models = FakeModel(), FakeModel(), FakeModel()
+    model = shared(*models)
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda value: float(submit(model, value)().image_score[0]), range(400))
+        assert list(found) == list(range(400))
+    assert sorted(value for one in models for value in one.seen) == list(range(400))
+
+
+def fail(error: Exception) -> Callable[[], None]:
+    def failing() -> None:
+        raise error
+
+    return failing
+
+
+def test_errors_say_which_device_it_was_where_there_are_several() -> None:
+    broken = FakeModel(submitting=fail(CudaError("cudaErrorUnknown", "copying 8 bytes: no")))
+    model = shared(FakeModel(), broken)
+    kept = submit(model, 0)
+    with pytest.raises(CudaError, match="cuda:1: copying 8 bytes: no") as raised:
+        submit(model, 1)
+    assert raised.value.name == "cudaErrorUnknown"
+    broken.submitting = lambda: None
+    broken.collecting = fail(BackendError("lost"))
+    with pytest.raises(BackendError, match="cuda:1: lost"):
+        submit(model, 2)()
+    assert kept().image_score == [0]
+    with pytest.raises(BackendError, match=r"^lost"):
+        submit(shared(broken), 0)()
+
+
+def test_closing_closes_all_and_no_batch_begins_after() -> None:
+    first, second = FakeModel(), FakeModel()
+    broken = FakeModel()
+    broken.close = fail(BackendError("stuck"))  # type: ignore[method-assign]
+    model = shared(first, broken, second)
+    with pytest.raises(BackendError, match="stuck"):
+        model.close()
+    assert (first.closed, second.closed) == (1, 1)
+    with pytest.raises(BackendError, match="closed"):
+        submit(model, 0)
+    assert not first.seen
+
+
+@dataclass
+class Opener:
+    """Opens ONNX Runtime on the CPU for each GPU."""
+
+    opened: list[int] = field(default_factory=list)
+    closed: list[int] = field(default_factory=list)
+    broken: int | None = None
+
+    def open(self, request: ModelRequest) -> Model:
+        if request.device_index == self.broken:
+            raise CudaError("cudaErrorMemoryAllocation", "too little memory; take less")
+        self.opened.append(request.device_index)
+        stages = OnnxRuntimeStages.open(request.bundle, threads=1)
+        model = DirectModel(stages, request.order, upload=lambda x: x, download=lambda x: x)
+        close, index = model.close, request.device_index
+        model.close = lambda: (close(), self.closed.append(index))[0]  # type: ignore[method-assign]
+        return model
+
+
+@pytest.fixture
+def opener(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Opener:
+    """In place of the CUDA backends, on a machine with three GPUs."""
+    made = Opener()
+    monkeypatch.setattr(machine.cudart, "cudaGetDeviceCount", lambda: (SUCCESS, 3))
+    candidates = (
+        choice._Candidate(name="fake", backend="tensorrt", device="cuda", open=made.open),
+        choice._BEST_FIRST[-1],
+    )
+    monkeypatch.setattr(choice, "_BEST_FIRST", candidates)
+    return made
+
+
+def test_detections_are_those_of_one_device_in_their_order(
+    opener: Opener, standin_bundle: Bundle
+) -> None:
+    images = pictures(11)
+    with Detector.open(standin_bundle, device="cuda:1", batch_size=2) as detector:
+        assert detector.devices == ("cuda:1",)
+        expected = detector.detect(images)
+    with Detector.open(standin_bundle, device="cuda:all", batch_size=2) as detector:
+        assert (detector.backend, detector.devices) == ("fake", ("cuda:0", "cuda:1", "cuda:2"))
+        assert detector.in_flight == 3
+        found = detector.detect(images)
+    assert (opener.opened, sorted(opener.closed)) == ([1, 0, 1, 2], [0, 1, 1, 2])
+    for one, other in zip(expected, found, strict=True):
+        assert one.score == other.score
+        np.testing.assert_array_equal(one.anomaly_map, other.anomaly_map)
+        np.testing.assert_array_equal(one.reconstruction, other.reconstruction)
+
+
+def test_a_device_that_does_not_open_closes_those_that_did(
+    opener: Opener, standin_bundle: Bundle
+) -> None:
+    opener.broken = 2
+    with pytest.raises(CudaError, match="cuda:2: too little memory"):
+        Detector.open(standin_bundle, backend="tensorrt", device="cuda:1,cuda:2")
+    assert opener.closed == opener.opened == [1]

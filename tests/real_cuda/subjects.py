@@ -1,0 +1,185 @@
+"""What the GPU's tests run: each backend, with each bundle that it can run here."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from diad_deploy import Detection, Detector
+from diad_deploy.backends.tensorrt_api import MODULES
+from diad_deploy.bundle import Bundle, builtin_bundle, builtin_pictures
+from diad_deploy.engine_spec import Target
+from diad_deploy.given_pictures import decode
+from diad_deploy.picture_files import find_pictures
+from tests.diad_deploy.test_detector import pictures
+from tests.engines_on_gpu import build_engines
+from tests.real_cuda.card import Card
+from tests.real_cuda.device import RealGpu
+from tests.real_cuda.kernels import compiled
+from tests.simulator.engines import with_engines
+from tests.simulator.tensorrt import SimulatedTensorRt
+
+TARGETS: dict[str, Target] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt-rtx"}
+LARGEST = 4
+"""Most images of the engines' profiles, and of a batch here unless a test says otherwise."""
+SUBJECTS = (
+    "onnxruntime",
+    "onnxruntime-demo",
+    "standin-tensorrt",
+    "standin-tensorrt-rtx",
+    "tensorrt",
+    "tensorrt-demo",
+    "tensorrt-rtx",
+    "tensorrt-rtx-demo",
+)
+"""A backend, on the stand-in bundle or the demo's; `standin` libraries run on real CUDA."""
+WITHOUT_DEMO = [name for name in SUBJECTS if not name.endswith("-demo")]
+"""For what says nothing more with a real model: its detectors take seconds to open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A bundle and the backend that runs it.
+
+    Attributes:
+        modules: libraries that others take the place of while a detector opens.
+        tolerance: how far scores may be from the CPU's, as a share of the score.
+        images: some that the model makes something of.
+        on_cpu: what ONNX Runtime finds on the CPU, in all of them.
+    """
+
+    name: str
+    bundle: Bundle
+    backend: str
+    modules: dict[str, Any]
+    tolerance: float
+    images: list[np.ndarray]
+    on_cpu: list[Detection]
+
+    def open(self, *, batch_size: int = LARGEST, device: str = "cuda") -> Detector:
+        """A detector on the GPU."""
+        with patch.dict(sys.modules, self.modules):
+            return Detector.open(
+                self.bundle, backend=self.backend, device=device, batch_size=batch_size
+            )
+
+    def check(self, found: list[Detection], places: list[int]) -> None:
+        """Check detections of the images at `places` against the CPU's."""
+        assert len(found) == len(places)
+        for detection, expected in zip(found, (self.on_cpu[at] for at in places), strict=True):
+            assert detection.score == pytest.approx(expected.score, rel=self.tolerance)
+            for name in ("anomaly_map", "reconstruction"):
+                theirs, ours = getattr(expected, name), getattr(detection, name)
+                np.testing.assert_allclose(ours, theirs, atol=self.tolerance * np.ptp(theirs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What the CPU finds with a bundle."""
+
+    bundle: Bundle
+    images: list[np.ndarray]
+    on_cpu: list[Detection]
+
+
+@pytest.fixture(scope="session")
+def cases(standin_bundle: Bundle) -> Callable[[str], _Case]:
+    """The two bundles, `standin` and `demo`, run on the CPU when first asked for."""
+
+    @cache
+    def case(name: str) -> _Case:
+        if name == "standin":
+            bundle, images = standin_bundle, pictures(2 * LARGEST + 1)
+        else:
+            files = find_pictures([builtin_pictures()])[: 2 * LARGEST + 1]
+            bundle, images = Bundle.open(builtin_bundle()), [decode(file.path) for file in files]
+        with Detector.open(bundle, backend="onnxruntime", device="cpu") as detector:
+            return _Case(bundle=bundle, images=images, on_cpu=detector.detect(images))
+
+    return case
+
+
+@pytest.fixture(scope="session")
+def engines(
+    card: Card, cases: Callable[[str], _Case], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Target], Bundle]:
+    """The bundle again with engines by the product's own builder, once a session."""
+
+    @cache
+    def built(name: str, target: Target) -> Bundle:
+        folder = tmp_path_factory.mktemp("engines") / "bundle"
+        return build_engines(cases(name).bundle, folder, target, largest=LARGEST)
+
+    return built
+
+
+@pytest.fixture(scope="session", params=SUBJECTS)
+def subject(
+    request: pytest.FixtureRequest,
+    card: Card,
+    cases: Callable[[str], _Case],
+    engines: Callable[[str, Target], Bundle],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Subject:
+    """Each backend on this GPU with each bundle that it can run."""
+    name: str = request.param
+    backend = name.removeprefix("standin-").removesuffix("-demo")
+    case_name = "demo" if name.endswith("-demo") else "standin"
+    modules: dict[str, Any] = {}
+    if backend == "onnxruntime":
+        _skip_without_provider()
+        bundle, tolerance = cases(case_name).bundle, 1e-4
+    elif name.startswith("standin-"):
+        folder = tmp_path_factory.mktemp("standin-engines")
+        bundle, modules = _stand_in(cases(case_name).bundle, folder, TARGETS[backend], card)
+        tolerance = 1e-5
+    else:
+        pytest.importorskip(MODULES[TARGETS[backend]], exc_type=ImportError)
+        # TensorRT takes TF32 for float32 by itself
+        bundle, tolerance = engines(case_name, TARGETS[backend]), 2e-2
+    case = cases(case_name)
+    return Subject(
+        name=name,
+        bundle=bundle,
+        backend=backend,
+        modules=modules,
+        tolerance=tolerance,
+        images=case.images,
+        on_cpu=case.on_cpu,
+    )
+
+
+def _skip_without_provider() -> None:
+    runtime = pytest.importorskip("onnxruntime", exc_type=ImportError)
+    available = runtime.get_available_providers()
+    if "CUDAExecutionProvider" not in available:
+        pytest.skip(f"needs onnxruntime-gpu: this onnxruntime has {', '.join(available)}")
+
+
+def _skip_without_compiler(card: Card) -> None:
+    try:
+        compiled(f"sm_{card.compute_capability.replace('.', '')}")
+    except RuntimeError as error:  # the bindings' own, where they find no library
+        pytest.skip(f"needs NVRTC, CUDA's compiler for kernels: {error}")
+
+
+def _stand_in(
+    bundle: Bundle, folder: Path, target: Target, card: Card
+) -> tuple[Bundle, dict[str, Any]]:
+    """The bundle with engines for the stand-in for TensorRT, and that, by its module's name."""
+    _skip_without_compiler(card)
+    module = SimulatedTensorRt(RealGpu(), rtx=target == "tensorrt-rtx")
+    made = with_engines(
+        bundle,
+        folder / "bundle",
+        target,
+        largest=LARGEST,
+        change=lambda spec: replace(spec, compute_capabilities=(card.compute_capability,)),
+    )
+    return made, {MODULES[target]: module}

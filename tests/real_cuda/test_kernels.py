@@ -1,0 +1,16 @@
+"""The stand-in's kernels compile, which needs no GPU; what they compute, `pytest -m gpu` shows."""
+
+import pytest
+
+from tests.real_cuda.kernels import compiled
+from tests.standin import make_graphs
+
+
+@pytest.mark.parametrize("architecture", ["sm_75", "sm_90"])
+def test_there_is_a_kernel_for_every_graph(architecture: str) -> None:
+    try:
+        code = compiled(architecture)
+    except RuntimeError as error:
+        pytest.skip(f"needs NVRTC, CUDA's compiler for kernels: {error}")
+    for model in make_graphs(32):
+        assert f".text.{model.graph.name}\0".encode() in code
