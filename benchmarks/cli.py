@@ -79,7 +79,13 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     help="Pictures to compare with the reference  [default: 24; full size those of the rounds; "
     "on a GPU 32 and 8].",
 )
-@click.option("--device", default="auto", show_default=True, help="Of PyTorch: auto, cpu or cuda.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Of PyTorch.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU.")
 @click.option(
     "--minutes",

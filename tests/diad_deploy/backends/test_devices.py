@@ -4,7 +4,7 @@ import pytest
 
 from diad_deploy.backends.devices import Devices, find_indices, parse_devices
 from diad_deploy.errors import CudaError, OptionError
-from tests.simulator.cudart import SUCCESS, Errors, Failure
+from tests.simulator.cudart import Errors, Failure
 from tests.simulator.machine import Machine
 
 
@@ -43,14 +43,14 @@ def test_a_device_given_twice() -> None:
         parse_devices("cuda:1,cuda:01")
 
 
-def test_which_gpus_are_meant(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_gpus_are_meant(machine: Machine) -> None:
     # what opens the first GPU says by itself what is missing
     assert find_indices(parse_devices("cuda")) == (0,)
     assert machine.cudart.calls == []
     assert find_indices(parse_devices("cuda:all")) == (0,)
     with pytest.raises(OptionError, match=r"device cuda:7: expected cuda:0; .*VISIBLE_DEVICES"):
         find_indices(parse_devices("cuda:0,cuda:7"))
-    monkeypatch.setattr(machine.cudart, "cudaGetDeviceCount", lambda: (SUCCESS, 2))
+    machine.cudart.device_count = 2
     assert find_indices(parse_devices("cuda:all")) == (0, 1)
     assert find_indices(parse_devices("cuda:1,cuda:0")) == (1, 0)
     with pytest.raises(OptionError, match="device cuda:2, cuda:7: expected cuda:0 to cuda:1"):

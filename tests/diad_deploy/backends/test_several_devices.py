@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from diad_deploy.backends.stages import BatchResult, Collect, Model
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError, CudaError
 from tests.diad_deploy.test_detector import pictures
-from tests.simulator.cudart import SUCCESS
+from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 
 TIMEOUT_S = 10
@@ -179,7 +180,7 @@ class Opener:
 def opener(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Opener:
     """In place of the CUDA backends, on a machine with three GPUs."""
     made = Opener()
-    monkeypatch.setattr(machine.cudart, "cudaGetDeviceCount", lambda: (SUCCESS, 3))
+    machine.cudart.device_count = 3
     candidates = (
         choice._Candidate(name="fake", backend="tensorrt", device="cuda", open=made.open),
         choice._BEST_FIRST[-1],
@@ -213,3 +214,37 @@ def test_a_device_that_does_not_open_closes_those_that_did(
     with pytest.raises(CudaError, match="cuda:2: too little memory"):
         Detector.open(standin_bundle, backend="tensorrt", device="cuda:1,cuda:2")
     assert opener.closed == opener.opened == [1]
+
+
+@pytest.mark.parametrize("backend", ["tensorrt-rtx", "onnxruntime"])
+def test_on_simulated_gpus(
+    machine: Machine,
+    standin_bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+) -> None:
+    bundle = with_engines(standin_bundle, tmp_path / "bundle")
+    machine.cudart.device_count = 2
+    machine.onnxruntime.for_cuda = True
+    images = pictures(7)
+    with Detector.open(bundle, backend=backend, device="cuda", batch_size=2) as detector:
+        expected = [one.score for one in detector.detect(images)]
+    devices: set[int] = set()
+    copy = machine.cudart.cudaMemcpyAsync
+
+    def seen(*arguments: object) -> object:
+        devices.add(machine.cudart.current.device)
+        return copy(*arguments)
+
+    monkeypatch.setattr(machine.cudart, "cudaMemcpyAsync", seen)
+    with Detector.open(bundle, backend=backend, device="cuda:1,cuda:0", batch_size=2) as detector:
+        devices.clear()
+        found = [one.score for one in detector.detect(images)]
+        assert devices == {0, 1}
+        with ThreadPoolExecutor(4) as pool:
+            work = [pool.submit(detector.detect, images[place:]) for place in range(4)]
+            for place, running in enumerate(work):
+                scores = [one.score for one in running.result(TIMEOUT_S)]
+                assert scores == pytest.approx(expected[place:], abs=1e-6)
+    assert found == expected
