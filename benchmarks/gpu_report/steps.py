@@ -33,7 +33,7 @@ def run_step(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={"COLUMNS": "120", **os.environ, "PYTHONUNBUFFERED": "1"},
             text=True,
             encoding="utf-8",
             errors="replace",

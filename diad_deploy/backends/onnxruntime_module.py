@@ -3,10 +3,16 @@
 Its telemetry is off by then: importing `diad_deploy` has set ORT_DISABLE_TELEMETRY.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 from diad_deploy.errors import BackendError
+
+_CUDA_LIBRARIES = ("cublasLt", "cublas", "nvrtc", "curand", "cufft", "cudart", "cudnn")
+"""What ONNX Runtime's CUDA provider is linked with or opens."""
 
 
 def import_onnxruntime() -> ModuleType:
@@ -40,15 +46,37 @@ def prepare_cuda_libraries() -> str:
     preload = getattr(import_onnxruntime(), "preload_dlls", None)
     if preload is None:
         return ""
+    missed = _said(preload)
+    # it looks beside its own package alone, and passes some of them over in silence
+    _load_from_other_folders()
+    return _said(preload) if missed else ""
+
+
+def _said(preload: Callable[[], None]) -> str:
+    """Call it, and keep what it prints: standard output may be a program's JSON.
+
+    Its own `print` is replaced, not sys.stdout, which other threads may be writing to.
+    """
     said: list[str] = []
-    # it prints, and standard output may be a program's JSON. Its own `print` is replaced, not
-    # sys.stdout, which other threads may be writing to
-    preload.__globals__["print"] = lambda *words: said.append(" ".join(map(str, words)))
+    names: dict[str, Any] = getattr(preload, "__globals__", {})
+    names["print"] = lambda *words: said.append(" ".join(map(str, words)))
     try:
         preload()
     finally:
-        del preload.__globals__["print"]
+        del names["print"]
     return "; ".join(" ".join(line.split()) for line in said)
+
+
+def _load_from_other_folders() -> None:
+    """Load what is not loaded yet from any folder of packages, conda, or CUDA_HOME."""
+    try:
+        from cuda.pathfinder import load_nvidia_dynamic_lib
+    except ImportError:
+        return
+    for name in _CUDA_LIBRARIES:
+        # older versions do not know cuDNN
+        with suppress(OSError, RuntimeError, ValueError):
+            load_nvidia_dynamic_lib(name)
 
 
 def one_line(error: BaseException) -> str:

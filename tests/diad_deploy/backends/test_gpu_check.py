@@ -26,6 +26,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     module.get_available_providers = lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
     exec("missing = []\ndef preload_dlls():\n for line in missing: print(line)", module.__dict__)
     monkeypatch.setitem(sys.modules, "onnxruntime", module)
+    monkeypatch.setitem(sys.modules, "cuda.pathfinder", None)
     monkeypatch.setattr(gpu_check, "_version", PACKAGES.get)
     use_driver(monkeypatch, StandInDriver())
     prepare_cuda_libraries.cache_clear()
