@@ -36,6 +36,8 @@ def generic_pictures(settings: Settings, folder: Path) -> Pictures:
 
 
 def _workers() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 

@@ -102,6 +102,7 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
     indices = find_indices(devices)
     candidates = _candidates(backend, devices.kind)
     passed_over: list[str] = []
+    way_out = ""
     for candidate in candidates:
         if len(candidates) > 1 and not candidate.held(request.bundle):
             passed_over.append(f"{candidate.name}: no engines for it in the bundle")
@@ -111,7 +112,8 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
         except BackendError as error:
             if len(candidates) == 1:
                 raise
-            passed_over.append(f"{candidate.name}: {_first_clause(error)}")
+            first, _, way_out = str(error).partition("; ")
+            passed_over.append(f"{candidate.name}: {first}")
             continue
         return OpenedModel(
             model=model,
@@ -121,7 +123,7 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
         )
     raise BackendError(
         f"nothing runs {request.bundle.path} with backend {backend} on device {device}: "
-        f"{'; '.join(passed_over)}; take --device cpu"
+        f"{'; '.join(passed_over)}; {way_out or 'take --device cpu'}"
     )
 
 
@@ -160,11 +162,6 @@ def _reason(candidates: list[_Candidate], passed_over: list[str]) -> str:
     if passed_over:
         return f"not {'; not '.join(passed_over)}"
     return "the best that the bundle and the machine hold"
-
-
-def _first_clause(error: BackendError) -> str:
-    """The message without its way out."""
-    return str(error).partition(";")[0]
 
 
 def _engines(target: Target) -> _Candidate:

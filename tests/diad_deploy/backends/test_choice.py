@@ -70,7 +70,9 @@ def test_options_that_contradict(
 def test_cuda_with_an_onnxruntime_for_the_cpu(standin_bundle: Bundle) -> None:
     with pytest.raises(BackendError, match=r"expected CUDAExecutionProvider, found .*\[gpu\]"):
         Detector.open(standin_bundle, device="cuda", backend="onnxruntime")
-    with pytest.raises(BackendError, match=r"nothing runs .* on device cuda: tensorrt: no engines"):
+    with pytest.raises(
+        BackendError, match=r"on device cuda: tensorrt: no engines.*; expected CUDAE"
+    ):
         Detector.open(standin_bundle, device="cuda")
 
 
