@@ -11,9 +11,9 @@ _WAYS_OUT = {
     "cudaErrorMemoryAllocation": "take a smaller --batch-size, or free the GPU's memory",
     "cudaErrorNoDevice": "expected an NVIDIA GPU; --device cpu runs without one",
     "cudaErrorInsufficientDriver": (
-        "expected an NVIDIA GPU and its driver, 580 or newer for CUDA 13, 525 or newer for CUDA 12; install it "
-        '(in a container: docker run --gpus all), pip install "diad_deploy[gpu-cuda12]" for an '
-        "older one, or take --device cpu"
+        "expected an NVIDIA GPU and its driver, 580 or newer for CUDA 13, 525 or newer for CUDA "
+        "12; install it (in a container: docker run --gpus all), pip install "
+        '"diad_deploy[gpu-cuda12]" for an older one, or take --device cpu'
     ),
 }
 _OTHER_WAY_OUT = "start again; if it stays, update NVIDIA's driver, or take --device cpu"
