@@ -77,7 +77,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     "--pictures",
     type=click.IntRange(min=0),
     help="Pictures to compare with the reference  [default: 24; full size those of the rounds; "
-    "on a GPU as many as the largest batch].",
+    "on a GPU 32 and 8].",
 )
 @click.option(
     "--device",

@@ -178,6 +178,9 @@ def _cautions(before: Results, after: Results) -> Iterator[str]:
             f"other machines: {before.machine.processor} ({before.machine.usable_cores} cores), "
             f"then {after.machine.processor} ({after.machine.usable_cores} cores)"
         )
+    if before.machine.gpus != after.machine.gpus:
+        gpus = (", ".join(each.machine.gpus) or "no GPU" for each in (before, after))
+        yield f"other GPUs: {', then '.join(gpus)}"
     if before.model.sha256 != after.model.sha256:
         yield f"other models: {before.model.name}, then {after.model.name}"
     for name, old in before.machine.versions.items():

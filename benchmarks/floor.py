@@ -83,14 +83,23 @@ def count_bundle(bundle: Bundle, *, batch: int = 1) -> tuple[CountedGraph, ...]:
 
 
 def limit(
-    graphs: Sequence[CountedGraph], *, flops: float, bytes_per_s: float, precision: str
+    graphs: Sequence[CountedGraph],
+    *,
+    flops: float,
+    bytes_per_s: float,
+    precision: str,
+    times: int = 1,
 ) -> Limit:
-    """The least time of `graphs` on a device that computes `flops` a second."""
+    """The least time of `graphs` on a device that computes `flops` a second.
+
+    Args:
+        times: as many pictures as `graphs` were counted for, so often, at once.
+    """
     size = ELEMENT_BYTES[precision]
     seconds = arithmetic = weights = 0.0
     for graph in graphs:
         for product in graph.products:
-            computing = 2.0 * product.multiply_adds / flops
+            computing = 2.0 * times * product.multiply_adds / flops
             reading = product.weights * size / bytes_per_s
             seconds += graph.runs * max(computing, reading)
             arithmetic += graph.runs * computing

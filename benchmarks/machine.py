@@ -18,6 +18,7 @@ PACKAGES = (
     "onnxruntime",
     "onnxruntime-gpu",
     "openvino",
+    "nvidia-ml-py",
     "tensorrt",
     "tensorrt-rtx-cu13",
     "cuda-bindings",
@@ -73,6 +74,11 @@ def find_gpus() -> tuple[str, ...]:
     """NVIDIA GPUs by name, memory and driver; none where there is no `nvidia-smi`."""
     lines = _nvidia_smi("name,memory.total,driver_version")
     return tuple(lines)
+
+
+def has_gpu() -> bool:
+    """Whether there is an NVIDIA GPU, or at least its driver's device (in WSL, of any GPU)."""
+    return bool(find_gpus()) or any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg"))
 
 
 def device_memory_bytes() -> int | None:

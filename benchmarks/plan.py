@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.ways import WAYS, find_way
+from benchmarks.ways.way import YARDSTICK
 from diad_deploy.errors import OptionError
 from diad_deploy.strict import Strict
 
@@ -28,6 +29,9 @@ TELLING_FIRST = (
 
 GPU_BATCHES = (1, 8, 2, 4, 16, 32)
 """In the order in which they are measured."""
+
+GPU_PICTURES: dict[Size, int] = {"demo": 32, "full": 8}
+"""To compare maps of both takes about as long: on a GPU, longer than to make them."""
 
 TURN_S = 1.5
 """A row runs so long at a time on a GPU: a second and more, for the energy counter's sake."""
@@ -129,7 +133,7 @@ def plan_for(
     if gpu is None:
         small = size == "demo"
         return Plan(
-            ways=ways or _usual(everything),
+            ways=ways or _usual(everything, telling_first=minutes is not None),
             rounds=rounds or (10 if small else 5),
             batches=batches or ((1, 2, 4, 8) if small else (1, 2)),
             batch_rounds=2 if small else 1,
@@ -145,15 +149,18 @@ def plan_for(
         rounds=rounds or 3,
         batches=sizes,
         batch_rounds=2,
-        pictures=max(sizes) if pictures is None else pictures,
+        pictures=GPU_PICTURES[size] if pictures is None else pictures,
         together=gpu.holds(len(names)),
         turn_s=TURN_S,
         minutes=minutes,
     )
 
 
-def _usual(everything: bool) -> tuple[str, ...]:
-    return tuple(way.name for way in WAYS if everything or not way.only_with_all)
+def _usual(everything: bool, *, telling_first: bool) -> tuple[str, ...]:
+    names = [way.name for way in WAYS if everything or not way.only_with_all]
+    if telling_first:
+        names.sort(key=lambda name: (find_way(name).device == "cuda", name != YARDSTICK))
+    return tuple(names)
 
 
 def _usual_on_gpu(everything: bool, *, slow: bool) -> tuple[str, ...]:

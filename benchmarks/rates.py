@@ -31,7 +31,7 @@ class Rates(Strict):
         library: that library.
         side: of the matrices.
         copy_bytes_per_s: bytes read and written a second while copying 256 MiB, in as many threads
-            as cores: median and best.
+            as cores, or 1 GiB on a GPU: median and best.
     """
 
     device: str

@@ -140,6 +140,7 @@ BY_BATCH = (
     "p99_ms",
     "prepare_ms",
     "joules_per_picture",
+    "limit_share",
 )
 """Figures with a column for each batch size."""
 

@@ -26,6 +26,7 @@ class Throughput(Strict):
             runtime does beside the model; None where it cannot be told apart.
         joules_per_picture: what the GPU took meanwhile, idle power included; None where it was
             not measured.
+        limit_share: how much of the limit's speed for such a batch it reaches.
     """
 
     batch: int
@@ -36,6 +37,7 @@ class Throughput(Strict):
     p99_ms: float | None = None
     prepare_ms: float | None = None
     joules_per_picture: float | None = None
+    limit_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,8 @@ def make_row(
     if opened is None or not measured.singles:
         return Row(name=way.name, title=way.title, why_not=measured.why_not or NOT_REACHED)
     latency = spread_of([seconds for ran in measured.singles for seconds in ran.runs])
-    least = _limit(graphs, rates, device=opened.device, precision=opened.precision)
+    floor = _Floor(graphs, rates, device=opened.device, precision=opened.precision)
+    least = floor.of(1)
     return Row(
         name=way.name,
         title=way.title,
@@ -110,7 +113,7 @@ def make_row(
         precision=opened.precision,
         latency=latency,
         times_yardstick=_times_yardstick(measured),
-        throughput=tuple(_throughput(measured)),
+        throughput=tuple(_throughput(measured, floor)),
         stages=stage_times(measured.singles),
         opening_s=opened.seconds,
         first_result_s=measured.first_result_s,
@@ -134,11 +137,11 @@ def stage_times(runs: Sequence[Ran]) -> tuple[StageTime, ...]:
     )
 
 
-def _throughput(measured: Measured) -> Iterator[Throughput]:
+def _throughput(measured: Measured, floor: "_Floor") -> Iterator[Throughput]:
     for batch, turns in ((1, measured.singles), *sorted(measured.batches.items())):
         spread = spread_of([seconds for ran in turns for seconds in ran.runs])
         prepare = [ran.stages["prepare"] for ran in turns if "prepare" in ran.stages]
-        energy = measured.energy.get(batch)
+        energy, least = measured.energy.get(batch), floor.of(batch)
         yield Throughput(
             batch=batch,
             turns=spread.count,
@@ -148,6 +151,7 @@ def _throughput(measured: Measured) -> Iterator[Throughput]:
             p99_ms=spread.p99_ms,
             prepare_ms=1e3 * statistics.median(prepare) if prepare else None,
             joules_per_picture=energy.joules / energy.pictures if energy else None,
+            limit_share=1e3 * least.seconds / spread.p50_ms if least else None,
         )
 
 
@@ -165,17 +169,28 @@ def _times_yardstick(measured: Measured) -> float | None:
     return statistics.median(ratios) if ratios else None
 
 
-def _limit(
-    graphs: Sequence[CountedGraph], rates: Sequence[Rates], *, device: str, precision: str
-) -> Limit | None:
-    # ONNX Runtime's CPU computes float16 graphs in float32
-    wanted = "float32" if device == "cpu" else precision
-    for found in rates:
-        if (found.device, found.precision) == (device, wanted):
-            return limit(
-                graphs,
-                flops=found.best_flops,
-                bytes_per_s=found.best_copy_bytes_per_s,
-                precision=wanted,
-            )
-    return None
+class _Floor:
+    """The least time of batches on a row's device, where its rates are known."""
+
+    def __init__(
+        self, graphs: Sequence[CountedGraph], rates: Sequence[Rates], *, device: str, precision: str
+    ) -> None:
+        # ONNX Runtime's CPU computes float16 graphs in float32
+        self._precision = "float32" if device == "cpu" else precision
+        self._graphs = graphs
+        self._rates = next(
+            (each for each in rates if (each.device, each.precision) == (device, self._precision)),
+            None,
+        )
+
+    def of(self, batch: int) -> Limit | None:
+        """Of one batch."""
+        if self._rates is None:
+            return None
+        return limit(
+            self._graphs,
+            flops=self._rates.best_flops,
+            bytes_per_s=self._rates.best_copy_bytes_per_s,
+            precision=self._precision,
+            times=batch,
+        )

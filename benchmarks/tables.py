@@ -1,5 +1,8 @@
 """What a run and a comparison say on the terminal."""
 
+from collections.abc import Iterator
+
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.compare import Comparison
@@ -9,27 +12,34 @@ from benchmarks.rows import Row
 
 def speed_table(results: Results) -> Table:
     """One line a row: how fast it was, and how near its limit."""
-    rate = results.rates[0]
     table = _named_table(
         f"One picture of {results.model.image_size_px} px, {results.model.steps} steps, "
         f"{results.model.name}",
-        ("p50 ms", "p99 ms", "to ORT", "best /s", "batch", "limit"),
+        ("p50 ms", "p99 ms", "to ORT", "best /s", "batch", "J each", "limit"),
     )
-    table.caption = (
-        f"{results.machine.processor}, {results.machine.usable_cores} cores: "
-        f"{1e-9 * rate.flops:.0f} GFLOP/s in float32 products, "
-        f"{1e-9 * rate.copy_bytes_per_s:.1f} GB/s copied"
-    )
+    table.caption = "\n".join(map(escape, _machine(results)))
     for row in results.rows:
         table.add_row(row.title, *_speed(row))
     return table
+
+
+def _machine(results: Results) -> Iterator[str]:
+    yield f"{results.machine.processor}, {results.machine.usable_cores} cores"
+    yield from results.machine.gpus
+    for rate in results.rates:
+        yield (
+            f"{rate.device}: {1e-9 * rate.flops:,.0f} GFLOP/s in {rate.precision} products, "
+            f"{1e-9 * rate.copy_bytes_per_s:,.1f} GB/s copied"
+        )
+    if results.gpu_unread:
+        yield f"no energy, and GPU memory after the first result alone: {results.gpu_unread}"
 
 
 def cost_table(results: Results) -> Table:
     """One line a row that ran: what it needs, and whether it decides as PyTorch does."""
     table = _named_table(
         "What it needs, and whether it decides as the PyTorch reference does",
-        ("start s", "host GB", "disk MB", "score off", "flips", "AUROC"),
+        ("start s", "host GB", "GPU GB", "disk MB", "score off", "flips", "AUROC"),
     )
     for row in results.rows:
         if row.latency is not None:
@@ -52,7 +62,7 @@ def _named_table(title: str, columns: tuple[str, ...]) -> Table:
 
 def _speed(row: Row) -> list[str]:
     if row.latency is None:
-        return ["-"] * 6
+        return ["-"] * 7
     best = max(row.throughput, key=lambda t: t.pictures_per_s)
     return [
         f"{row.latency.p50_ms:.1f}",
@@ -60,6 +70,7 @@ def _speed(row: Row) -> list[str]:
         shown(row.times_yardstick, "{:.2f}"),
         f"{best.pictures_per_s:.2f}",
         str(best.batch),
+        shown(best.joules_per_picture, "{:.2f}"),
         shown(row.limit_share, "{:.0%}"),
     ]
 
@@ -69,6 +80,7 @@ def _cost(row: Row) -> list[str]:
     return [
         shown(row.first_result_s, "{:.1f}"),
         shown(row.peak_host_bytes, "{:.2f}", 1e-9),
+        shown(row.peak_device_bytes, "{:.2f}", 1e-9),
         shown(row.disk_bytes, "{:.0f}", 1e-6),
         shown(accuracy.largest_difference if accuracy else None, "{:.1e}"),
         f"{accuracy.flipped}/{accuracy.pictures}" if accuracy else "",

@@ -20,7 +20,10 @@ LEFT_OUT = "left out:"
 WARM_UPS = 2
 """Runs of a batch size that is new to a GPU: what they set up is no part of its time."""
 
-SHOWN_EVERY_S = 10.0
+SLOW_SETUP_S = 15.0
+"""A row that takes longer than this to set a batch size up waits until all others are done."""
+
+SHOWN_EVERY_S = 15.0
 """Comparing and writing results takes seconds, and a turn may take less."""
 
 
@@ -39,6 +42,7 @@ class Measured:
     Attributes:
         why_not: why there are no figures, or no more of them; None where all is well.
         first_result_s: from the start of its process to its first result.
+        setup_s: of that, the first run, which compiles or records where the row does so.
         singles: one picture at a time, in the order of the rounds.
         beside: the yardstick's seconds in the same rounds; None where it failed.
         batches: the turns by batch size.
@@ -53,6 +57,7 @@ class Measured:
     why_not: str | None = None
     opened: Opened | None = None
     first_result_s: float | None = None
+    setup_s: float = 0.0
     singles: list[Ran] = field(default_factory=list)
     beside: list[float | None] = field(default_factory=list)
     batches: dict[int, list[Ran]] = field(default_factory=dict)
@@ -137,8 +142,8 @@ class Turns:
 
     def _at_once(self, ways: Sequence[Way], stack: ExitStack) -> Iterator[None]:
         for way in ways:
-            if self._start(way, stack) and self._plan.turn_s:
-                # most of what there is to know of a row, as soon as it is there
+            if self._start(way, stack) and (self._plan.turn_s or self._plan.minutes):
+                # most of what there is to know of a row, while there surely is time
                 self._single_round([way], 0, self._deadline)
                 self._save(way)
                 yield from self._due()
@@ -176,11 +181,11 @@ class Turns:
         self._open[way.name] = process
         stack.callback(self._open.pop, way.name, None)
         row.opened = process.opened
-        on_gpu = process.opened.device == "cuda"
-        if self._run(way, 0, 1) is None:
+        first = self._run(way, 0, 1)
+        if first is None:
             return False
-        row.first_result_s = perf_counter() - started
-        if on_gpu:
+        row.first_result_s, row.setup_s = perf_counter() - started, first.seconds
+        if process.opened.device == "cuda":
             row.held_bytes, row.device_bytes = 0, None
             row.grow(before, self._meter.used_bytes_slowly())
         return True
@@ -210,8 +215,15 @@ class Turns:
         yield
 
     def _long_rounds(self, ways: Sequence[Way], until: Deadline) -> Iterator[None]:
+        slow = [way for way in ways if self.rows[way.name].setup_s > SLOW_SETUP_S]
+        for group in ([way for way in ways if way not in slow], slow):
+            yield from self._passes(group, until)
+
+    def _passes(self, ways: Sequence[Way], until: Deadline) -> Iterator[None]:
         """Every batch size once, then again: if time ends early, each has some of it."""
         plan = self._plan
+        if not ways:
+            return
         for index in range(max(plan.rounds, plan.batch_rounds)):
             self._between()
             for batch in (1, *plan.larger_batches):
@@ -265,11 +277,14 @@ class Turns:
         """How long a turn will take, by the nearest batch size that is known."""
         known = {batch: runs for batch, runs in ((1, row.singles), *row.batches.items()) if runs}
         if not known:
-            return self._plan.turn_s
+            return self._plan.turn_s + row.setup_s
         nearest = min(known, key=lambda batch: abs(batch - count))
         one = known[nearest][-1].seconds * max(count / nearest, 1.0)
-        runs = 1 if count in known or not self._plan.turn_s else 1 + WARM_UPS
-        return max(self._plan.turn_s, one) + (runs - 1) * one
+        # the last run of a turn may begin just before its end
+        expected = self._plan.turn_s + one
+        if count not in known and self._plan.turn_s:
+            expected += row.setup_s + WARM_UPS * one
+        return expected
 
     def _run_metered(self, way: Way, first: int, count: int) -> Ran | None:
         """A turn of some length on a GPU, and the energy that it took."""

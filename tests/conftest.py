@@ -21,16 +21,29 @@ pytest_plugins = [
     "tests.real_cuda.card",
     "tests.real_cuda.subjects",
 ]
-# the GPU's tests run without what the export needs
-if all(map(find_spec, ("diffusers", "filelock", "timm", "torch"))):
+LACKING = [name for name in ("diffusers", "filelock", "timm", "torch") if find_spec(name) is None]
+"""Of what the export and the demo's training need; the GPU's other tests run without."""
+if not LACKING:
     pytest_plugins.append("tests.trained")
+
+
+def pytest_report_header() -> list[str]:
+    return [f"without {', '.join(LACKING)}: tests of the training are left out"] if LACKING else []
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """With `-m gpu`, import only the files with such tests: a GPU machine may lack the others'."""
     if config.getoption("markexpr") != "gpu" or collection_path.suffix != ".py":
         return None
+    if LACKING and collection_path.parent.name == "demo":
+        return True
     return "mark.gpu" not in collection_path.read_text() or None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Skip every test with the mark `gpu` where there is none, also one that asks for no card."""
+    if isinstance(item, pytest.Function) and item.get_closest_marker("gpu"):
+        item.fixturenames.insert(0, "card")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,36 +8,8 @@ from typing import Any
 
 from diad_deploy.backends.cuda_calls import Cuda
 
-
-class _Collector:
-    """Garbage collection, off while any thread records.
-
-    What a collection finds may be anybody's, a tensor or a context of another library: freeing it
-    in the thread that records breaks the recording.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._recordings = 0
-        self._was_on = False
-
-    def rest(self) -> None:
-        """One recording more."""
-        with self._lock:
-            if not self._recordings:
-                self._was_on = gc.isenabled()
-                gc.disable()
-            self._recordings += 1
-
-    def go_on(self) -> None:
-        """One less; after the last one it is as it was before the first."""
-        with self._lock:
-            self._recordings -= 1
-            if not self._recordings and self._was_on:
-                gc.enable()
-
-
-_collector = _Collector()
+_RECORDING = Lock()
+"""One recording at a time in the process: the garbage collector rests for all of them."""
 
 
 def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
@@ -67,20 +39,34 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
             raise
         graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
     try:
-        return cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
+        executable = cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
     finally:
         # what is ready to launch holds all it needs
         api.cudaGraphDestroy(graph)
+    try:
+        # what the first launch would allocate
+        cuda.check(api.cudaGraphUpload(executable, stream), "making a recording ready")
+    except BaseException:
+        api.cudaGraphExecDestroy(executable)
+        raise
+    return executable
 
 
 @contextmanager
 def without_finalisers() -> Iterator[None]:
-    """Put off garbage collection: what it frees on the GPU would break a recording."""
-    _collector.rest()
-    try:
-        yield
-    finally:
-        _collector.go_on()
+    """Keep the garbage collector from running, in this thread above all.
+
+    It may find a context or a tensor of somebody else's, whose finaliser frees memory on the GPU:
+    in the thread that records, that call breaks the recording.
+    """
+    with _RECORDING:
+        running = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if running:
+                gc.enable()
 
 
 def end_recording(cuda: Cuda, stream: Any) -> None:

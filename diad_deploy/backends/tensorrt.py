@@ -91,6 +91,7 @@ class TensorRtPrograms:
         space.synchronize()
         stream = space.streams.compute
         executable = record(space.cuda, stream, lambda: self._order(stages, *inputs))
+        self._engines.keep_kernels()
         return TensorRtProgram(
             workspace=space,
             batch=batch,

@@ -1,7 +1,8 @@
 """Component -> ONNX file, with dynamic batch, checked and in a form all engines take.
 
-Opset 20: later ones write GroupNormalization and Attention, which some TensorRT releases and ONNX
-Runtime's CPU do not take.
+Opset 18: of Resize and ReduceMax as later opsets have them, ONNX Runtime has CUDA kernels from 1.25
+and 1.27 on only; opset 21 and later write GroupNormalization and Attention, which some TensorRT
+releases and ONNX Runtime's CPU do not take. What 18 lacks is GELU (`gelu.py`).
 """
 
 import ast
@@ -20,6 +21,7 @@ import torch
 from diad_deploy.errors import ExportError
 from diad_deploy.manifest import Convolutions
 from diad_export.components import BATCH, EXAMPLE_BATCH, Component, example_inputs
+from diad_export.gelu import translate_gelu
 from diad_export.single_constants import hold_constants_once
 from diad_export.storage import store_as_float16
 from diad_export.winograd import use_winograd
@@ -27,7 +29,7 @@ from diad_export.winograd import use_winograd
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OPSET = 20
+OPSET = 18
 LARGEST_BATCH = 1024
 WIDE_SCOPE = "wide_scope"
 _NAME_SCOPES = "pkg.torch.onnx.name_scopes"
@@ -116,6 +118,7 @@ def trace(component: Component) -> ir.Model:
                 example_inputs(component, batch=EXAMPLE_BATCH),
                 dynamo=True,
                 opset_version=OPSET,
+                custom_translation_table={torch.ops.aten.gelu.default: translate_gelu},
                 input_names=[spec.name for spec in component.inputs],
                 output_names=[spec.name for spec in component.outputs],
                 dynamic_shapes=dynamic,
@@ -123,7 +126,7 @@ def trace(component: Component) -> ir.Model:
             )
     except torch.onnx.OnnxExporterError as error:
         raise ExportError(
-            f"{component.name}: torch could not export the graph: {_first_line(error)}"
+            f"{component.name}: torch could not export the graph: {_first_line(_cause(error))}"
         ) from error
     if program is None:
         raise ExportError(f"{component.name}: torch exported nothing; expected an ONNX program")
@@ -174,6 +177,13 @@ def _check(path: Path, name: str) -> None:
         raise ExportError(
             f"{name}: ONNX's checker refuses the exported graph: {_first_line(error)}"
         ) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What it began with: torch's own errors say the step only."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _first_line(error: BaseException) -> str:

@@ -28,6 +28,9 @@ def test_each_product_is_bound_by_one_of_both() -> None:
     assert found.weights_s == pytest.approx(3 * 1001)
     halved = limit(graphs, flops=2.0, bytes_per_s=4.0, precision="float16")
     assert halved.seconds == pytest.approx(3 * (1000 + 500))
+    # arithmetic is done for each picture, weights are read once
+    four = limit(graphs, flops=2.0, bytes_per_s=4.0, precision="float32", times=4)
+    assert four.seconds == pytest.approx(3 * (4000 + 1000))
 
 
 def test_weights_and_activations_of_a_graph(tmp_path: Path) -> None:

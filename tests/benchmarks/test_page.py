@@ -4,8 +4,9 @@ import re
 from dataclasses import replace
 
 from benchmarks.page import render_page
+from benchmarks.rows import Throughput
 from benchmarks.tables import reasons, speed_table
-from tests.benchmarks.planted import planted_results
+from tests.benchmarks.planted import planted_results, planted_row
 
 
 def test_every_row_is_there() -> None:
@@ -28,6 +29,25 @@ def test_a_run_that_was_cut_short_is_said() -> None:
     assert "cut short" not in render_page(planted_results())
     page = render_page(replace(planted_results(), unfinished="the end of its rows"))
     assert "This run was cut short before the end of its rows" in page
+
+
+def test_batches_on_a_gpu_are_told_apart() -> None:
+    results = planted_results()
+    assert "Batches on the GPU" not in render_page(results)
+    found = Throughput(
+        batch=8,
+        turns=20,
+        median_ms=50.0,
+        pictures_per_s=160.0,
+        p90_ms=51.0,
+        p99_ms=52.0,
+        prepare_ms=10.0,
+        joules_per_picture=1.25,
+    )
+    row = planted_row("onnxruntime-cuda", "On CUDA", 0.01, device="cuda", throughput=(found,))
+    page = render_page(replace(results, rows=(*results.rows, row), gpu_unread="no NVML"))
+    for part in ("Batches on the GPU", "not known here, no NVML", "<td>200</td>", "<td>1.25</td>"):
+        assert part in page
 
 
 def test_predictions_say_that_they_are_none() -> None:

@@ -3,7 +3,8 @@
 import csv
 from pathlib import Path
 
-from benchmarks.results import read_results, to_csv, to_json
+from benchmarks.compare import compare
+from benchmarks.results import FORMAT, read_results, to_csv, to_json
 from tests.benchmarks.planted import planted_results
 
 
@@ -21,3 +22,10 @@ def test_csv() -> None:
     assert rows[1]["flipped"] == "0"
     assert rows[2]["why_not"].startswith("no GPU")
     assert rows[2]["p50_ms"] == ""
+
+
+def test_records_of_the_first_format_are_still_read() -> None:
+    old = read_results(Path(__file__).parents[2] / "docs" / "benchmarks" / "demo.json")
+    assert old.format_revision < FORMAT
+    assert old.gpu_unread is None
+    assert not compare(old, old, limit=0.0).beyond

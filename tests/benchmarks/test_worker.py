@@ -82,6 +82,14 @@ def test_a_process_of_its_own(standin_bundle: Bundle, pictures: Path, tmp_path: 
         peak = process.save(tmp_path / "found.npz")
         assert peak is not None
         assert peak > 1e7
+        assert len(process.run(0, 1, at_least_s=0.05).each) > 1
         process._process.kill()
         with pytest.raises(BackendError, match="signal 9"):
             process.run(0, 1)
+
+
+def test_what_takes_too_long_is_stopped(standin_bundle: Bundle, pictures: Path) -> None:
+    with WorkerProcess("onnxruntime", subject(standin_bundle), pictures) as process:
+        with pytest.raises(BackendError, match="stopped after 0 s, which were left"):
+            process.run(0, 1, timeout_s=0.0)
+        assert process._process.wait() != 0

@@ -86,13 +86,13 @@ def test_weights_are_stored_in_half(small_checkpoint: Path, small_bundle: Bundle
     assert graphs < 1.2 * small_checkpoint.stat().st_size
 
 
-def test_graphs_are_opset_20_with_dynamic_batch_and_tell_nothing_of_the_machine(
+def test_graphs_are_opset_18_with_dynamic_batch_and_tell_nothing_of_the_machine(
     small_bundle: Bundle,
 ) -> None:
     for graph in small_bundle.manifest.graphs:
         path = small_bundle.file(graph.file)
         model = onnx.load(path)
-        assert [(o.domain, o.version) for o in model.opset_import] == [("", 20)]
+        assert [(o.domain, o.version) for o in model.opset_import] == [("", 18)]
         for value in (*model.graph.input, *model.graph.output):
             first = value.type.tensor_type.shape.dim[0]
             assert first.dim_param == "batch" or first.dim_value == 1

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -64,7 +63,9 @@ class Subject:
 
     def open(self, *, batch_size: int = LARGEST, device: str = "cuda") -> Detector:
         """A detector on the GPU."""
-        with patch.dict(sys.modules, self.modules):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, module in self.modules.items():
+                patch.setitem(sys.modules, name, module)
             return Detector.open(
                 self.bundle, backend=self.backend, device=device, batch_size=batch_size
             )

@@ -2,58 +2,26 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
 from cuda.bindings import runtime as real
 
+from tests.simulator.calls import Failure, counted
 from tests.simulator.memory import SimulatedMemory, SimulationFault
-from tests.simulator.streams import Capture, Mark, Scheduler, SimulatedEvent, SimulatedStream
+from tests.simulator.streams import (
+    Capture,
+    Mark,
+    Scheduler,
+    SimulatedEvent,
+    SimulatedGraph,
+    SimulatedStream,
+)
 from tests.simulator.tensorrt import Execution
 
 Errors = real.cudaError_t
 Kinds = real.cudaMemcpyKind
 SUCCESS = Errors.cudaSuccess
-
-
-@dataclass(eq=False)
-class SimulatedGraph:
-    """Recorded work; ready to launch where `executable`."""
-
-    work: list[Callable[[], None]]
-    device: int
-    live: bool = True
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The n-th call, of all or of those called `name`, answers `error`."""
-
-    nth: int
-    error: Any
-    name: str | None = None
-
-
-def _call(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Counted, and failing where a test says so."""
-    name = method.__name__
-
-    @wraps(method)
-    def counted(self: "SimulatedCudart", *arguments: Any) -> Any:
-        with self.lock:
-            self.calls.append(name)
-            failure = self.failure
-            if failure is not None and failure.name in (None, name):
-                reached = len(self.calls) if failure.name is None else self.calls.count(name)
-                if reached == failure.nth:
-                    return failure.error, None
-            answer = method(self, *arguments)
-            self.scheduler.go_on([stream for stream in self.streams.values() if stream.live])
-            return answer
-
-    return counted
 
 
 class Current(threading.local):
@@ -71,6 +39,7 @@ class SimulatedCudart:
         memory_bytes: of each.
         properties: of each.
         failure: the call that fails.
+        recorded_by_ort: what ONNX Runtime records at the time.
         calls: the names of all calls so far.
     """
 
@@ -91,6 +60,7 @@ class SimulatedCudart:
         self.graphs: list[SimulatedGraph] = []
         self.calls: list[str] = []
         self.failure: Failure | None = None
+        self.recorded_by_ort: Capture | None = None
         self.device_count = 1
         self.memory_bytes = memory_bytes
         self.current = Current()
@@ -111,33 +81,33 @@ class SimulatedCudart:
 
     # the device
 
-    @_call
+    @counted
     def cudaGetDeviceCount(self) -> Any:
         return SUCCESS, self.device_count
 
-    @_call
+    @counted
     def cudaGetDeviceProperties(self, device: int) -> Any:
         if not 0 <= device < self.device_count:
             return Errors.cudaErrorInvalidDevice, None
         return SUCCESS, self.properties
 
-    @_call
+    @counted
     def cudaSetDevice(self, device: int) -> Any:
         if not 0 <= device < self.device_count:
             return (Errors.cudaErrorInvalidDevice,)
         self.current.device = device
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaGetDevice(self) -> Any:
         return SUCCESS, self.current.device
 
-    @_call
+    @counted
     def cudaThreadExchangeStreamCaptureMode(self, mode: Any) -> Any:
         before, self.current.mode = self.current.mode, mode
         return SUCCESS, before
 
-    @_call
+    @counted
     def cudaDeviceSynchronize(self) -> Any:
         if self._breaks_a_capture():
             return (Errors.cudaErrorStreamCaptureUnsupported,)
@@ -146,13 +116,13 @@ class SimulatedCudart:
                 stream.run()
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaMemGetInfo(self) -> Any:
         return SUCCESS, self.memory_bytes - self._taken(), self.memory_bytes
 
     # memory
 
-    @_call
+    @counted
     def cudaMalloc(self, size: int) -> Any:
         if self._breaks_a_capture():
             return Errors.cudaErrorStreamCaptureUnsupported, None
@@ -163,7 +133,7 @@ class SimulatedCudart:
     def cudaFree(self, address: int) -> Any:
         return (SUCCESS if self.memory.free("device", address) else Errors.cudaErrorInvalidValue,)
 
-    @_call
+    @counted
     def cudaHostAlloc(self, size: int, flags: int) -> Any:
         if self._breaks_a_capture():
             return Errors.cudaErrorStreamCaptureUnsupported, None
@@ -175,7 +145,7 @@ class SimulatedCudart:
     def cudaMemcpy(self, target: int, source: int, size: int, kind: Any) -> Any:
         raise SimulationFault("work on a non-blocking stream does not wait for a plain copy")
 
-    @_call
+    @counted
     def cudaMemcpyAsync(self, target: int, source: int, size: int, kind: Any, stream: Any) -> Any:
         ends = {
             Kinds.cudaMemcpyHostToDevice: ("device", "pinned"),
@@ -195,7 +165,7 @@ class SimulatedCudart:
         self.enqueue(stream, copy)
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaMemsetAsync(self, target: int, value: int, size: int, stream: Any) -> Any:
         device = stream.device
         self.memory.view("device", target, size, device=device)
@@ -208,7 +178,7 @@ class SimulatedCudart:
 
     # streams and events
 
-    @_call
+    @counted
     def cudaStreamCreateWithFlags(self, flags: int) -> Any:
         if flags != self.cudaStreamNonBlocking:
             raise SimulationFault("a stream that waits for the default one")
@@ -220,7 +190,7 @@ class SimulatedCudart:
         stream.live = False
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaStreamSynchronize(self, stream: SimulatedStream) -> Any:
         if stream.capture is not None:
             stream.capture.broken = True
@@ -228,7 +198,7 @@ class SimulatedCudart:
         stream.run()
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaStreamWaitEvent(
         self, stream: SimulatedStream, event: SimulatedEvent, flags: int
     ) -> Any:
@@ -237,7 +207,7 @@ class SimulatedCudart:
             stream.add(("wait", event.mark))
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaEventCreateWithFlags(self, flags: int) -> Any:
         self.events.append(SimulatedEvent(self.current.device))
         return SUCCESS, self.events[-1]
@@ -246,7 +216,7 @@ class SimulatedCudart:
         event.live = False
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaEventRecord(self, event: SimulatedEvent, stream: SimulatedStream) -> Any:
         _check_event(event)
         if event.device != stream.device:
@@ -257,7 +227,7 @@ class SimulatedCudart:
         stream.add(("record", event.mark))
         return (SUCCESS,)
 
-    @_call
+    @counted
     def cudaEventSynchronize(self, event: SimulatedEvent) -> Any:
         _check_event(event)
         if event.mark is not None:
@@ -266,11 +236,11 @@ class SimulatedCudart:
 
     # capture and replay
 
-    @_call
+    @counted
     def cudaStreamBeginCapture(self, stream: SimulatedStream, mode: Any) -> Any:
         if stream.capture is not None:
             return (Errors.cudaErrorIllegalState,)
-        stream.capture = Capture()
+        stream.capture = Capture(mode)
         return (SUCCESS,)
 
     def cudaStreamEndCapture(self, stream: SimulatedStream) -> Any:
@@ -285,21 +255,29 @@ class SimulatedCudart:
         self.graphs.append(SimulatedGraph(capture.work, stream.device))
         return SUCCESS, self.graphs[-1]
 
-    @_call
+    @counted
     def cudaGraphInstantiate(self, graph: SimulatedGraph, flags: int) -> Any:
         self.graphs.append(SimulatedGraph(list(graph.work), graph.device))
         return SUCCESS, self.graphs[-1]
 
-    @_call
+    @counted
+    def cudaGraphUpload(self, executable: SimulatedGraph, stream: SimulatedStream) -> Any:
+        self._check_graph(executable, stream)
+        return (SUCCESS,)
+
+    @counted
     def cudaGraphLaunch(self, executable: SimulatedGraph, stream: SimulatedStream) -> Any:
+        self._check_graph(executable, stream)
+        for work in executable.work:
+            stream.add(work)
+        return (SUCCESS,)
+
+    def _check_graph(self, executable: SimulatedGraph, stream: SimulatedStream) -> None:
         if not executable.live:
             raise SimulationFault("a graph that was destroyed is launched")
         self.check_current(stream)
         if executable.device != stream.device:
             raise SimulationFault(f"a graph of device {executable.device} on {stream.device}")
-        for work in executable.work:
-            stream.add(work)
-        return (SUCCESS,)
 
     def cudaGraphExecDestroy(self, executable: SimulatedGraph) -> Any:
         executable.live = False
@@ -339,10 +317,23 @@ class SimulatedCudart:
         return self.memory.live_bytes("device", device=self.current.device)
 
     def _breaks_a_capture(self) -> bool:
+        """Whether the calling thread may not allocate or wait now; what is recorded breaks by it.
+
+        It may not while it records itself, and, in the global mode, while any thread records in it.
+        """
+        modes = real.cudaStreamCaptureMode
         captures = [s.capture for s in self.streams.values() if s.capture is not None]
-        for capture in captures:
+        if self.recorded_by_ort is not None:
+            captures.append(self.recorded_by_ort)
+        broken = [
+            capture
+            for capture in captures
+            if capture.thread == threading.get_ident()
+            or capture.mode == self.current.mode == modes.cudaStreamCaptureModeGlobal
+        ]
+        for capture in broken:
             capture.broken = True
-        return bool(captures)
+        return bool(broken)
 
 
 def _check_event(event: SimulatedEvent) -> None:

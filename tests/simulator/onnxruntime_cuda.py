@@ -4,7 +4,6 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ import onnxruntime as real
 
 from tests.simulator.cudart import SimulatedCudart
 from tests.simulator.memory import SimulationFault
-from tests.simulator.streams import SimulatedStream
-from tests.simulator.tensorrt import TYPES, session_of
+from tests.simulator.onnxruntime_binding import Bound, SimulatedBinding
+from tests.simulator.streams import Capture, SimulatedStream
+from tests.simulator.tensorrt import session_of
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 OPTIONS = {
@@ -48,6 +48,7 @@ class SimulatedOnnxRuntime:
         refusal: what every session on CUDA is refused with.
         starts: without it sessions come up on the CPU, which ONNX Runtime says in a log only.
         before_run: called with the number of the run, from 1; may raise.
+        while_recording: called in the middle of each recording.
         runs: how many there were.
         recordings: how many of them were recorded; a thread knows nothing of another's.
         preloaded: how often CUDA's libraries were looked for.
@@ -66,6 +67,7 @@ class SimulatedOnnxRuntime:
         self.refusal: str | None = None
         self.starts = True
         self.before_run: Callable[[int], None] = lambda number: None
+        self.while_recording: Callable[[], None] = lambda: None
         self.runs = 0
         self.recordings = 0
         self.preloaded = 0
@@ -105,22 +107,6 @@ class SimulatedOnnxRuntime:
         return list(self.alive)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundTensor:
-    """Where a tensor lies."""
-
-    address: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def size_bytes(self) -> int:
-        return int(np.prod(self.shape)) * self.dtype.itemsize
-
-
-Bound = dict[str, BoundTensor]
-
-
 class SimulatedSession:
     """One graph on CUDA."""
 
@@ -151,10 +137,10 @@ class SimulatedSession:
     def get_outputs(self) -> list[Any]:
         return self.session.get_outputs()
 
-    def io_binding(self) -> "SimulatedBinding":
+    def io_binding(self) -> SimulatedBinding:
         return SimulatedBinding(self)
 
-    def run_with_iobinding(self, binding: "SimulatedBinding", run_options: Any = None) -> None:
+    def run_with_iobinding(self, binding: SimulatedBinding, run_options: Any = None) -> None:
         """Put the run on the session's stream, at the addresses as they are bound now."""
         runtime, cudart = self.runtime, self.runtime.cudart
         runtime.runs += 1
@@ -178,13 +164,26 @@ class SimulatedSession:
         # recordings are a thread's own
         key = (threading.get_ident(), graph)
         if key not in self._recorded:
-            self._recorded[key] = bound
-            self.runtime.recordings += 1
+            self._record(key, bound)
         changed = [name for name, place in self._recorded[key].items() if bound[name] != place]
         if changed:
             raise SimulationFault(
                 f"graph {graph} was recorded with other places or shapes of {', '.join(changed)}"
             )
+
+    def _record(self, key: tuple[int, str], bound: Bound) -> None:
+        cudart = self.runtime.cudart
+        # its thread is the provider's own affair, the mode everybody's
+        mode = cudart.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
+        cudart.recorded_by_ort = capture = Capture(mode, thread=0)
+        try:
+            self.runtime.while_recording()
+        finally:
+            cudart.recorded_by_ort = None
+        if capture.broken:
+            raise RuntimeError("CUDA failure 901: operation failed due to a previous error")
+        self._recorded[key] = bound
+        self.runtime.recordings += 1
 
     def _choose_stream(self) -> SimulatedStream:
         handle = int(self.options.get("user_compute_stream", "0"))
@@ -194,84 +193,6 @@ class SimulatedSession:
         if stream is None or not stream.live or stream.device != self.device:
             raise SimulationFault(f"{handle:#x} is no stream of device {self.device}")
         return stream
-
-
-class SimulatedBinding:
-    """Names and raw addresses. Only what lies on the session's device can be bound."""
-
-    def __init__(self, session: SimulatedSession) -> None:
-        self._session = weakref.proxy(session)
-        self._inputs: Bound = {}
-        self._outputs: Bound = {}
-
-    def bind_input(
-        self,
-        name: str,
-        device_type: str,
-        device_id: int,
-        element_type: Any,
-        shape: Sequence[int],
-        buffer_ptr: int,
-    ) -> None:
-        names = [node.name for node in self._session.get_inputs()]
-        place = self._place(names, name, device_type, device_id, element_type, shape, buffer_ptr)
-        self._inputs[name] = place
-
-    def bind_output(
-        self,
-        name: str,
-        device_type: str = "cpu",
-        device_id: int = 0,
-        element_type: Any = None,
-        shape: Sequence[int] | None = None,
-        buffer_ptr: int | None = None,
-    ) -> None:
-        if shape is None or buffer_ptr is None:
-            raise SimulationFault(f"{name} would lie at another address each time")
-        names = [node.name for node in self._session.get_outputs()]
-        place = self._place(names, name, device_type, device_id, element_type, shape, buffer_ptr)
-        self._outputs[name] = place
-
-    def all_bound(self) -> Bound:
-        """All inputs and outputs, in the graph's order."""
-        bound = self._inputs | self._outputs
-        missing = [name for name in self._session.nodes if name not in bound]
-        if missing:
-            raise RuntimeError(f"[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : missing {missing}")
-        return {name: bound[name] for name in self._session.nodes}
-
-    def _place(
-        self,
-        names: list[str],
-        name: str,
-        device_type: str,
-        device_id: int,
-        element_type: Any,
-        shape: Sequence[int],
-        address: int,
-    ) -> BoundTensor:
-        session = self._session
-        if name not in names:
-            raise RuntimeError(f"[ONNXRuntimeError] : 1 : FAIL : no node of the name {name}")
-        place = BoundTensor(address=address, shape=tuple(shape), dtype=np.dtype(element_type))
-        node = session.nodes[name]
-        free = [isinstance(size, str) for size in node.shape]
-        fits = len(free) == len(place.shape) and all(
-            is_free or size == expected
-            for is_free, size, expected in zip(free, place.shape, node.shape, strict=True)
-        )
-        if place.dtype != TYPES[node.type][1] or not fits:
-            raise RuntimeError(
-                f"[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : {name}: expected {node.type} "
-                f"{node.shape}, found {place.dtype} {shape}"
-            )
-        if (device_type, device_id) != ("cuda", session.device):
-            raise SimulationFault(
-                f"{name} on {device_type}:{device_id} is copied at each run to {session.device}"
-            )
-        memory = session.runtime.cudart.memory
-        memory.view("device", address, place.size_bytes, device=session.device)
-        return place
 
 
 class _Run:

@@ -1,9 +1,11 @@
 """Streams whose work waits until somebody waits for it, or goes ahead when it likes."""
 
 import random
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.simulator.memory import SimulationFault
 
@@ -25,10 +27,21 @@ class SimulatedEvent:
 
 @dataclass(eq=False)
 class Capture:
-    """What is being recorded; `broken` by a call that may not come meanwhile."""
+    """What a thread records; `broken` by a call that may not come meanwhile."""
 
+    mode: Any
+    thread: int = field(default_factory=threading.get_ident)
     work: list[Callable[[], None]] = field(default_factory=list)
     broken: bool = False
+
+
+@dataclass(eq=False)
+class SimulatedGraph:
+    """Recorded work; ready to launch where `executable`."""
+
+    work: list[Callable[[], None]]
+    device: int
+    live: bool = True
 
 
 Operation = Callable[[], None] | tuple[str, Mark]

@@ -78,6 +78,19 @@ def test_what_is_recorded_keeps_its_places_and_shapes(standin_bundle: Bundle) ->
             decoder.run(**changed, gpu_graph_id="2")
 
 
+def test_a_recording_forbids_allocations_to_threads_in_the_global_mode(
+    standin_bundle: Bundle,
+) -> None:
+    decoder = Decoder(standin_bundle, enable_cuda_graph="1")
+    modes = decoder.cudart.cudaStreamCaptureMode
+    decoder.runtime.while_recording = lambda: decoder.cudart.cudaMalloc(4)
+    with pytest.raises(RuntimeError, match="CUDA failure 901"):
+        decoder.run("a")
+    decoder.cudart.cudaThreadExchangeStreamCaptureMode(modes.cudaStreamCaptureModeThreadLocal)
+    decoder.run("a")
+    assert decoder.runtime.recordings == 1
+
+
 def test_sessions_that_the_provider_would_refuse(standin_bundle: Bundle) -> None:
     decoder = Decoder(standin_bundle)
     with pytest.raises(RuntimeError, match="Unknown provider option"):

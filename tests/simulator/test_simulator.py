@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -125,6 +126,18 @@ def test_what_may_not_come_while_recording_breaks_it(cudart: SimulatedCudart, ca
     answer = getattr(cudart, call)(*arguments[call])
     assert answer[0] == Errors.cudaErrorStreamCaptureUnsupported
     assert cudart.cudaStreamEndCapture(stream)[0] == Errors.cudaErrorStreamCaptureInvalidated
+
+
+def test_what_other_threads_do_breaks_only_a_global_recording(cudart: SimulatedCudart) -> None:
+    modes = SimulatedCudart.cudaStreamCaptureMode
+    stream = cudart.cudaStreamCreateWithFlags(1)[1]
+    for mode in (modes.cudaStreamCaptureModeThreadLocal, modes.cudaStreamCaptureModeGlobal):
+        cudart.cudaStreamBeginCapture(stream, mode)
+        thread = Thread(target=cudart.cudaMalloc, args=(4,))
+        thread.start()
+        thread.join()
+        is_broken = cudart.cudaStreamEndCapture(stream)[0] != Errors.cudaSuccess
+        assert is_broken == (mode == modes.cudaStreamCaptureModeGlobal)
 
 
 def scores(bundle: Bundle, policy: str | int, monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -112,7 +112,7 @@ def _network(module: Any, path: Path, graph: str, collector: Any) -> Any:
         reason = _parse_fault(module, path, collector) or " ".join(str(error).split())
         raise ExportError(
             f"{graph}: TensorRT cannot parse the graph: {reason}; expected the operators of "
-            f"opset 20 as `diad-export build` writes them, so build the bundle again"
+            f"opset 18 as `diad-export build` writes them, so build the bundle again"
         ) from error
 
 

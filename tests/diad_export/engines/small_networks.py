@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from diad_deploy.manifest import GraphSpec, TensorSpec
 from diad_export.engines.options import EngineOptions
 from diad_export.engines.protocol import EngineRequest
+from diad_export.to_onnx import OPSET
 
 SIDE = 8
 WIDTH = 64
@@ -55,7 +56,7 @@ def write_network(module: nn.Module, path: Path, *, half: bool) -> Path:
         module.half() if half else module,
         (torch.randn(2, 4, SIDE, SIDE),),
         dynamo=True,
-        opset_version=20,
+        opset_version=OPSET,
         input_names=["x"],
         output_names=["y"],
         dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},),
