@@ -188,7 +188,7 @@ def _speed(folder: Path, stage: str) -> str:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Batches so many times as large as the settings say: a GPU's time a step hardly grows.",
+    help="Batches so many times as large as the settings say; the logs say what it gains.",
 )
 def command(
     settings_path: Path,

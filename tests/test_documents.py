@@ -14,10 +14,12 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "docs").glob("*.md")])
 PARSED_ONLY = {
     "git clone": [],
+    "pip install": [],
     "diad-export build demo/checkpoint.safetensors -o bundle-fp16": ["--help"],
     "diad-export build demo/checkpoint.safetensors -o bundle-cpu": ["--help"],
     "diad-calibrate good/": ["--help"],
     "diad-run photos/ --bundle bundle -o report-3": ["--help"],
+    "diad-run photos/ --bundle bundle -o report-gpu": ["--help"],
     "python -m benchmarks.evaluation_metrics": ["--help"],
     "python -m demo.train": ["--help"],
     "python -m demo.choose": ["--help"],

@@ -41,7 +41,16 @@ from diad_export.weights import load_model
 
 NOISE_FILE = "noise.npy"
 POSTERIOR_NOISE_FILE = "posterior_noise.npy"
-RECORDED_PACKAGES = ("diad_deploy", "torch", "diffusers", "timm", "onnx", "onnxruntime", "numpy")
+RECORDED_PACKAGES = (
+    "diad_deploy",
+    "torch",
+    "diffusers",
+    "timm",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "numpy",
+)
 
 
 def build(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from diad_deploy.backends.onnxruntime_module import import_onnxruntime
 from diad_deploy.errors import ExportError
 from diad_deploy.manifest import ParityRecord
 from diad_export.components import Component, example_inputs
@@ -137,10 +138,10 @@ def open_session(path: Path, *, as_written: bool = False) -> Any:
             the file, where folding their casts would hold each in float32.
 
     Raises:
-        ExportError: ONNX Runtime refuses it.
+        BackendError: ONNX Runtime is not installed.
+        ExportError: it refuses the graph.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if as_written:

@@ -60,7 +60,7 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
             raise ExportError(
                 f"{graph.name}: Polygraphy's lint could not run: {' '.join(last)[:300]}; install "
-                f'it with pip install "diad_deploy[export]"'
+                f'it with pip install "diad_deploy[cpu,export]"'
             )
         faults = _faults(report)
     if faults:

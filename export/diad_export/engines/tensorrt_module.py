@@ -73,6 +73,6 @@ def load_tensorrt(target: Target) -> Any:
         reason = " ".join(str(error).split())
         raise BackendError(
             f"--target {target} needs {name} and Polygraphy, which cannot be imported: {reason}; "
-            f'install them with pip install "diad_deploy[export,{target}]"'
+            f'install them with pip install "diad_deploy[cpu,export,{target}]"'
         ) from error
     return module

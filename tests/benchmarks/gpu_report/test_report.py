@@ -122,7 +122,7 @@ def test_a_step_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
 
 def test_files_with_gpu_tests_are_found() -> None:
     files = run._tests_command(Path("out"))
-    assert "tests/diad_deploy/backends/test_on_gpu.py" in files
+    assert "tests/diad_deploy/backends/test_gpu_check.py" in files
     assert "tests/test_documents.py" not in files
 
 
