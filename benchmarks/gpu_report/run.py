@@ -89,6 +89,8 @@ def _tests_command(folder: Path) -> list[str]:
         if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
     )
     words = ["-m", "pytest", "-m", "gpu", "-v", "--durations=10", f"--junitxml={folder / JUNIT}"]
+    # what other releases of libraries warn of is none of these tests' business
+    words += ["-W", "default"]
     return [sys.executable, *words, *files]
 
 
