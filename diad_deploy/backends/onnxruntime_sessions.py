@@ -89,6 +89,8 @@ def _options(runtime: ModuleType, threads: int | None) -> Any:
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # four sessions take turns: threads of one must not spin while the next one works
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    # sums by atomic additions would differ from replay to replay; the CPU's kernels have none
+    options.use_deterministic_compute = True
     # denormals stay: "set_denormal_as_zero" would change the caller's own thread, and NumPy's
     # numbers with it
     return options

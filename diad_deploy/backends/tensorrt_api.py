@@ -5,7 +5,8 @@ library. All three have all of them, but for what the classes named `Rtx` say.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -13,6 +14,8 @@ from diad_deploy.engine_spec import Target
 from diad_deploy.errors import BackendError
 
 MODULES: dict[Target, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
+RAISED = (RuntimeError, TypeError, ValueError, MemoryError)
+"""What TensorRT's bindings raise: where a call answers nothing, and for what C++ throws."""
 _KEPT_MESSAGES = 8
 
 
@@ -159,6 +162,23 @@ def collect_messages(trt: TensorRt) -> Messages:
 
     collector: Messages = Collector()
     return collector
+
+
+@contextmanager
+def refusals_told(messages: Messages, doing: str) -> Iterator[None]:
+    """Have what TensorRT's bindings raise come out as one line.
+
+    Raises:
+        BackendError: they raised; the message holds what TensorRT said last.
+    """
+    try:
+        yield
+    except RAISED as error:
+        said = last_error(messages) if messages.errors else " ".join(str(error).split())
+        raise BackendError(
+            f"{doing} failed: {said or type(error).__name__}; free the GPU's memory if it ran out, "
+            f"build the engines again with `diad-export engines`, or take --backend onnxruntime"
+        ) from error
 
 
 def last_error(messages: Messages) -> str:

@@ -5,6 +5,7 @@ from one start to the next (`runtime_cache`).
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,6 +13,7 @@ from diad_deploy.backends.cuda_calls import Gpu
 from diad_deploy.backends.engine_files import read_engine
 from diad_deploy.backends.runtime_cache import RuntimeCacheFile
 from diad_deploy.backends.tensorrt_api import (
+    RAISED,
     ICudaEngine,
     IExecutionContext,
     Messages,
@@ -19,9 +21,11 @@ from diad_deploy.backends.tensorrt_api import (
     RtxExecutionContext,
     RtxRuntimeCache,
     RtxTensorRt,
+    Runtime,
     TensorRt,
     collect_messages,
     last_error,
+    refusals_told,
 )
 from diad_deploy.bundle import Bundle
 from diad_deploy.engine_spec import EngineSpec, Target
@@ -50,8 +54,9 @@ class KeptKernels:
 
     def keep(self) -> None:
         """Write the file, where kernels came to those that it holds."""
-        memory = self.cache.serialize()
-        content = b"" if memory is None else bytes(memory)
+        content = b""
+        with suppress(*RAISED):
+            content = bytes(self.cache.serialize() or b"")
         if len(content) > self._kept_bytes:
             self._file.write(content)
             self._kept_bytes = len(content)
@@ -61,13 +66,14 @@ class KeptKernels:
 class Engines:
     """Loaded engines by graph, and the batch sizes that all of them take.
 
-    The logger stands here because TensorRT asks for it as long as anything made with it lives.
-    `kernels` is None for TensorRT, which compiles when it builds.
+    Logger and runtime stand here because TensorRT asks for them as long as anything made with them
+    lives. `kernels` is None for TensorRT, which compiles when it builds.
     """
 
     trt: TensorRt
     target: Target
     messages: Messages
+    runtime: Runtime
     by_graph: dict[str, ICudaEngine]
     kernels: KeptKernels | None
     smallest_batch: int
@@ -97,32 +103,39 @@ def load_engines(
         BackendError: TensorRT refuses one, or it has other tensors than its graph.
     """
     messages = collect_messages(trt)
-    runtime = trt.Runtime(messages)
-    engines: dict[str, ICudaEngine] = {}
-    for spec in specs:
-        engine = runtime.deserialize_cuda_engine(read_engine(bundle, spec))
-        if engine is None:
-            raise BackendError(
-                f"{bundle.file(spec.file)}: {target} cannot load the engine: "
-                f"{last_error(messages)}; build the engines again with `diad-export engines`"
-            )
-        faults = list(_mismatches(trt, engine, bundle.manifest.graph(spec.graph)))
-        if faults:
-            raise BackendError(
-                f"{bundle.file(spec.file)}: the engine is not of the manifest's graph: "
-                f"{'; '.join(faults)}; build the engines again with `diad-export engines`"
-            )
-        engines[spec.graph] = engine
-    smallest, largest = _batch_sizes(bundle, engines)
+    with refusals_told(messages, f"{bundle.path}: loading the {target} engines"):
+        runtime = trt.Runtime(messages)
+        engines = {spec.graph: _load_engine(bundle, spec, trt, runtime, messages) for spec in specs}
+        smallest, largest = _batch_sizes(bundle, engines)
     return Engines(
         trt=trt,
         target=target,
         messages=messages,
+        runtime=runtime,
         by_graph=engines,
         kernels=_find_kernels(bundle, target, trt, engines, gpu),
         smallest_batch=smallest,
         largest_batch=largest,
     )
+
+
+def _load_engine(
+    bundle: Bundle, spec: EngineSpec, trt: TensorRt, runtime: Runtime, messages: Messages
+) -> ICudaEngine:
+    engine = runtime.deserialize_cuda_engine(read_engine(bundle, spec))
+    if engine is None:
+        raise BackendError(
+            f"{bundle.file(spec.file)}: {spec.target} cannot load the engine: "
+            f"{last_error(messages)}; build the engines again with `diad-export engines`, or free "
+            f"the GPU's memory if it ran out"
+        )
+    faults = list(_mismatches(trt, engine, bundle.manifest.graph(spec.graph)))
+    if faults:
+        raise BackendError(
+            f"{bundle.file(spec.file)}: the engine is not of the manifest's graph: "
+            f"{'; '.join(faults)}; build the engines again with `diad-export engines`"
+        )
+    return engine
 
 
 def make_context(
@@ -139,17 +152,19 @@ def make_context(
     Raises:
         BackendError: TensorRT refuses.
     """
-    context = _new_context(engines, engines.by_graph[graph.name])
-    if context is None:
-        raise _refusal(engines, graph.name, "make a context")
-    for tensor in graph.inputs:
-        if not context.set_input_shape(tensor.name, _sizes(tensor, batch)):
-            raise _refusal(engines, graph.name, f"take {tensor.name} {_sizes(tensor, batch)}")
-    unknown = context.infer_shapes()
-    if unknown:
-        raise _refusal(engines, graph.name, f"tell the shapes of {', '.join(unknown)}")
-    context.set_device_memory(*scratch)
-    return context
+    doing = f"{graph.name}: making {engines.target} ready for a batch of {batch}"
+    with refusals_told(engines.messages, doing):
+        context = _new_context(engines, engines.by_graph[graph.name])
+        if context is None:
+            raise _refusal(engines, graph.name, "make a context")
+        for tensor in graph.inputs:
+            if not context.set_input_shape(tensor.name, _sizes(tensor, batch)):
+                raise _refusal(engines, graph.name, f"take {tensor.name} {_sizes(tensor, batch)}")
+        unknown = context.infer_shapes()
+        if unknown:
+            raise _refusal(engines, graph.name, f"tell the shapes of {', '.join(unknown)}")
+        context.set_device_memory(*scratch)
+        return context
 
 
 def check_recordable(engines: Engines, graph: str, context: IExecutionContext, stream: int) -> None:
@@ -186,16 +201,18 @@ def _find_kernels(
         return None
     # any engine makes one, and all of them can use it
     anyone = cast(RtxCudaEngine, next(iter(engines.values())))
-    cache = anyone.create_runtime_config().create_runtime_cache()
-    if cache is None:
-        return None
-    return KeptKernels(cache, RuntimeCacheFile(bundle.manifest, gpu, trt.__version__))
+    with suppress(*RAISED):
+        cache = anyone.create_runtime_config().create_runtime_cache()
+        if cache is not None:
+            return KeptKernels(cache, RuntimeCacheFile(bundle.manifest, gpu, trt.__version__))
+    return None
 
 
 def _refusal(engines: Engines, graph: str, what: str) -> BackendError:
     return BackendError(
-        f"{graph}: {engines.target} refuses to {what}: {last_error(engines.messages)}; build the "
-        f"engines again with `diad-export engines`, or take --backend onnxruntime"
+        f"{graph}: {engines.target} refuses to {what}: {last_error(engines.messages)}; if "
+        f"memory ran out, take a smaller --batch-size; else build the engines again with "
+        f"`diad-export engines`, or take --backend onnxruntime"
     )
 
 

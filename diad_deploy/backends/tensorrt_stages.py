@@ -4,7 +4,7 @@ from typing import Any
 
 from diad_deploy.backends.device_tensors import DeviceTensor, DeviceTensors, StepScalars
 from diad_deploy.backends.stages import GRAPH_TENSORS
-from diad_deploy.backends.tensorrt_api import IExecutionContext, last_error
+from diad_deploy.backends.tensorrt_api import IExecutionContext, last_error, refusals_told
 from diad_deploy.backends.tensorrt_engines import Engines, check_recordable, make_context
 from diad_deploy.errors import BackendError
 from diad_deploy.manifest import Manifest
@@ -90,6 +90,11 @@ class TensorRtStages:
 
     def _enqueue(self, graph: str, *tensors: DeviceTensor) -> None:
         """Put one graph on the stream: `tensors` are its inputs and outputs, in order."""
+        doing = f"{graph}: running a batch of {self._batch} on {self._engines.target}"
+        with refusals_told(self._engines.messages, doing):
+            self._execute(graph, *tensors)
+
+    def _execute(self, graph: str, *tensors: DeviceTensor) -> None:
         context = self._contexts[graph]
         inputs, outputs = GRAPH_TENSORS[graph]
         for name, tensor in zip((*inputs, *outputs), tensors, strict=True):

@@ -21,6 +21,7 @@ from diad_deploy.manifest import Manifest
 from tests.diad_deploy.test_detector import pictures
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
+from tests.simulator.tensorrt import SimulatedRuntimeCache, SimulatedRuntimeConfig
 
 GPU = Gpu(name="Simulated GPU", compute_capability="8.9")
 VERSION = "1.7.1.116"
@@ -90,6 +91,26 @@ def test_a_folder_that_cannot_be_written_stops_nobody(
     assert cache_size(bundle.manifest) == runtime_cache.CacheSize(
         folder=folder, bundle_bytes=0, total_bytes=0
     )
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(SimulatedRuntimeConfig, "create_runtime_cache"), (SimulatedRuntimeCache, "serialize")],
+)
+def test_a_library_that_refuses_to_keep_anything_stops_nobody(
+    machine: Machine,
+    bundle: Bundle,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    name: str,
+) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("not in this version")
+
+    monkeypatch.setattr(owner, name, refuse)
+    run(bundle)
+    assert not folder.exists()
 
 
 def test_a_file_belongs_to_engines_gpu_and_version(bundle: Bundle, folder: Path) -> None:

@@ -22,6 +22,7 @@ from tests.diad_deploy.test_detector import pictures
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
+from tests.simulator.tensorrt import SimulatedContext, SimulatedRuntime, SimulatedTensorRt
 
 TARGETS = ("tensorrt", "tensorrt-rtx")
 UNDER_WAY = ("cudaGraphLaunch", "cudaEventSynchronize")
@@ -231,3 +232,30 @@ def test_a_folder_in_two_batches_under_way_gives_onnx_runtime_s_rows(
     for one, other in zip(rows["cpu"], rows["cuda"], strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-6)
         assert replace(one, score=None) == replace(other, score=None)
+
+
+def raise_error(*_: object) -> None:
+    raise RuntimeError("a C++\nexception")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "message"),
+    [
+        (SimulatedTensorRt, "Runtime", r"loading the tensorrt-rtx engines failed: a C\+\+ exc"),
+        (SimulatedRuntime, "deserialize_cuda_engine", "loading the tensorrt-rtx engines failed"),
+        (SimulatedContext, "infer_shapes", "encoder: making tensorrt-rtx ready for a batch of 1"),
+        (SimulatedContext, "execute_async_v3", "encoder: running a batch of 1 on tensorrt-rtx"),
+    ],
+)
+def test_what_the_bindings_raise_is_told_in_a_line(
+    machine: Machine,
+    bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    name: str,
+    message: str,
+) -> None:
+    monkeypatch.setattr(owner, name, raise_error)
+    with pytest.raises(BackendError, match=message) as raised:
+        Detector.open(bundle, backend="tensorrt-rtx")
+    assert "\n" not in str(raised.value)
