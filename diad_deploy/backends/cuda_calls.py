@@ -49,18 +49,24 @@ class Cuda:
         return cls(cast(Cudart, module), device)
 
     def use(self) -> None:
-        """Prepare the calling thread: the current device is a thread's own.
-
-        A recording in another thread that was begun in the global mode, as ONNX Runtime begins
-        them, forbids allocations to every thread that is in the global mode itself. This one
-        leaves it.
+        """Make the device the calling thread's, and its calls safe beside recordings of others.
 
         Raises:
             CudaError: there is no such device, or it has failed.
         """
         self.check(self.api.cudaSetDevice(self.device), f"taking device cuda:{self.device}")
-        mode = self.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        self.check(self.api.cudaThreadExchangeStreamCaptureMode(mode), "preparing a thread")
+        self.exchange_mode(self.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
+
+    def exchange_mode(self, mode: Any) -> Any:
+        """Give the calling thread a capture mode, and return the one that it had.
+
+        A recording that another thread begins in the global mode, as ONNX Runtime does, breaks by
+        calls of threads that are in the global mode, too, which is every thread's first.
+
+        Raises:
+            CudaError: as the runtime says.
+        """
+        return self.check(self.api.cudaThreadExchangeStreamCaptureMode(mode), "preparing a thread")
 
     def check(self, answer: Answer, doing: str) -> Any:
         """What a call gave besides its error: nothing, one value, or a tuple of several.
@@ -95,7 +101,6 @@ def find_gpu(cuda: Cuda) -> Gpu:
         CudaError: there is none, or no driver for it.
     """
     cuda.check(cuda.api.cudaGetDeviceCount(), "looking for a GPU")
-    cuda.use()
     found: DeviceProperties = cuda.check(
         cuda.api.cudaGetDeviceProperties(cuda.device), "asking the GPU what it is"
     )

@@ -18,6 +18,7 @@ import numpy as np
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.cuda_calls import Cuda
 from diad_deploy.backends.cuda_memory import CudaResources
+from diad_deploy.backends.cuda_thread import CudaThread
 from diad_deploy.backends.device_tensors import (
     DeviceTensor,
     DeviceTensors,
@@ -99,9 +100,11 @@ class Programs(Protocol):
 class CudaModel:
     """The four graphs on one GPU. Calls may come from several threads.
 
+    It is made in its thread, which makes all CUDA calls but the waiting for results.
+
     Args:
         manifest: the graphs' tensors and the schedule.
-        cuda: the runtime, on the model's device.
+        thread: ended with the model.
         smallest_batch, largest_batch: fewest and most images that run at once.
         load: makes the backend's programs in this workspace.
 
@@ -115,20 +118,20 @@ class CudaModel:
     def __init__(
         self,
         manifest: Manifest,
-        cuda: Cuda,
+        thread: CudaThread,
         *,
         smallest_batch: int,
         largest_batch: int,
         load: Callable[[Workspace], Programs],
     ) -> None:
-        self._cuda = cuda
+        self._thread = thread
+        self._cuda = cuda = thread.cuda
         self._largest = largest_batch
         self._lock = Lock()
         self._programs: dict[int, Program] = {}
         self._loaded: Programs | None = None
         self._slots: deque[Slot] = deque()
         self._closed = False
-        cuda.use()
         self._resources = resources = CudaResources(cuda)
         try:
             self._workspace = space = _make_workspace(manifest, cuda, largest_batch, resources)
@@ -139,7 +142,7 @@ class CudaModel:
             for batch in batch_sizes(smallest_batch, largest_batch):
                 self._programs[batch] = self._loaded.prepare(batch)
         except BaseException:
-            self.close()
+            self._release()
             raise
 
     @property
@@ -156,14 +159,7 @@ class CudaModel:
         arrays = dict(zip(INPUTS, (image, noise, posterior_noise), strict=True))
         with self._lock:
             self._check_open()
-            self._cuda.use()
-            tickets = [
-                self._begin(
-                    {name: array[first : first + self._largest] for name, array in arrays.items()}
-                )
-                for first in range(0, len(image), self._largest)
-            ]
-        return partial(_collect, tickets)
+            return partial(_collect, self._thread.call(lambda: self._begin(arrays)))
 
     def run_unrecorded(
         self, order: Order, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
@@ -176,19 +172,10 @@ class CudaModel:
         Raises:
             BackendError: the model is closed, or failed.
         """
+        arrays = dict(zip(INPUTS, (image, noise, posterior_noise), strict=True))
         with self._lock:
             self._check_open()
-            self._cuda.use()
-            batch = self._fitting(len(image))
-            inputs = self._workspace.inputs(batch)
-            self._workspace.synchronize()
-            for name, array in zip(INPUTS, (image, noise, posterior_noise), strict=True):
-                filling = np.repeat(array[-1:], batch - len(array), axis=0)
-                whole = np.ascontiguousarray(np.concatenate([array, filling]))
-                stream = self._workspace.streams.compute
-                write_array(self._cuda, stream, inputs[name].address, whole)
-            self._programs[batch].run(order)
-            self._workspace.synchronize()
+            self._thread.call(lambda: self._run_unrecorded(order, arrays))
 
     def download(self, tensor: DeviceTensor) -> FloatArray:
         """What lies in a tensor of the stages, once all work before is done.
@@ -196,42 +183,62 @@ class CudaModel:
         Raises:
             CudaError: the GPU has failed.
         """
-        self._cuda.use()
-        return read_tensor(self._cuda, self._workspace.streams.compute, tensor)
+        stream = self._workspace.streams.compute
+        return self._thread.call(lambda: read_tensor(self._cuda, stream, tensor))
 
     def close(self) -> None:
         """Wait for running work and release all resources. Can be called more than once."""
         with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            # on a GPU that has failed nothing runs any more, and everything still has to go
-            with suppress(CudaError):
-                self._cuda.use()
-                if hasattr(self, "_workspace"):
-                    self._workspace.synchronize()
-            for slot in self._slots:
-                if slot.ticket is not None:
-                    slot.ticket.drop()
-            for program in self._programs.values():
-                program.close()
-            self._programs.clear()
-            if self._loaded is not None:
-                self._loaded.close()
-                self._loaded = None
-            self._resources.close()
+            if not self._closed:
+                self._closed = True
+                self._thread.call(self._release)
+                self._thread.close()
+
+    def _release(self) -> None:
+        # on a GPU that has failed nothing runs any more, and everything still has to go
+        with suppress(CudaError):
+            if hasattr(self, "_workspace"):
+                self._workspace.synchronize()
+        for slot in self._slots:
+            if slot.ticket is not None:
+                slot.ticket.drop()
+        for program in self._programs.values():
+            program.close()
+        self._programs.clear()
+        if self._loaded is not None:
+            self._loaded.close()
+            self._loaded = None
+        self._resources.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise BackendError("the model is closed; open it again")
 
+    def _run_unrecorded(self, order: Order, arrays: dict[str, FloatArray]) -> None:
+        count = len(arrays["image"])
+        batch = self._fitting(count)
+        inputs, space = self._workspace.inputs(batch), self._workspace
+        space.synchronize()
+        for name, array in arrays.items():
+            filling = np.repeat(array[-1:], batch - count, axis=0)
+            whole = np.ascontiguousarray(np.concatenate([array, filling]))
+            write_array(self._cuda, space.streams.compute, inputs[name].address, whole)
+        self._programs[batch].run(order)
+        space.synchronize()
+
     def _fitting(self, count: int) -> int:
         """The smallest recorded size that holds `count` images."""
         return min(batch for batch in self._programs if batch >= count)
 
-    def _begin(self, arrays: dict[str, FloatArray]) -> Ticket:
+    def _begin(self, arrays: dict[str, FloatArray]) -> list[Ticket]:
+        """Put a batch on the GPU, in parts of at most `largest_batch`."""
+        parts = (
+            slice(at, at + self._largest) for at in range(0, len(arrays["image"]), self._largest)
+        )
         try:
-            return self._enqueue(arrays)
+            return [
+                self._enqueue({n: array[part] for n, array in arrays.items()}) for part in parts
+            ]
         except BaseException:
             # nothing may still use what the next batch, or the memory's end, takes away
             with suppress(CudaError):

@@ -1,22 +1,20 @@
 """ONNX Runtime on CUDA: its sessions read and write fixed addresses, replayed as CUDA graphs.
 
 Each graph has one session with a free batch, so weights are on the GPU once, and one recording a
-batch size. ONNX Runtime keeps its recordings a thread: all runs of a model go through one thread
-of its own. A whole loop cannot be recorded by us, since a session's run cannot be captured by its
-caller; the thirteen replays of a pass follow each other on one stream without the host waiting.
+batch size. A whole loop cannot be recorded by us, since a session's run cannot be captured by its
+caller: the replays of a pass follow each other on one stream without the host waiting.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
 from diad_deploy.backends.cuda_graph import end_recording, without_finalisers
 from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
+from diad_deploy.backends.cuda_thread import CudaThread, make_in_thread
 from diad_deploy.backends.device_tensors import SCALARS_BYTES, DeviceTensor, scalar_tensors
 from diad_deploy.backends.onnxruntime_module import (
     import_onnxruntime,
@@ -24,13 +22,11 @@ from diad_deploy.backends.onnxruntime_module import (
     prepare_cuda_libraries,
 )
 from diad_deploy.backends.onnxruntime_sessions import check_provider, open_sessions
-from diad_deploy.backends.stages import GRAPH_TENSORS, Order
+from diad_deploy.backends.stages import GRAPH_TENSORS, Order, check_graphs
 from diad_deploy.backends.transfers import OUTPUTS
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError
 from diad_deploy.schedule import DdimStep
-
-T = TypeVar("T")
 
 UNRECORDED = "-1"
 """The graph id that has ONNX Runtime run its kernels one by one."""
@@ -64,20 +60,18 @@ def open_onnxruntime_cuda(
     runtime = import_onnxruntime()
     check_provider(runtime, "cuda")
     prepare_cuda_libraries()
-    cuda = Cuda.load(device)
-    gpu = find_gpu(cuda)
-    manifest = bundle.manifest
-    needs = {"weights": _weight_bytes(bundle), "buffers": buffer_bytes(manifest, batch_size)}
-    check_room(cuda, gpu, needs)
-    return CudaModel(
-        manifest,
-        cuda,
-        smallest_batch=1,
-        largest_batch=batch_size,
-        load=partial(
-            OnnxRuntimePrograms, bundle=bundle, order=order, threads=threads, record=record
-        ),
-    )
+    check_graphs(bundle.manifest)
+    load = partial(OnnxRuntimePrograms, bundle=bundle, order=order, threads=threads, record=record)
+
+    def make(thread: CudaThread) -> CudaModel:
+        weights, buffers = _weight_bytes(bundle), buffer_bytes(bundle.manifest, batch_size)
+        gpu = find_gpu(thread.cuda)
+        check_room(thread.cuda, gpu, {"weights": weights, "buffers": buffers})
+        return CudaModel(
+            bundle.manifest, thread, smallest_batch=1, largest_batch=batch_size, load=load
+        )
+
+    return make_in_thread(Cuda.load(device), make)
 
 
 def provider_options(device: int, stream: int) -> dict[str, str]:
@@ -103,7 +97,7 @@ def provider_options(device: int, stream: int) -> dict[str, str]:
 
 
 class OnnxRuntimePrograms:
-    """The four sessions in a workspace, and the thread that runs them.
+    """The four sessions in a workspace.
 
     Raises:
         BackendError, BundleDamagedError: as of `onnxruntime_sessions.open_sessions`.
@@ -128,7 +122,6 @@ class OnnxRuntimePrograms:
             threads=threads,
             provider_options=provider_options(workspace.cuda.device, stream),
         )
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diad-onnxruntime")
 
     def prepare(self, batch: int) -> "OnnxRuntimeProgram":
         """Run one batch size once, which records it.
@@ -142,14 +135,13 @@ class OnnxRuntimePrograms:
         stages = self._stages(batch, str(batch)) if self._record else kernels
         try:
             with without_finalisers():
-                found = self._call(lambda: self._order(stages, *inputs))
+                found = self._order(stages, *inputs)
             space.synchronize()
         except BaseException:
             # sessions that go while the stream is still being recorded end the process
             end_recording(space.cuda, space.streams.compute)
             raise
         return OnnxRuntimeProgram(
-            call=self._call,
             order=self._order,
             inputs=inputs,
             stages=stages,
@@ -158,18 +150,8 @@ class OnnxRuntimePrograms:
         )
 
     def close(self) -> None:
-        """Release the sessions, in the thread that ran them, and end it."""
-        self._thread.submit(self._sessions.clear).result()
-        self._thread.shutdown()
-
-    def _call(self, function: Callable[[], T]) -> T:
-        """Call it in the sessions' thread, prepared for the device, and wait for it."""
-
-        def prepared() -> T:
-            self._workspace.cuda.use()
-            return function()
-
-        return self._thread.submit(prepared).result()
+        """Release the sessions."""
+        self._sessions.clear()
 
     def _stages(self, batch: int, graph_id: str) -> "OnnxRuntimeCudaStages":
         options = self._runtime.RunOptions()
@@ -184,7 +166,6 @@ class OnnxRuntimeProgram:
     """One batch size of the sessions.
 
     Attributes:
-        call: calls a function in the sessions' thread.
         order: the model's own.
         inputs: where the stages read.
         stages: replay recordings, where the model records.
@@ -192,7 +173,6 @@ class OnnxRuntimeProgram:
         outputs: see `Program`.
     """
 
-    call: Callable[[Callable[[], object]], object]
     order: Order
     inputs: tuple[DeviceTensor, ...]
     stages: "OnnxRuntimeCudaStages"
@@ -205,11 +185,11 @@ class OnnxRuntimeProgram:
         Raises:
             BackendError: ONNX Runtime failed.
         """
-        self.call(lambda: self.order(self.stages, *self.inputs))
+        self.order(self.stages, *self.inputs)
 
     def run(self, order: Order) -> None:
         """Run `order` once, its kernels one by one."""
-        self.call(lambda: order(self.kernels, *self.inputs))
+        order(self.kernels, *self.inputs)
 
     def close(self) -> None:
         """Release the bindings; the recordings go with the sessions."""

@@ -7,6 +7,7 @@ from typing import Any
 from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
 from diad_deploy.backends.cuda_graph import record
 from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
+from diad_deploy.backends.cuda_thread import CudaThread, make_in_thread
 from diad_deploy.backends.device_tensors import DeviceTensor
 from diad_deploy.backends.engine_files import find_engines, size_bytes
 from diad_deploy.backends.stages import Order, check_graphs
@@ -37,24 +38,29 @@ def open_tensorrt(
         BundleDamagedError: an engine's file is not what the manifest records.
     """
     check_graphs(bundle.manifest)
-    trt, cuda = import_tensorrt(target), Cuda.load(device)
-    gpu = find_gpu(cuda)
-    specs = find_engines(bundle, target, gpu, trt.__version__)
-    held = min(batch_size, *(spec.profile.largest for spec in specs))
-    buffers = {"buffers": buffer_bytes(bundle.manifest, held)}
-    # what the engines work in is known once they are loaded, what they weigh before
-    check_room(cuda, gpu, {"engines": size_bytes(bundle, specs), **buffers})
-    engines = load_engines(bundle, target, trt, specs, gpu)
-    check_room(cuda, gpu, {"working memory": engines.scratch_bytes, **buffers})
-    model = CudaModel(
-        bundle.manifest,
-        cuda,
-        smallest_batch=engines.smallest_batch,
-        largest_batch=max(min(batch_size, engines.largest_batch), engines.smallest_batch),
-        load=partial(TensorRtPrograms, engines=engines, order=order),
-    )
-    engines.keep_kernels()
-    return model
+    trt = import_tensorrt(target)
+
+    def make(thread: CudaThread) -> CudaModel:
+        cuda = thread.cuda
+        gpu = find_gpu(cuda)
+        specs = find_engines(bundle, target, gpu, trt.__version__)
+        held = min(batch_size, *(spec.profile.largest for spec in specs))
+        buffers = {"buffers": buffer_bytes(bundle.manifest, held)}
+        # what the engines work in is known once they are loaded, what they weigh before
+        check_room(cuda, gpu, {"engines": size_bytes(bundle, specs), **buffers})
+        engines = load_engines(bundle, target, trt, specs, gpu)
+        check_room(cuda, gpu, {"working memory": engines.scratch_bytes, **buffers})
+        model = CudaModel(
+            bundle.manifest,
+            thread,
+            smallest_batch=engines.smallest_batch,
+            largest_batch=max(min(batch_size, engines.largest_batch), engines.smallest_batch),
+            load=partial(TensorRtPrograms, engines=engines, order=order),
+        )
+        engines.keep_kernels()
+        return model
+
+    return make_in_thread(Cuda.load(device), make)
 
 
 class TensorRtPrograms:
@@ -91,7 +97,6 @@ class TensorRtPrograms:
         space.synchronize()
         stream = space.streams.compute
         executable = record(space.cuda, stream, lambda: self._order(stages, *inputs))
-        self._engines.keep_kernels()
         return TensorRtProgram(
             workspace=space,
             batch=batch,

@@ -154,9 +154,14 @@ class Slot:
 
     def fetch(self, tensors: dict[str, DeviceTensor], count: int) -> BatchResult:
         """Wait for the outputs and take the first `count` pictures' out; the slot is free then."""
-        self._cuda.use()
-        done = self._cuda.api.cudaEventSynchronize(self._downloaded)
-        self._cuda.check(done, "waiting for a batch's results")
+        cuda = self._cuda
+        # in the caller's thread, which is left as it was
+        mode = cuda.exchange_mode(cuda.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
+        try:
+            done = cuda.api.cudaEventSynchronize(self._downloaded)
+            cuda.check(done, "waiting for a batch's results")
+        finally:
+            cuda.exchange_mode(mode)
         arrays = {
             name: _view(self._pinned[name], tensor.shape)[:count].copy()
             for name, tensor in tensors.items()

@@ -151,5 +151,7 @@ def test_the_second_card(machine: Machine, standin_bundle: Bundle) -> None:
     with Detector.open(standin_bundle, backend="onnxruntime", device="cuda:1") as detector:
         found = detector.detect(pictures(3))
     assert [one.score for one in found] == pytest.approx(expected, abs=1e-6)
+    # the caller's thread stays on its own
+    assert machine.cudart.current.device == 0
     with pytest.raises(OptionError, match=r"cuda:2: expected cuda:0 to cuda:1"):
         Detector.open(standin_bundle, backend="onnxruntime", device="cuda:2")
