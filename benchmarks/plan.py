@@ -18,6 +18,7 @@ TELLING_FIRST = (
     "published",
     "onnxruntime-cuda",
     "reference",
+    "onnxruntime-cuda-tf32",
     "tensorrt",
     "tensorrt-rtx",
     "half",

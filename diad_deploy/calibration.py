@@ -42,7 +42,7 @@ class CalibrationRequest:
         class_name: the class of all pictures; None goes by their folders.
         output: the file to write; None writes beside the bundle.
         force: write over thresholds that are there.
-        backend, device, batch_size, threads: as of `Detector.open`.
+        backend, device, batch_size, threads, tf32: as of `Detector.open`.
 
     Raises:
         OptionError: the rate is none.
@@ -59,6 +59,7 @@ class CalibrationRequest:
     device: str = "auto"
     batch_size: int = 8
     threads: int | None = None
+    tf32: bool = False
 
     def __post_init__(self) -> None:
         check_rate(self.rate)
@@ -136,6 +137,7 @@ def calibrate(
         device=request.device,
         threads=request.threads,
         batch_size=request.batch_size,
+        tf32=request.tf32,
         thresholds=None,
     ) as detector:
         scores, failures = score_good(good, detector, progress)

@@ -70,6 +70,7 @@ class Detector:
         device: str = AUTO,
         threads: int | None = None,
         batch_size: int = 8,
+        tf32: bool = False,
         thresholds: Thresholds | Literal["auto"] | None = "auto",
     ) -> Self:
         """Open a bundle and load its graphs.
@@ -84,6 +85,8 @@ class Detector:
                 the least to do.
             threads: threads the model may use; None takes the cores this process may use.
             batch_size: most pictures to run at once; more need more memory.
+            tf32: whether ONNX Runtime on CUDA multiplies float32 in TF32, whose numbers have 10
+                bits of mantissa, as float16's have. Engines have it decided when they are built.
             thresholds: what decides good or defective: `auto` takes those that `diad-calibrate`
                 stored beside the bundle, where there are any; None leaves it open.
 
@@ -103,7 +106,9 @@ class Detector:
         elif thresholds is not None:
             check_belongs(thresholds, checked.manifest, where="thresholds")
         order = in_order(ddim_steps(checked.manifest.schedule))
-        request = ModelRequest(bundle=checked, order=order, threads=threads, batch_size=batch_size)
+        request = ModelRequest(
+            bundle=checked, order=order, threads=threads, batch_size=batch_size, tf32=tf32
+        )
         opened = open_model(request, backend=backend, device=device)
         try:
             judge = Judge(thresholds=thresholds)

@@ -86,7 +86,7 @@ class Request:
         paths: files, folders and patterns.
         bundle: the bundle's folder.
         output: the report's folder.
-        backend, device, batch_size, threads: as of `Detector.open`.
+        backend, device, batch_size, threads, tf32: as of `Detector.open`.
         options: the rest.
     """
 
@@ -97,6 +97,7 @@ class Request:
     device: str = "auto"
     batch_size: int = 8
     threads: int | None = None
+    tf32: bool = False
     options: InspectionOptions
 
 
@@ -123,6 +124,7 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
             device=request.device,
             threads=request.threads,
             batch_size=request.batch_size,
+            tf32=request.tf32,
             # the run decides by itself: it knows the class of each picture
             thresholds=None,
         ) as detector:

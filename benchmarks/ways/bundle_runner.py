@@ -33,11 +33,20 @@ class BundleRunner:
 
     Args:
         record: whether a backend that can do so runs recorded CUDA graphs.
+        tf32: whether ONNX Runtime on CUDA multiplies float32 in TF32.
     """
 
     clocks_stages = True
 
-    def __init__(self, subject: Subject, *, backend: str, device: str, record: bool = True) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        backend: str,
+        device: str,
+        record: bool = True,
+        tf32: bool = False,
+    ) -> None:
         bundle = Bundle.open(subject.bundle_path)
         manifest = bundle.manifest
         self.device = device
@@ -54,12 +63,13 @@ class BundleRunner:
             threads=subject.threads,
             batch_size=subject.largest_batch,
             record=record,
+            tf32=tf32,
         )
         opened = open_model(request, backend=backend, device=device)
         self._model = opened.model
         self.detail = f"{opened.backend}, {_version(backend)}"
         if self._whole:
-            self.detail += f", {'' if record else 'no '}CUDA graphs"
+            self.detail += f", {'' if record else 'no '}CUDA graphs{', TF32' if tf32 else ''}"
 
     def start_clock(self) -> StageClock:
         """See `Runner`."""

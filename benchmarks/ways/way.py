@@ -156,6 +156,12 @@ WAYS = (
         device="cuda",
     ),
     Way(
+        name="onnxruntime-cuda-tf32",
+        title="ONNX Runtime, CUDA, TF32",
+        module=f"{_HERE}.onnxruntime_cuda_tf32",
+        device="cuda",
+    ),
+    Way(
         name="onnxruntime-cuda-no-graphs",
         title="ONNX Runtime, CUDA, no CUDA graphs",
         module=f"{_HERE}.onnxruntime_cuda_no_graphs",

@@ -24,6 +24,7 @@ class ModelRequest:
 
     Attributes:
         device_index: which GPU; a model on the CPU has no use for it.
+        tf32: whether ONNX Runtime on CUDA multiplies float32 in TF32.
         record: whether ONNX Runtime on CUDA replays batches as CUDA graphs.
     """
 
@@ -32,6 +33,7 @@ class ModelRequest:
     threads: int | None
     batch_size: int
     device_index: int = 0
+    tf32: bool = False
     record: bool = True
 
 
@@ -194,6 +196,7 @@ def _open_on_cuda(request: ModelRequest) -> Model:
         batch_size=request.batch_size,
         device=request.device_index,
         threads=request.threads,
+        tf32=request.tf32,
         record=request.record,
     )
 

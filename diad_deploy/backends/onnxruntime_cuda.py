@@ -21,7 +21,7 @@ from diad_deploy.backends.onnxruntime_module import (
     one_line,
     prepare_cuda_libraries,
 )
-from diad_deploy.backends.onnxruntime_sessions import check_provider, open_sessions
+from diad_deploy.backends.onnxruntime_sessions import FATAL_ONLY, check_provider, open_sessions
 from diad_deploy.backends.stages import GRAPH_TENSORS, Order, check_graphs
 from diad_deploy.backends.transfers import OUTPUTS
 from diad_deploy.bundle import Bundle
@@ -39,6 +39,7 @@ def open_onnxruntime_cuda(
     batch_size: int,
     device: int = 0,
     threads: int | None = None,
+    tf32: bool = False,
     record: bool = True,
 ) -> CudaModel:
     """Load the four graphs on a GPU and record every batch size.
@@ -49,6 +50,7 @@ def open_onnxruntime_cuda(
         batch_size: most images that will be handed in at once; more are split.
         device: index of the GPU.
         threads: threads that the little work on the CPU may use.
+        tf32: whether float32 is multiplied in TF32.
         record: whether batches are replayed as CUDA graphs; without, each kernel is launched.
 
     Raises:
@@ -59,9 +61,13 @@ def open_onnxruntime_cuda(
     """
     runtime = import_onnxruntime()
     check_provider(runtime, "cuda")
+    # plans of cuDNN that do not fit are tried and passed over, each with a red line
+    runtime.set_default_logger_severity(FATAL_ONLY)
     prepare_cuda_libraries()
     check_graphs(bundle.manifest)
-    load = partial(OnnxRuntimePrograms, bundle=bundle, order=order, threads=threads, record=record)
+    load = partial(
+        OnnxRuntimePrograms, bundle=bundle, order=order, threads=threads, tf32=tf32, record=record
+    )
 
     def make(thread: CudaThread) -> CudaModel:
         weights, buffers = _weight_bytes(bundle), buffer_bytes(bundle.manifest, batch_size)
@@ -74,21 +80,23 @@ def open_onnxruntime_cuda(
     return make_in_thread(Cuda.load(device), make)
 
 
-def provider_options(device: int, stream: int) -> dict[str, str]:
-    """How ONNX Runtime's CUDA provider runs here.
+def provider_options(device: int, stream: int, *, tensor_cores: bool) -> dict[str, str]:
+    """How ONNX Runtime's CUDA provider runs a graph here.
 
     Args:
         device: index of the GPU.
         stream: handle of the stream that all sessions share.
+        tensor_cores: whether they may be used, which multiply float32 in TF32.
     """
     return {
         "device_id": str(device),
         "user_compute_stream": str(stream),
         # refused where anything but the arithmetic of shapes would run on the CPU
         "enable_cuda_graph": "1",
-        # decisions are to be those of float32
-        "use_tf32": "0",
-        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        # without it no convolution of any type has tensor cores
+        "use_tf32": str(int(tensor_cores)),
+        # the exhaustive search takes what is slower here, and gigabytes to work in
+        "cudnn_conv_algo_search": "HEURISTIC",
         "cudnn_conv_use_max_workspace": "1",
         "prefer_nhwc": "0",
         # by powers of two, a large model would take up to twice what it needs
@@ -110,6 +118,7 @@ class OnnxRuntimePrograms:
         bundle: Bundle,
         order: Order,
         threads: int | None,
+        tf32: bool,
         record: bool,
     ) -> None:
         self._workspace, self._order, self._record = workspace, order, record
@@ -120,7 +129,14 @@ class OnnxRuntimePrograms:
             bundle,
             "cuda",
             threads=threads,
-            provider_options=provider_options(workspace.cuda.device, stream),
+            provider_options={
+                graph.name: provider_options(
+                    workspace.cuda.device,
+                    stream,
+                    tensor_cores=tf32 or graph.precision == "float16",
+                )
+                for graph in bundle.manifest.graphs
+            },
         )
 
     def prepare(self, batch: int) -> "OnnxRuntimeProgram":

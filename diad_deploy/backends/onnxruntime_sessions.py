@@ -21,7 +21,7 @@ Device = Literal["cpu", "cuda"]
 
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
-_FATAL_ONLY = 4
+FATAL_ONLY = 4
 _TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)"}
 _DAMAGED = {"InvalidProtobuf", "InvalidGraph", "NoModel", "NoSuchFile"}
 """ONNX Runtime's errors that speak of the file, by class name; the others speak of the library."""
@@ -32,7 +32,7 @@ def open_sessions(
     device: Device,
     *,
     threads: int | None = None,
-    provider_options: dict[str, str] | None = None,
+    provider_options: dict[str, dict[str, str]] | None = None,
 ) -> dict[str, Any]:
     """Sessions by graph, all on `device`.
 
@@ -40,8 +40,8 @@ def open_sessions(
         bundle: an opened bundle.
         device: where the graphs run.
         threads: threads an operator may use; None takes the cores this process may use.
-        provider_options: of the device's provider. With `enable_cuda_graph`, ONNX Runtime itself
-            refuses a graph of which more than the arithmetic of shapes would run on the CPU.
+        provider_options: of the device's provider, by graph. With `enable_cuda_graph`, ONNX Runtime
+            itself refuses a graph of which more than the arithmetic of shapes would run on the CPU.
 
     Raises:
         BackendError: ONNX Runtime is not installed, does not start on the device, or refuses a
@@ -54,11 +54,14 @@ def open_sessions(
     check_graphs(bundle.manifest)
     check_external_data(bundle)
     options = _options(runtime, threads)
-    provider = (PROVIDERS[device], provider_options or {})
+    given = provider_options or {}
     # side by side: at full size the largest graph alone takes most of the time
     with ThreadPoolExecutor(max_workers=len(GRAPH_TENSORS)) as pool:
         sessions = pool.map(
-            lambda name: _load(runtime, bundle, name, options, provider), GRAPH_TENSORS
+            lambda name: _load(
+                runtime, bundle, name, options, (PROVIDERS[device], given.get(name, {}))
+            ),
+            GRAPH_TENSORS,
         )
         return dict(zip(GRAPH_TENSORS, sessions, strict=True))
 
@@ -84,7 +87,7 @@ def _options(runtime: ModuleType, threads: int | None) -> Any:
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # what fails is raised, and says so once
-    options.log_severity_level = _FATAL_ONLY
+    options.log_severity_level = FATAL_ONLY
     # by content a file could pass for ONNX Runtime's own format, which nothing here checks
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # four sessions take turns: threads of one must not spin while the next one works

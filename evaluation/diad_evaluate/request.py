@@ -27,7 +27,7 @@ class Request:
         force: whether to replace an earlier evaluation there.
         layout: its name, or `auto`.
         classes: those to evaluate; none evaluates all.
-        backend, device, batch_size, threads: as of `Detector.open`.
+        backend, device, batch_size, threads, tf32: as of `Detector.open`.
     """
 
     data: Path
@@ -41,6 +41,7 @@ class Request:
     device: str = "auto"
     batch_size: int = 8
     threads: int | None = None
+    tf32: bool = False
 
 
 def evaluate_folder(
@@ -84,6 +85,7 @@ def evaluate_folder(
             device=request.device,
             threads=request.threads,
             batch_size=request.batch_size,
+            tf32=request.tf32,
         ) as detector:
             found = evaluate(
                 labelled,

@@ -9,7 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import run_command
-from diad_deploy.model_options import device_option
+from diad_deploy.model_options import device_option, tf32_option
 from diad_export.command_options import limit_options, source_options
 from diad_export.engines.command_options import engine_options
 
@@ -180,6 +180,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @source_options
 @click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")
 @device_option
+@tf32_option
 @click.option("--threshold", type=float, help="Scores above it are defects.")
 @click.option(
     "--noise-floor/--no-noise-floor",

@@ -93,11 +93,18 @@ class ObservedModel:
 
 @contextmanager
 def observe_bundle(
-    bundle: Bundle, *, backend: str, device: str, batch_size: int, rounding: Rounding = "every-node"
+    bundle: Bundle,
+    *,
+    backend: str,
+    device: str,
+    batch_size: int,
+    tf32: bool = False,
+    rounding: Rounding = "every-node",
 ) -> Iterator[ObservedBundle]:
     """The bundle on the best of what was asked for; ONNX Runtime's CPU where no GPU can run it.
 
     Args:
+        bundle, backend, device, batch_size, tf32: as of `Detector.open`.
         rounding: of float16 graphs, on the CPU.
 
     Raises:
@@ -106,7 +113,11 @@ def observe_bundle(
     check_choice(backend, device)
     steps = ddim_steps(bundle.manifest.schedule)
     request = ModelRequest(
-        bundle=bundle, order=pipeline.in_order(steps), threads=None, batch_size=batch_size
+        bundle=bundle,
+        order=pipeline.in_order(steps),
+        threads=None,
+        batch_size=batch_size,
+        tf32=tf32,
     )
     if device != "cpu":
         try:

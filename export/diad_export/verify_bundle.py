@@ -28,6 +28,7 @@ def verify_bundle(
     device: str,
     threshold: float | None,
     noise_floor: bool,
+    tf32: bool = False,
     torch_half: bool = False,
     rounding: Rounding = "every-node",
     autoencoder: Path | None = None,
@@ -59,7 +60,7 @@ def verify_bundle(
     model = load_model(_read(opened, sources))
     with (
         observe_bundle(
-            opened, backend=backend, device=device, batch_size=BATCH, rounding=rounding
+            opened, backend=backend, device=device, batch_size=BATCH, tf32=tf32, rounding=rounding
         ) as observed,
         shown_progress() as tell,
     ):

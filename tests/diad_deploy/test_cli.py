@@ -131,6 +131,7 @@ def test_options_reach_the_detector_and_the_report(
             "backend": "onnxruntime",
             "device": "auto",
             "threads": 2,
+            "tf32": False,
             "batch_size": 3,
             "thresholds": None,
         }

@@ -76,6 +76,9 @@ class SimulatedOnnxRuntime:
     def get_available_providers(self) -> list[str]:
         return [CUDA, CPU] if self.for_cuda else [CPU]
 
+    def set_default_logger_severity(self, severity: int) -> None:
+        self.severity = severity
+
     def preload_dlls(self, **where: Any) -> None:
         self.preloaded += 1
 
