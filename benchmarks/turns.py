@@ -124,10 +124,13 @@ class Turns:
         for way in yardstick:
             self._start(way, stack)
         for place, way in enumerate(others):
-            # what one row does not use is the later ones'
-            until = self._deadline.share(len(others) - place)
             with ExitStack() as alone:
                 if self._start(way, alone):
+                    if self._plan.turn_s:
+                        # opening took the most of its time; this is most of what there is to know
+                        self._single_round([way], 0, self._deadline)
+                    # what one row does not use is the later ones'
+                    until = self._deadline.share(len(others) - place)
                     for _ in self._rounds([*yardstick, way], until):
                         self._save(way)
                         yield from self._due()

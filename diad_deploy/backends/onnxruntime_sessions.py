@@ -92,6 +92,7 @@ def _options(runtime: ModuleType, threads: int | None) -> Any:
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # four sessions take turns: threads of one must not spin while the next one works
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     # sums by atomic additions would differ from replay to replay; the CPU's kernels have none
     options.use_deterministic_compute = True
     # denormals stay: "set_denormal_as_zero" would change the caller's own thread, and NumPy's
@@ -137,15 +138,21 @@ def _load(
 
 
 def check_started(path: str, session: Any, provider: str) -> None:
-    """Check that the session came up on `provider`.
+    """Check that the session came up on `provider`, and put its nodes there.
 
     ONNX Runtime goes on on the CPU where a provider's libraries are missing, and says so in a log
-    only.
+    only. That it mixes no other nodes in, it proves itself where CUDA graphs are enabled; all of
+    them elsewhere it would take.
 
     Raises:
         BackendError: it did not.
     """
     found = session.get_providers()
+    if provider in found[:1] and not _holds_nodes(session, provider):
+        raise BackendError(
+            f"{path}: ONNX Runtime would run none of it on {provider}; install another "
+            f"onnxruntime-gpu, or take --device cpu"
+        )
     if provider not in found[:1]:
         missing = prepare_cuda_libraries()
         raise BackendError(
@@ -153,6 +160,14 @@ def check_started(path: str, session: Any, provider: str) -> None:
             f"{f' ({missing})' if missing else ''}; install CUDA's and cuDNN's libraries with "
             f'pip install "diad_deploy[gpu]", or take --device cpu'
         )
+
+
+def _holds_nodes(session: Any, provider: str) -> bool:
+    """Whether any node runs on `provider`; versions before 1.24 do not tell."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return True
+    parts = session.get_provider_graph_assignment_info()
+    return any(part.ep_name == provider and part.get_nodes() for part in parts)
 
 
 def _load_failure(path: str, error: Exception) -> DiadError:

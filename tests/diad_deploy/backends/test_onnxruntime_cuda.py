@@ -4,11 +4,13 @@ It shows nothing of a GPU's numbers or speed.
 """
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from diad_deploy import Detector
+from diad_deploy.backends.onnxruntime_sessions import check_started
 from diad_deploy.bundle import Bundle, builtin_bundle, builtin_pictures
 from diad_deploy.errors import BackendError, CudaError, OptionError
 from diad_deploy.picture_files import find_pictures
@@ -119,6 +121,22 @@ def test_a_session_that_is_refused_or_comes_up_elsewhere(
     machine.onnxruntime.starts = False
     with pytest.raises(BackendError, match="expected CUDAExecutionProvider, found CPUExec"):
         Detector.open(standin_bundle, **ON_CUDA)
+
+
+def placed(**nodes: list[str]) -> SimpleNamespace:
+    parts = [
+        SimpleNamespace(ep_name=name, get_nodes=lambda held=held: held)
+        for name, held in nodes.items()
+    ]
+    return SimpleNamespace(
+        get_providers=lambda: ["CUDA", "CPU"], get_provider_graph_assignment_info=lambda: parts
+    )
+
+
+def test_a_graph_of_which_nothing_runs_on_cuda() -> None:
+    check_started("a.onnx", placed(CUDA=["Conv"], CPU=["Concat"]), "CUDA")
+    with pytest.raises(BackendError, match="would run none of it on CUDA"):
+        check_started("a.onnx", placed(CPU=["Det"]), "CUDA")
 
 
 def test_too_little_memory_is_told_before_anything_is_loaded(
