@@ -93,6 +93,7 @@ def test_options_reach_the_detector(run: Run, data: Path, opened: list[dict[str,
             "device": "cpu",
             "threads": 2,
             "batch_size": 3,
+            "tf32": False,
         }
     ]
 

@@ -35,7 +35,7 @@ def test_the_list_holds_what_the_code_says() -> None:
 def test_a_missing_tensorrt_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     monkeypatch.setenv("POLYGRAPHY_USE_TENSORRT_RTX", "1")
-    with pytest.raises(BackendError, match=r'pip install "diad_deploy\[export,tensorrt\]"'):
+    with pytest.raises(BackendError, match=r'pip install "diad_deploy\[cpu,export,tensorrt\]"'):
         load_tensorrt("tensorrt")
     assert "POLYGRAPHY_USE_TENSORRT_RTX" not in os.environ
 
