@@ -8,7 +8,6 @@ recorded anew while images come. All tensors keep their addresses for the model'
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Protocol
@@ -16,53 +15,17 @@ from typing import Protocol
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.cuda_calls import Cuda
 from diad_deploy.backends.cuda_memory import CudaResources
 from diad_deploy.backends.cuda_thread import CudaThread
+from diad_deploy.backends.cuda_workspace import SLOTS, Workspace, make_workspace
 from diad_deploy.backends.device_tensors import (
     DeviceTensor,
-    DeviceTensors,
-    StepScalars,
-    tensor_bytes,
-    tensor_specs,
 )
 from diad_deploy.backends.pinned_copies import read_tensor, write_array
 from diad_deploy.backends.stages import BatchResult, Collect, Order
-from diad_deploy.backends.transfers import INPUTS, OUTPUTS, Slot, Streams, Ticket, slot_bytes
+from diad_deploy.backends.transfers import INPUTS, OUTPUTS, Slot, Ticket
 from diad_deploy.errors import BackendError, CudaError
 from diad_deploy.manifest import Manifest
-from diad_deploy.schedule import ddim_steps
-
-_SLOTS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Workspace:
-    """What a model's programs work with: fixed memory, and the streams.
-
-    `resources` own all of it and whatever a backend adds; they go with the model.
-    """
-
-    cuda: Cuda
-    manifest: Manifest
-    largest_batch: int
-    tensors: DeviceTensors
-    scalars: StepScalars
-    streams: Streams
-    resources: CudaResources
-
-    def inputs(self, batch: int) -> dict[str, DeviceTensor]:
-        """Where the stages read a batch of this size."""
-        return {name: self.tensors.tensor(name, batch) for name in INPUTS}
-
-    def synchronize(self) -> None:
-        """Wait until all three streams are idle.
-
-        Raises:
-            CudaError: the GPU has failed.
-        """
-        for stream in (self.streams.upload, self.streams.compute, self.streams.download):
-            self.cuda.check(self.cuda.api.cudaStreamSynchronize(stream), "waiting for the GPU")
 
 
 class Program(Protocol):
@@ -113,7 +76,7 @@ class CudaModel:
         BackendError: as of `load` and `Programs.prepare`.
     """
 
-    in_flight = _SLOTS
+    in_flight = SLOTS
 
     def __init__(
         self,
@@ -134,9 +97,9 @@ class CudaModel:
         self._closed = False
         self._resources = resources = CudaResources(cuda)
         try:
-            self._workspace = space = _make_workspace(manifest, cuda, largest_batch, resources)
+            self._workspace = space = make_workspace(manifest, cuda, largest_batch, resources)
             self._slots.extend(
-                Slot(cuda, manifest, largest_batch, space.streams, resources) for _ in range(_SLOTS)
+                Slot(cuda, manifest, largest_batch, space.streams, resources) for _ in range(SLOTS)
             )
             self._loaded = load(space)
             for batch in batch_sizes(smallest_batch, largest_batch):
@@ -266,31 +229,6 @@ def batch_sizes(smallest: int, largest: int) -> list[int]:
     """The sizes to record: powers of two between both, and both."""
     powers = (2**exponent for exponent in range(largest.bit_length()))
     return sorted({smallest, largest, *(size for size in powers if smallest < size < largest)})
-
-
-def buffer_bytes(manifest: Manifest, batch: int) -> int:
-    """What the tensors between the stages and the slots take on the GPU."""
-    tensors = sum(tensor_bytes(spec, batch) for spec in tensor_specs(manifest).values())
-    return tensors + _SLOTS * slot_bytes(manifest, batch)
-
-
-def _make_workspace(
-    manifest: Manifest, cuda: Cuda, largest_batch: int, resources: CudaResources
-) -> Workspace:
-    streams = Streams(
-        upload=resources.stream(), compute=resources.stream(), download=resources.stream()
-    )
-    scalars = StepScalars(ddim_steps(manifest.schedule), resources)
-    write_array(cuda, streams.compute, scalars.address, scalars.values)
-    return Workspace(
-        cuda=cuda,
-        manifest=manifest,
-        largest_batch=largest_batch,
-        tensors=DeviceTensors(manifest, largest_batch, resources),
-        scalars=scalars,
-        streams=streams,
-        resources=resources,
-    )
 
 
 def _collect(tickets: list[Ticket]) -> BatchResult:

@@ -7,26 +7,22 @@ caller: the replays of a pass follow each other on one stream without the host w
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-import numpy as np
 
 from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
 from diad_deploy.backends.cuda_graph import end_recording, without_finalisers
-from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
+from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.backends.cuda_thread import CudaThread, make_in_thread
-from diad_deploy.backends.device_tensors import SCALARS_BYTES, DeviceTensor, scalar_tensors
+from diad_deploy.backends.cuda_workspace import Workspace, buffer_bytes
+from diad_deploy.backends.device_tensors import SCALARS_BYTES, DeviceTensor
+from diad_deploy.backends.onnxruntime_cuda_stages import OnnxRuntimeCudaStages
 from diad_deploy.backends.onnxruntime_module import (
     import_onnxruntime,
-    one_line,
     prepare_cuda_libraries,
 )
 from diad_deploy.backends.onnxruntime_sessions import FATAL_ONLY, check_provider, open_sessions
-from diad_deploy.backends.stages import GRAPH_TENSORS, Order, check_graphs
+from diad_deploy.backends.stages import Order, check_graphs
 from diad_deploy.backends.transfers import OUTPUTS
 from diad_deploy.bundle import Bundle
-from diad_deploy.errors import BackendError
-from diad_deploy.schedule import DdimStep
 
 UNRECORDED = "-1"
 """The graph id that has ONNX Runtime run its kernels one by one."""
@@ -169,7 +165,7 @@ class OnnxRuntimePrograms:
         """Release the sessions."""
         self._sessions.clear()
 
-    def _stages(self, batch: int, graph_id: str) -> "OnnxRuntimeCudaStages":
+    def _stages(self, batch: int, graph_id: str) -> OnnxRuntimeCudaStages:
         options = self._runtime.RunOptions()
         options.add_run_config_entry("gpu_graph_id", graph_id)
         # the host waits once a batch, for the event behind it
@@ -191,8 +187,8 @@ class OnnxRuntimeProgram:
 
     order: Order
     inputs: tuple[DeviceTensor, ...]
-    stages: "OnnxRuntimeCudaStages"
-    kernels: "OnnxRuntimeCudaStages"
+    stages: OnnxRuntimeCudaStages
+    kernels: OnnxRuntimeCudaStages
     outputs: dict[str, DeviceTensor]
 
     def launch(self) -> None:
@@ -211,95 +207,6 @@ class OnnxRuntimeProgram:
         """Release the bindings; the recordings go with the sessions."""
         self.stages.close()
         self.kernels.close()
-
-
-class OnnxRuntimeCudaStages:
-    """The four graphs bound to a workspace's tensors, for one batch size.
-
-    A recording has its addresses in it, so a step reads its scalars and latents always from the
-    same place: they are copied there, on the GPU, before it.
-
-    Args:
-        sessions: by graph, on the workspace's stream.
-        workspace: the tensors.
-        batch: images a batch.
-        scalars: address of `SCALARS_BYTES` for the step at hand.
-        options: of every run.
-    """
-
-    def __init__(
-        self, sessions: dict[str, Any], workspace: Workspace, batch: int, scalars: int, options: Any
-    ) -> None:
-        self._space, self._batch, self._scalars = workspace, batch, scalars
-        self._sessions, self._options = sessions, options
-        self._bindings = {name: self._bind(name) for name in GRAPH_TENSORS}
-
-    def encode(
-        self, image: DeviceTensor, noise: DeviceTensor, posterior_noise: DeviceTensor
-    ) -> tuple[DeviceTensor, DeviceTensor]:
-        """Latents `[B, C, h, w]` and hint `[B, C', h, w]`."""
-        del image, noise, posterior_noise
-        self._run("encoder")
-        return self._own("latents"), self._own("hint")
-
-    def denoise(self, latents: DeviceTensor, hint: DeviceTensor, step: DdimStep) -> DeviceTensor:
-        """The next latents `[B, C, h, w]`, in the place of `latents`."""
-        del hint
-        scalars, *_ = self._space.scalars.tensors(step)
-        self._copy(self._scalars, scalars.address, SCALARS_BYTES)
-        self._run("denoiser")
-        self._copy(latents.address, self._own("next_latents").address, latents.size_bytes)
-        return latents
-
-    def decode(self, latents: DeviceTensor) -> DeviceTensor:
-        """Reconstruction `[B, 3, S, S]`."""
-        del latents
-        self._run("decoder")
-        return self._own("reconstruction")
-
-    def score(
-        self, image: DeviceTensor, reconstruction: DeviceTensor
-    ) -> tuple[DeviceTensor, DeviceTensor]:
-        """Anomaly map `[B, S, S]` and image score `[B]`."""
-        del image, reconstruction
-        self._run("scorer")
-        return self._own("anomaly_map"), self._own("image_score")
-
-    def close(self) -> None:
-        """Release the bindings."""
-        self._bindings.clear()
-
-    def _own(self, name: str) -> DeviceTensor:
-        return self._space.tensors.tensor(name, self._batch)
-
-    def _bind(self, graph: str) -> Any:
-        inputs, outputs = GRAPH_TENSORS[graph]
-        scalars = dict(zip(inputs[2:], scalar_tensors(self._scalars), strict=False))
-        own = scalars if graph == "denoiser" else {}
-        binding = self._sessions[graph].io_binding()
-        device = self._space.cuda.device
-        for names, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
-            for name in names:
-                tensor = own.get(name) or self._own(name)
-                dtype = np.dtype(tensor.dtype).type
-                bind(name, "cuda", device, dtype, tensor.shape, tensor.address)
-        return binding
-
-    def _run(self, graph: str) -> None:
-        try:
-            self._sessions[graph].run_with_iobinding(self._bindings[graph], self._options)
-        except Exception as error:
-            raise BackendError(
-                f"{graph}: ONNX Runtime failed on cuda:{self._space.cuda.device} with a batch of "
-                f"{self._batch}: {one_line(error)}; if memory ran out, take a smaller --batch-size"
-            ) from error
-
-    def _copy(self, target: int, source: int, size_bytes: int) -> None:
-        cuda = self._space.cuda
-        kind = cuda.api.cudaMemcpyKind.cudaMemcpyDeviceToDevice
-        stream = self._space.streams.compute
-        copied = cuda.api.cudaMemcpyAsync(target, source, size_bytes, kind, stream)
-        cuda.check(copied, "copying a step's scalars or latents")
 
 
 def _weight_bytes(bundle: Bundle) -> int:

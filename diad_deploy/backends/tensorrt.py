@@ -6,8 +6,9 @@ from typing import Any
 
 from diad_deploy.backends.cuda_calls import Cuda, check_room, find_gpu
 from diad_deploy.backends.cuda_graph import record
-from diad_deploy.backends.cuda_model import CudaModel, Workspace, buffer_bytes
+from diad_deploy.backends.cuda_model import CudaModel
 from diad_deploy.backends.cuda_thread import CudaThread, make_in_thread
+from diad_deploy.backends.cuda_workspace import Workspace, buffer_bytes
 from diad_deploy.backends.device_tensors import DeviceTensor
 from diad_deploy.backends.engine_files import find_engines, size_bytes
 from diad_deploy.backends.stages import Order, check_graphs
