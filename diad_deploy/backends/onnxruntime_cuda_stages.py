@@ -90,8 +90,8 @@ class OnnxRuntimeCudaStages:
         except Exception as error:
             raise BackendError(
                 f"{graph}: ONNX Runtime failed on cuda:{self._space.cuda.device} with a batch of "
-                f"{self._batch}: {one_line(error)}; if memory ran out, take a smaller --batch-size, "
-                f"or --tf32 or a bundle in float16, whose convolutions work in less"
+                f"{self._batch}: {one_line(error)}; if memory ran out, take a smaller "
+                f"--batch-size, or --tf32 or a bundle in float16, whose convolutions work in less"
             ) from error
 
     def _copy(self, target: int, source: int, size_bytes: int) -> None:
