@@ -129,7 +129,10 @@ class Detector:
 
     @property
     def backend(self) -> str:
-        """Name of what runs: `tensorrt`, `tensorrt-rtx`, `onnxruntime-cuda` or `onnxruntime`."""
+        """Name of what runs.
+
+        `tensorrt`, `tensorrt-rtx`, `onnxruntime-cuda`, `onnxruntime-cuda-tf32` or `onnxruntime`.
+        """
         return self._backend
 
     @property

@@ -69,7 +69,7 @@ class BundleRunner:
         self._model = opened.model
         self.detail = f"{opened.backend}, {_version(backend)}"
         if self._whole:
-            self.detail += f", {'' if record else 'no '}CUDA graphs{', TF32' if tf32 else ''}"
+            self.detail += f", {'' if record else 'no '}CUDA graphs"
 
     def start_clock(self) -> StageClock:
         """See `Runner`."""

@@ -119,7 +119,7 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
             continue
         return OpenedModel(
             model=model,
-            backend=candidate.name,
+            backend=_name(candidate, request),
             devices=_names(candidate, indices),
             reason=_reason(candidates, passed_over),
         )
@@ -144,6 +144,12 @@ def _open(candidate: _Candidate, request: ModelRequest, indices: tuple[int, ...]
             opened.callback(models[name].close)
         opened.pop_all()
     return SharedModel(models)
+
+
+def _name(candidate: _Candidate, request: ModelRequest) -> str:
+    """What a run's record calls it: runs whose numbers differ are not to be mixed in a report."""
+    tf32 = request.tf32 and candidate.name == "onnxruntime-cuda"
+    return f"{candidate.name}-tf32" if tf32 else candidate.name
 
 
 def _names(candidate: _Candidate, indices: tuple[int, ...]) -> tuple[str, ...]:

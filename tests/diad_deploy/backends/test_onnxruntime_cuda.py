@@ -4,6 +4,7 @@ It shows nothing of a GPU's numbers or speed.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -146,6 +147,21 @@ def test_too_little_memory_is_told_before_anything_is_loaded(
     with pytest.raises(BackendError, match=r"MiB weights, .* MiB buffers"):
         Detector.open(standin_bundle, **ON_CUDA)
     assert "cudaMalloc" not in machine.cudart.calls
+
+
+def test_tensor_cores_are_for_tf32_and_float16_alone(
+    machine: Machine, standin_bundle: Bundle
+) -> None:
+    for tf32, name in ((False, "onnxruntime-cuda"), (True, "onnxruntime-cuda-tf32")):
+        with Detector.open(standin_bundle, **ON_CUDA, tf32=tf32) as detector:
+            assert detector.backend == name
+            used = {session.options["use_tf32"] for session in machine.onnxruntime.alive}
+            assert used == {str(int(tf32))}
+    manifest = standin_bundle.manifest
+    halves = tuple(replace(graph, precision="float16") for graph in manifest.graphs)
+    half = replace(standin_bundle, manifest=replace(manifest, graphs=halves))
+    with Detector.open(half, **ON_CUDA):
+        assert {s.options["use_tf32"] for s in machine.onnxruntime.alive} == {"1"}
 
 
 def test_verify_sees_every_step(machine: Machine, standin_bundle: Bundle) -> None:
