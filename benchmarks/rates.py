@@ -130,7 +130,7 @@ def measure_gpu_rates(turns: int = 20) -> tuple[Rates, ...]:
 
     if not torch.cuda.is_available():
         return ()
-    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cuda.matmul.allow_tf32 = False
     source = torch.ones(COPIED_BYTES, dtype=torch.float32, device="cuda")
     target = torch.empty_like(source)
     moved = 2 * source.numel() * source.element_size()

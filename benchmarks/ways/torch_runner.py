@@ -144,12 +144,10 @@ def _options(manifest: Manifest) -> ReferenceOptions:
 
 def _forbid_tf32() -> None:
     """Have a GPU multiply float32 as such, in products and in convolutions."""
-    for part in (
-        torch.backends.cuda.matmul,
-        torch.backends.cudnn.conv,
-        torch.backends.cudnn.rnn,
-    ):
-        part.fp32_precision = "ieee"
+    # by the older names: once the newer ones are set, PyTorch refuses to read these, and its own
+    # exporter does
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def files_bytes(path: Path) -> int:
