@@ -154,8 +154,10 @@ class CudaModel:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._thread.call(self._release)
-                self._thread.close()
+                try:
+                    self._thread.call(self._release)
+                finally:
+                    self._thread.close()
 
     def _release(self) -> None:
         # on a GPU that has failed nothing runs any more, and everything still has to go

@@ -6,6 +6,7 @@ from threading import get_ident
 from typing import TypeVar
 
 from diad_deploy.backends.cuda_calls import Cuda
+from diad_deploy.errors import BackendError
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ class CudaThread:
         self.cuda = cuda
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diad-cuda")
         self._ident: int | None = None
+        self._closed = False
 
     def call(self, function: Callable[[], T]) -> T:
         """Call `function` in the thread, and wait; in the thread itself, call it at once.
@@ -32,13 +34,17 @@ class CudaThread:
         Raises:
             CudaError: there is no such device, or it has failed. What `function` raises comes
                 through.
+            BackendError: the thread was ended.
         """
         if get_ident() == self._ident:
             return function()
+        if self._closed:
+            raise BackendError("the model is closed; open it again")
         return self._pool.submit(self._prepared, function).result()
 
     def close(self) -> None:
         """End the thread. Can be called more than once."""
+        self._closed = True
         self._pool.shutdown()
 
     def _prepared(self, function: Callable[[], T]) -> T:

@@ -125,6 +125,8 @@ class OnnxRuntimePrograms:
             bundle,
             "cuda",
             threads=threads,
+            # else their allocations would break another model's recording
+            prepare=workspace.cuda.use,
             provider_options={
                 graph.name: provider_options(
                     workspace.cuda.device,

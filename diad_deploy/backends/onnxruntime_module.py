@@ -6,6 +6,7 @@ Its telemetry is off by then: importing `diad_deploy` has set ORT_DISABLE_TELEME
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,8 @@ from diad_deploy.errors import BackendError
 
 _CUDA_LIBRARIES = ("cublasLt", "cublas", "nvrtc", "curand", "cufft", "cudart", "cudnn")
 """What ONNX Runtime's CUDA provider is linked with or opens."""
+
+_PRELOADING = Lock()
 
 
 def import_onnxruntime() -> ModuleType:
@@ -59,11 +62,12 @@ def _said(preload: Callable[[], None]) -> str:
     """
     said: list[str] = []
     names: dict[str, Any] = getattr(preload, "__globals__", {})
-    names["print"] = lambda *words: said.append(" ".join(map(str, words)))
-    try:
-        preload()
-    finally:
-        del names["print"]
+    with _PRELOADING:
+        names["print"] = lambda *words: said.append(" ".join(map(str, words)))
+        try:
+            preload()
+        finally:
+            del names["print"]
     return "; ".join(" ".join(line.split()) for line in said)
 
 

@@ -1,7 +1,7 @@
 """ONNX Runtime sessions of a bundle's graphs, checked before anything runs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any, Literal
@@ -33,6 +33,7 @@ def open_sessions(
     *,
     threads: int | None = None,
     provider_options: dict[str, dict[str, str]] | None = None,
+    prepare: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Sessions by graph, all on `device`.
 
@@ -42,6 +43,7 @@ def open_sessions(
         threads: threads an operator may use; None takes the cores this process may use.
         provider_options: of the device's provider, by graph. With `enable_cuda_graph`, ONNX Runtime
             itself refuses a graph of which more than the arithmetic of shapes would run on the CPU.
+        prepare: called first in each thread that loads a graph.
 
     Raises:
         BackendError: ONNX Runtime is not installed, does not start on the device, or refuses a
@@ -55,14 +57,15 @@ def open_sessions(
     check_external_data(bundle)
     options = _options(runtime, threads)
     given = provider_options or {}
+
+    def load(name: str) -> Any:
+        if prepare is not None:
+            prepare()
+        return _load(runtime, bundle, name, options, (PROVIDERS[device], given.get(name, {})))
+
     # side by side: at full size the largest graph alone takes most of the time
     with ThreadPoolExecutor(max_workers=len(GRAPH_TENSORS)) as pool:
-        sessions = pool.map(
-            lambda name: _load(
-                runtime, bundle, name, options, (PROVIDERS[device], given.get(name, {}))
-            ),
-            GRAPH_TENSORS,
-        )
+        sessions = pool.map(load, GRAPH_TENSORS)
         return dict(zip(GRAPH_TENSORS, sessions, strict=True))
 
 
