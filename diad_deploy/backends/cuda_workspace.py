@@ -29,7 +29,6 @@ class Workspace:
 
     cuda: Cuda
     manifest: Manifest
-    largest_batch: int
     tensors: DeviceTensors
     scalars: StepScalars
     streams: Streams
@@ -65,7 +64,6 @@ def make_workspace(
     return Workspace(
         cuda=cuda,
         manifest=manifest,
-        largest_batch=largest_batch,
         tensors=DeviceTensors(manifest, largest_batch, resources),
         scalars=scalars,
         streams=streams,
