@@ -104,7 +104,7 @@ def _print(found: "Calibration") -> None:
     console.print(table)
     console.print(f"({thresholds.confidence:.0%} intervals, from the number of pictures)")
     if found.left_out:
-        console.print(f"{found.left_out} pictures outside the folders called good were left out")
+        console.print(f"{found.left_out} pictures outside the folders of good parts were left out")
     for picture, reason in found.failures:
         console.print(Text(printable(f"failed: {picture}: {reason}")))
     if found.failed > len(found.failures):

@@ -84,7 +84,7 @@ class Calibration:
         output: the file they are in.
         failed: how many pictures failed: they could not be read, or have no finite result.
         failures: the first of them, with the reasons.
-        left_out: how many lie outside the folders called `good`.
+        left_out: how many lie outside the folders of good parts.
         highest: (picture, score) of the highest scores: a defective picture among the good ones
             would stand here.
     """

@@ -1,16 +1,14 @@
 """The good pictures that thresholds are set from, and the class of each."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from diad_deploy.errors import InputError
 from diad_deploy.false_alarms import needed_pictures, reachable_rate
-from diad_deploy.picture_classes import class_below
+from diad_deploy.picture_classes import MASK_FOLDERS, class_below, folder_key, good_by_folders
 from diad_deploy.picture_files import PictureFile, find_pictures
-
-GOOD = "good"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +18,8 @@ class GoodPictures:
     Attributes:
         files: the pictures, in sorted order.
         classes: of each; None where no folder says it.
-        left_out: how many lie outside the folders called `good`, where there are such.
+        left_out: how many lie outside the folders of good parts, where there are such, or in
+            folders of defects.
     """
 
     files: tuple[PictureFile, ...]
@@ -33,28 +32,47 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodPictures:
 
     A class is the first folder below that does not say what pictures are for (`train`, `good` and
     the like): `CLASS/a.png`, `CLASS/good/a.png`, `CLASS/train/good/a.png`. Where a folder is
-    called `good`, pictures outside such folders are left out, so that a whole data set can be
-    given, defects and masks included.
+    called `good`, `ok` or the like, pictures outside such folders are left out, and folders of
+    defects (`ng`, `defect` and the like) always are, so that a whole data set can be given,
+    defects and masks included.
 
     Args:
         folder: to any depth.
         class_name: the class of all of them, whatever the folders say.
 
     Raises:
-        InputError: it is no folder, or holds no pictures.
+        InputError: it is no folder, or holds no pictures, or defects only.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a folder of good pictures, found no folder")
     found = find_pictures([folder])
     # the first part of a name is the folder given
     folders = [PurePosixPath(file.name).parts[1:-1] for file in found]
-    marked = [GOOD in (part.lower() for part in parts) for parts in folders]
-    places = [place for place in range(len(found)) if marked[place] or not any(marked)]
+    places = _good_places(folders)
+    if not places:
+        raise InputError(
+            f"{folder}: all {len(found)} pictures lie in folders of defects; name the folder of "
+            f"the good ones"
+        )
     return GoodPictures(
         files=tuple(found[place] for place in places),
         classes=tuple(class_name or class_below(folders[place]) for place in places),
         left_out=len(found) - len(places),
     )
+
+
+def _good_places(folders: Sequence[tuple[str, ...]]) -> list[int]:
+    """Which pictures are good, by the folders of each."""
+    labels = [good_by_folders(parts) for parts in folders]
+    if True in labels:
+        return [place for place, label in enumerate(labels) if label]
+    # beside defects, masks are masks; without them it may be what a class is called
+    other = MASK_FOLDERS if False in labels else frozenset[str]()
+    return [
+        place
+        for place, label in enumerate(labels)
+        if label is None and other.isdisjoint(map(folder_key, folders[place]))
+    ]
 
 
 def check_counts(

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diad_deploy.errors import InputError
+from diad_deploy.picture_classes import GOOD, is_good
 from diad_deploy.picture_files import SUFFIXES
-
-GOOD = "good"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,30 +78,22 @@ def listed(folder: Path) -> list[Path]:
         ) from error
 
 
-def class_folders(folder: Path, marker: str) -> Iterator[tuple[Path, str]]:
-    """The folders of classes and their names: `folder` itself where it holds `marker`.
+def class_folders(folder: Path, marked: Callable[[Path], bool]) -> Iterator[tuple[Path, str]]:
+    """The folders of classes and their names: `folder` itself where it is `marked`.
 
-    Else each folder in it that does.
+    Else each folder in it that is.
     """
-    if (folder / marker).is_dir():
+    if marked(folder):
         yield folder, folder.resolve().name
         return
     for inner in folders_in(folder):
-        if (inner / marker).is_dir():
+        if marked(inner):
             yield inner, inner.name
 
 
-def mask_beside(folder: Path, stem: str) -> Path | None:
-    """The mask of the picture `stem` in `folder`: `STEM_mask.png`, or `STEM` with any suffix."""
-    for name in (f"{stem}_mask.png", f"{stem}.png"):
-        if (folder / name).is_file():
-            return folder / name
-    if folder.is_dir():
-        for suffix in sorted(SUFFIXES):
-            for name in (f"{stem}_mask{suffix}", f"{stem}{suffix}"):
-                if (folder / name).is_file():
-                    return folder / name
-    return None
+def kind_of(folder: Path) -> str:
+    """The kind of defect that a folder of a test set holds; `good` for whatever means that."""
+    return GOOD if is_good(folder.name) else folder.name
 
 
 def name_below(folder: Path, path: Path) -> str:

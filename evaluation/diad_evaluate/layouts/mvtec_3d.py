@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
+from diad_deploy.mask_files import find_mask, folders_called
+from diad_deploy.picture_classes import GOOD
 from diad_evaluate.layouts.labelled import (
-    GOOD,
     LabelledPicture,
     Layout,
     class_folders,
     folders_in,
-    mask_beside,
+    kind_of,
     name_below,
     pictures_in,
 )
+from diad_evaluate.layouts.mvtec_ad import TEST
 
 
 def find(folder: Path) -> list[LabelledPicture]:
@@ -21,12 +23,16 @@ def find(folder: Path) -> list[LabelledPicture]:
             path=path,
             name=name_below(folder, path),
             product=product,
-            kind=kind.name,
-            mask=None if kind.name == GOOD else mask_beside(kind / "gt", path.stem),
+            kind=kind_of(kind),
+            mask=None
+            if kind_of(kind) == GOOD
+            else find_mask(folders_called(kind, ("gt",)), (), path.stem),
         )
-        for root, product in class_folders(folder, "test")
-        for kind in folders_in(root / "test")
-        for path in pictures_in(kind / "rgb")
+        for root, product in class_folders(folder, lambda inner: bool(folders_called(inner, TEST)))
+        for test in folders_called(root, TEST)
+        for kind in folders_in(test)
+        for rgb in folders_called(kind, ("rgb",))
+        for path in pictures_in(rgb)
     ]
 
 

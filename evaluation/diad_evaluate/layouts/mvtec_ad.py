@@ -1,35 +1,47 @@
 """MVTec-AD: `CLASS/test/KIND/*.png` and `CLASS/ground_truth/KIND/*_mask.png`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from diad_deploy.mask_files import find_mask, folders_called
+from diad_deploy.picture_classes import GOOD, MASK_FOLDERS, folder_key
 from diad_evaluate.layouts.labelled import (
-    GOOD,
     LabelledPicture,
     Layout,
     class_folders,
     folders_in,
-    mask_beside,
+    kind_of,
     name_below,
     pictures_in,
 )
+
+TEST = ("test",)
 
 
 def find(folder: Path) -> list[LabelledPicture]:
     """The test pictures of all classes, or of the one class that `folder` is."""
     return [
-        LabelledPicture(
-            path=path,
-            name=name_below(folder, path),
-            product=product,
-            kind=kind.name,
-            mask=None
-            if kind.name == GOOD
-            else mask_beside(root / "ground_truth" / kind.name, path.stem),
-        )
-        for root, product in class_folders(folder, "test")
-        for kind in folders_in(root / "test")
-        for path in pictures_in(kind)
+        picture
+        for root, product in class_folders(folder, lambda inner: bool(folders_called(inner, TEST)))
+        for test in folders_called(root, TEST)
+        for picture in _pictures(folder, root, test, product)
     ]
+
+
+def _pictures(folder: Path, root: Path, test: Path, product: str) -> Iterator[LabelledPicture]:
+    masks = [place for base in (root, test) for place in folders_called(base, MASK_FOLDERS)]
+    for place in folders_in(test):
+        if folder_key(place.name) in MASK_FOLDERS:
+            continue
+        kind = kind_of(place)
+        for path in pictures_in(place):
+            yield LabelledPicture(
+                path=path,
+                name=name_below(folder, path),
+                product=product,
+                kind=kind,
+                mask=None if kind == GOOD else find_mask(masks, (place.name,), path.stem),
+            )
 
 
 MVTEC_AD = Layout(

@@ -1,64 +1,78 @@
 """A plain folder: `good/`, `defect/` and `masks/`, or these in a folder for each class.
 
-Folders in `defect/` are kinds of defect. The mask of `defect/a.png` is `masks/a.png` or
-`masks/a_mask.png`; of `defect/scratch/a.png` it is `masks/scratch/a.png` or the like.
+`good` and `defect` may be called `ok` and `ng` or the like. Folders in `defect/` are kinds of
+defect. The mask of `defect/a.png` is `masks/a.png` or `masks/a_mask.png`; of
+`defect/scratch/a.png` it is `masks/scratch/a.png` or the like.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from diad_evaluate.layouts.labelled import (
+from diad_deploy.mask_files import find_mask, folders_called
+from diad_deploy.picture_classes import (
+    DEFECT,
+    DEFECT_FOLDERS,
     GOOD,
+    GOOD_FOLDERS,
+    MASK_FOLDERS,
+    folder_key,
+    is_good,
+)
+from diad_evaluate.layouts.labelled import (
     LabelledPicture,
     Layout,
     class_folders,
     folders_in,
-    mask_beside,
     name_below,
     pictures_in,
 )
 
-DEFECT = "defect"
-MASKS = "masks"
+LABELS = GOOD_FOLDERS | DEFECT_FOLDERS
 
 
 def find(folder: Path) -> list[LabelledPicture]:
     """The pictures of all classes, or of the one class that `folder` is."""
-    roots = dict(class_folders(folder, GOOD)) | dict(class_folders(folder, DEFECT))
     return [
         picture
-        for root, product in sorted(roots.items())
-        for picture in (*_good(folder, root, product), *_defective(folder, root, product))
+        for root, product in class_folders(folder, lambda inner: any(_label_folders(inner)))
+        for picture in _pictures(folder, root, product)
     ]
 
 
-def _good(folder: Path, root: Path, product: str) -> Iterator[LabelledPicture]:
-    for place in (root / GOOD, *folders_in(root / GOOD)):
-        for path in pictures_in(place):
-            yield LabelledPicture(
-                path=path, name=name_below(folder, path), product=product, kind=GOOD
-            )
+def _label_folders(root: Path) -> Iterator[Path]:
+    """The folders of good and of defective pictures in `root`.
+
+    `normal` may also be what a class is called: then it holds such folders of its own.
+    """
+    for place in folders_called(root, LABELS):
+        if folder_key(place.name) in (GOOD, DEFECT) or not folders_called(place, LABELS):
+            yield place
 
 
-def _defective(folder: Path, root: Path, product: str) -> Iterator[LabelledPicture]:
-    whole = root / DEFECT
-    for place in (whole, *folders_in(whole)):
-        # a kind that is called good would turn the label round
-        kind = DEFECT if place == whole or place.name == GOOD else place.name
-        masks = root / MASKS / place.relative_to(whole)
-        for path in pictures_in(place):
-            yield LabelledPicture(
-                path=path,
-                name=name_below(folder, path),
-                product=product,
-                kind=kind,
-                mask=mask_beside(masks, path.stem) or mask_beside(masks / DEFECT, path.stem),
-            )
+def _pictures(folder: Path, root: Path, product: str) -> Iterator[LabelledPicture]:
+    labels = list(_label_folders(root))
+    masks = folders_called(root, MASK_FOLDERS)
+    # good ones first
+    for whole in sorted(labels, key=lambda label: (not is_good(label.name), label.name)):
+        for place in (whole, *folders_in(whole)):
+            inner = place.relative_to(whole).parts
+            good = is_good(whole.name)
+            # a kind that is called good would turn the label round
+            plain = not inner or is_good(inner[0])
+            kind = GOOD if good else folder_key(whole.name) if plain else place.name
+            for path in pictures_in(place):
+                yield LabelledPicture(
+                    path=path,
+                    name=name_below(folder, path),
+                    product=product,
+                    kind=kind,
+                    mask=None if good else find_mask(masks, (whole.name, *inner), path.stem),
+                )
 
 
 PLAIN = Layout(
     name="plain",
     title="plain folders",
-    looks_for="good/ and defect/, or CLASS/good/ and CLASS/defect/",
+    looks_for="good/ and defect/ (ok/ and ng/ or the like), or CLASS/good/ and CLASS/defect/",
     find=find,
 )

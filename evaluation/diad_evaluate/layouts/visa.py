@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diad_deploy.errors import InputError
-from diad_evaluate.layouts.labelled import GOOD, LabelledPicture, Layout
+from diad_deploy.picture_classes import DEFECT_FOLDERS, GOOD, GOOD_FOLDERS
+from diad_evaluate.layouts.labelled import LabelledPicture, Layout
 
 TABLE = Path("split_csv", "1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
-LABELS = {"normal": GOOD, "anomaly": "anomaly"}
+LABELS = {**dict.fromkeys(GOOD_FOLDERS, GOOD), **dict.fromkeys(DEFECT_FOLDERS, "anomaly")}
 
 
 def find(folder: Path) -> list[LabelledPicture]:
@@ -55,13 +56,13 @@ def _pictures(folder: Path, rows: "csv.DictReader[str]") -> Iterator[LabelledPic
         values = {name: (row[name] or "").strip() for name in COLUMNS}
         if values["split"] != "test":
             continue
-        if values["label"] not in LABELS or not values["object"] or not values["image"]:
+        kind = LABELS.get(values["label"].lower())
+        if kind is None or not (values["object"] and values["image"]):
             raise InputError(
                 f"{folder / TABLE}, line {rows.line_num}: expected an object, an image and the "
                 f"label normal or anomaly, found {values['object']!r}, {values['image']!r} and "
                 f"{values['label']!r}; correct the line"
             )
-        kind = LABELS[values["label"]]
         yield LabelledPicture(
             path=folder / values["image"],
             name=values["image"],
