@@ -1,0 +1,75 @@
+"""A file is opened by Pillow: which formats, how large, and what of its metadata."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from diad_deploy.errors import PictureError
+from diad_deploy.images import png
+
+LIMIT_PX = 178_956_970
+"""Most pixels that are decoded where nobody says more: 0.5 GB of RGB."""
+
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Tried by content, in Pillow's names. Others stay closed: EPS would start a program, and TGA has
+no mark of its own, so that damaged files of any kind pass for it."""
+
+DECODING_BYTES_PER_PX = 15
+"""Most memory while one image is decoded (measured: colour, 16 bits)."""
+
+
+@contextmanager
+def open_image(path: Path, file: BinaryIO, limit_px: int) -> Iterator[Image.Image]:
+    """Pillow's image of an open file, not decoded yet, of at most `limit_px` pixels.
+
+    Raises:
+        PictureError: without pixels or with too many. What Pillow raises where it cannot read it.
+    """
+    _lift_limit(limit_px)
+    try:
+        image = Image.open(file, formats=_formats())
+    except ValueError:
+        # megabytes of text or of a colour profile, which Pillow refuses; the pixels are whole
+        file.seek(0)
+        if not png.is_png(file):
+            raise
+        image = Image.open(png.without_metadata(path, file), formats=("PNG",))
+    with image:
+        check_size(image.size, path, limit_px)
+        yield image
+
+
+def check_size(size: tuple[int, int], path: Path, limit_px: int) -> None:
+    """Raise `PictureError` unless (width, height) is at least 1 x 1 and within the limit."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise PictureError(str(path), f"{width} x {height} pixels: there is nothing to see")
+    if width * height > limit_px:
+        raise PictureError(str(path), _too_large(width, height, limit_px))
+
+
+def _too_large(width: int, height: int, limit_px: int) -> str:
+    megapixels = math.ceil(width * height / 1e6)
+    return (
+        f"{width} x {height} pixels: too large, the limit is {limit_px / 1e6:.0f} megapixels; make "
+        f"it smaller, or take --max-megapixels {megapixels}, which needs about "
+        f"{width * height * DECODING_BYTES_PER_PX / 2**30:.1f} GiB for each of --workers"
+    )
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this build of Pillow has."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _lift_limit(limit_px: int) -> None:
+    """Pillow has a limit of its own for the whole process: raised, never lowered."""
+    if limit_px > LIMIT_PX and limit_px > (Image.MAX_IMAGE_PIXELS or limit_px):
+        Image.MAX_IMAGE_PIXELS = limit_px

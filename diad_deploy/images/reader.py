@@ -1,0 +1,121 @@
+"""Reads images with the options of a run, and keeps what they show."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diad_deploy.arrays import PictureArray
+from diad_deploy.errors import InputError, OptionError, PictureError
+from diad_deploy.images.decode import read_samples
+from diad_deploy.images.opening import LIMIT_PX
+from diad_deploy.images.rgb import scaled, to_rgb
+from diad_deploy.images.samples import Samples
+from diad_deploy.images.tally import Tally
+from diad_deploy.images.white_level import AUTO_WHITE, WhiteLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOptions:
+    """How a run reads images.
+
+    Attributes:
+        white: which value is white; None takes what thresholds were set with, else each file's
+            own.
+        limit_px: most pixels of an image.
+    """
+
+    white: WhiteLevel | None = None
+    limit_px: int = LIMIT_PX
+
+    def __post_init__(self) -> None:
+        if self.limit_px < 1:
+            raise OptionError(f"limit_px {self.limit_px}: expected at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadImage:
+    """uint8 `[H, W, 3]` RGB, and what of the file was not read (None for nothing)."""
+
+    pixels: PictureArray
+    note: str | None = None
+
+
+class ImageReader:
+    """Reads the images of one run; may be used from several threads.
+
+    Args:
+        white: which value is white, in samples of more than 8 bits.
+        limit_px: most pixels (width times height) to decode.
+    """
+
+    def __init__(self, white: WhiteLevel = AUTO_WHITE, *, limit_px: int = LIMIT_PX) -> None:
+        self.white = white
+        self._limit_px = limit_px
+        self._tally = Tally(white)
+
+    def read(self, path: str | os.PathLike[str]) -> ReadImage:
+        """Decode one file to what a viewer shows.
+
+        Raises:
+            PictureError: it cannot be read, or contradicts the white level.
+        """
+        name = os.fspath(path)
+        raw = self.white.value is not None
+        samples = read_samples(path, limit_px=self._limit_px, raw=raw)
+        try:
+            pixels = to_rgb(samples, self.white, path=name)
+        except MemoryError as error:
+            raise PictureError(name, "memory ran out while decoding; make it smaller") from error
+        self._count(samples, name)
+        return ReadImage(pixels=pixels, note=samples.note)
+
+    def convert(self, array: npt.NDArray[np.uint16]) -> PictureArray:
+        """uint16 `[H, W, 3]` -> uint8 of the same shape.
+
+        Raises:
+            InputError: no white level was given, or a value is more than its bits allow.
+        """
+        white = self.white.value
+        if white is None:
+            raise InputError(
+                "picture: a uint16 array, and nothing says which value is white; open the detector "
+                "with bit_depth=12 or as many bits as the camera has, or with white="
+            )
+        largest = int(array.max(initial=0))
+        if self.white.bit_depth is not None and largest > white:
+            raise InputError(
+                f"picture: holds the value {largest}, bit_depth={self.white.bit_depth} allows "
+                f"up to {white:.0f}; open the detector with the camera's own depth"
+            )
+        return scaled(array, white)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What may have made scores wrong in the files read so far; nothing for nothing."""
+        return self._tally.warnings()
+
+    def _count(self, samples: Samples, name: str) -> None:
+        white = samples.white(self.white, path=name) if samples.is_wide else None
+        self._tally.add(samples, white)
+
+
+def read_picture(path: str | os.PathLike[str], *, limit_px: int = LIMIT_PX) -> PictureArray:
+    """Decode one picture file, whatever its suffix says, to what a viewer shows.
+
+    EXIF rotation is applied. Alpha and transparent colours are laid over white. Of an animation
+    the first frame is taken. Greyscale, palette, CMYK and the like become RGB. Of samples of more
+    than 8 bits the largest that the file says or can hold is white; of floats 1.0. ICC profiles
+    are ignored.
+
+    Args:
+        path: the file.
+        limit_px: most pixels (width times height) to decode.
+
+    Returns:
+        uint8 `[H, W, 3]` RGB.
+
+    Raises:
+        PictureError: not there, not a picture, damaged or too large; its reason is one line.
+    """
+    return ImageReader(limit_px=limit_px).read(path).pixels

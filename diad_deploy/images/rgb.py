@@ -1,0 +1,91 @@
+"""Samples -> uint8 RGB, what a viewer shows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from diad_deploy.arrays import PictureArray
+from diad_deploy.errors import PictureError
+from diad_deploy.images.samples import SIXTEEN_BIT_WHITE, SampleArray, Samples
+from diad_deploy.images.white_level import WhiteLevel, shown_white
+
+_WHITE = (255, 255, 255, 255)
+_PIECE_SAMPLES = 1 << 22
+
+
+def to_rgb(samples: Samples, level: WhiteLevel, *, path: str) -> PictureArray:
+    """uint8 `[H, W, 3]`; alpha is laid over white.
+
+    Args:
+        samples: of one image.
+        level: which value is white, for samples of more than 8 bits.
+        path: for messages.
+
+    Raises:
+        PictureError: as of `Samples.white`, or the image's kind allows for no other white.
+    """
+    values = _eight_bits(samples, level, path)
+    if samples.alpha is not None:
+        values = _over_white(values, samples.alpha)
+    if values.ndim == 2:
+        values = np.repeat(values[:, :, np.newaxis], 3, axis=2)
+    return np.ascontiguousarray(values)
+
+
+def scaled(values: SampleArray, white: float, *, zero_is_white: bool = False) -> PictureArray:
+    """uint8 of the same shape: 0 stays 0 and `white` becomes 255, unless zero is white."""
+    if values.dtype == np.uint16:
+        table = _scaled(np.arange(2**16), white, zero_is_white)
+        return np.take(table, values)
+    eight = np.empty(values.shape, np.uint8)
+    # in pieces: of a large image the float64 values would be the largest thing in memory
+    rows = max(1, _PIECE_SAMPLES // max(1, values[0].size))
+    for piece in _pieces(len(values), rows):
+        eight[piece] = _scaled(values[piece], white, zero_is_white)
+    return eight
+
+
+def _eight_bits(samples: Samples, level: WhiteLevel, path: str) -> PictureArray:
+    if not samples.is_wide:
+        return samples.values
+    white = samples.white(level, path=path)
+    if samples.are_high_bytes:
+        if white != samples.white_of_type:
+            raise PictureError(
+                path,
+                f"{samples.format} colours of more than 8 bits that can only be read with the "
+                f"whole range as white, not with {shown_white(white)}; save it as PNG without "
+                f"transparency",
+            )
+        return samples.values
+    if (
+        samples.values.ndim == 3
+        and samples.values.dtype == np.uint16
+        and white == SIXTEEN_BIT_WHITE
+    ):
+        # what Pillow makes of colours of 16 bits
+        return (samples.values >> 8).astype(np.uint8)
+    return scaled(samples.values, white, zero_is_white=samples.zero_is_white)
+
+
+def _scaled(values: SampleArray, white: float, zero_is_white: bool) -> PictureArray:
+    if np.issubdtype(values.dtype, np.floating):
+        values = np.nan_to_num(values, nan=white if zero_is_white else 0.0)
+    unit = values.astype(np.float64) / white
+    if zero_is_white:
+        unit = 1.0 - unit
+    eight: PictureArray = np.rint(np.clip(unit, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return eight
+
+
+def _over_white(values: PictureArray, alpha: SampleArray) -> PictureArray:
+    if values.ndim == 2:
+        return np.where(alpha == 0, np.uint8(255), values)
+    layer = Image.fromarray(np.dstack([values, alpha]))
+    laid = Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer)
+    return np.asarray(laid.convert("RGB"))
+
+
+def _pieces(length: int, rows: int) -> Iterator[slice]:
+    return (slice(start, start + rows) for start in range(0, length, rows))

@@ -1,0 +1,104 @@
+"""What a run has to say about its images once it has read them all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+
+from diad_deploy.images.samples import Samples
+from diad_deploy.images.white_level import WhiteLevel
+
+OVERSHOOT = 1.5
+"""Values of more than this times white are no noise: white is another."""
+_DIM = 0.25
+"""Where nothing reaches this part of white, two bits and more are unused."""
+_CAMERA_BITS = (8, 10, 12, 14, 16, 24)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Group:
+    """Images whose samples are scaled alike."""
+
+    white: float
+    is_float: bool
+    images: int = 0
+    dim: int = 0
+    over: int = 0
+    peak: float = 0.0
+
+
+class Tally:
+    """Counts images as they are read, from several threads."""
+
+    def __init__(self, level: WhiteLevel) -> None:
+        self._level = level
+        self._lock = Lock()
+        self._images = 0
+        self._paged = 0
+        self._groups: dict[tuple[float, bool], _Group] = {}
+
+    def add(self, samples: Samples, white: float | None) -> None:
+        """Count an image that was read; `white` is None where it has 8 bits and less."""
+        peak = samples.peak() if white is not None else 0.0
+        with self._lock:
+            self._images += 1
+            self._paged += samples.note is not None
+            if white is None:
+                return
+            key = white, samples.is_float
+            group = self._groups.setdefault(key, _Group(white=white, is_float=samples.is_float))
+            group.images += 1
+            group.dim += peak < white * _DIM
+            group.over += peak > white * OVERSHOOT
+            group.peak = max(group.peak, peak)
+
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each thing that may have made scores wrong; none for none."""
+        with self._lock:
+            return tuple(self._warnings())
+
+    def _warnings(self) -> Iterator[str]:
+        if self._images and not self._groups and self._level.value is not None:
+            yield (
+                f"{self._level.shown} changed nothing: none of {self._images} images has more "
+                f"than 8 bits a sample"
+            )
+        for group in self._groups.values():
+            if group.dim == group.images:
+                yield self._dim(group)
+            if group.over:
+                yield self._over(group)
+        whites = sorted({group.white for group in self._groups.values() if not group.is_float})
+        if self._level.value is None and len(whites) > 1:
+            counts = ", ".join(
+                f"{group.white:.10g} in {group.images}"
+                for group in self._groups.values()
+                if not group.is_float
+            )
+            yield (
+                f"the files differ in the value that is white: {counts} of {self._images} images; "
+                f"where one camera wrote them all, give --bit-depth"
+            )
+        if self._paged:
+            yield (
+                f"{self._paged} of {self._images} images have several pages or frames: only the "
+                f"first was read; the rows say which"
+            )
+
+    def _dim(self, group: _Group) -> str:
+        found = (
+            f"{group.images} of {self._images} images are nearly black: white is "
+            f"{group.white:.10g}, and none holds more than {group.peak:.6g}"
+        )
+        if group.is_float:
+            return f"{found}; give the value that is white with --white"
+        bits = next((n for n in _CAMERA_BITS if group.peak < 2**n), None)
+        way = "--white" if bits is None else f"--bit-depth {bits}"
+        return f"{found}, so their upper bits are unused; give the camera's depth, such as {way}"
+
+    def _over(self, group: _Group) -> str:
+        way = next((n for n in (255, 4095, 65535) if group.peak <= n * OVERSHOOT), None)
+        return (
+            f"{group.over} of {self._images} images hold values over {OVERSHOOT:g} times white "
+            f"({group.white:.10g}), up to {group.peak:.6g}, and were clipped; give the value that "
+            f"is white, such as --white {group.peak if way is None else way:.6g}"
+        )
