@@ -12,10 +12,10 @@ import click
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from diad_deploy.arrays import BoolArray
 from diad_deploy.console import run_command
 from diad_evaluate.class_metrics import MaskTally, class_result
 from diad_evaluate.class_pictures import class_pictures
-from diad_evaluate.masks import BoolArray
 from diad_evaluate.metrics import Figures
 from diad_export.peak_memory import peak_memory_bytes
 

@@ -8,3 +8,6 @@ FloatArray = npt.NDArray[np.float32]
 
 PictureArray = npt.NDArray[np.uint8]
 """A decoded picture, `[H, W, 3]` RGB."""
+
+BoolArray = npt.NDArray[np.bool_]
+"""Where something holds."""

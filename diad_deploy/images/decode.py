@@ -103,10 +103,7 @@ def _turn_upright(image: Image.Image) -> int:
 
 def _samples(path: Path, image: Image.Image, layout: Layout) -> Samples:
     values, alpha = _arrays(path, image, layout)
-    if alpha is not None and not alpha.any():
-        if image.format not in _FOURTH_BYTE_UNUSED:
-            reason = "wholly transparent, so there is nothing to see; save it without alpha"
-            raise PictureError(str(path), reason)
+    if alpha is not None and image.format in _FOURTH_BYTE_UNUSED and not alpha.any():
         alpha = None
     return Samples(
         values=values,

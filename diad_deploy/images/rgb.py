@@ -23,8 +23,12 @@ def to_rgb(samples: Samples, level: WhiteLevel, *, path: str) -> PictureArray:
         path: for messages.
 
     Raises:
-        PictureError: as of `Samples.white`, or the image's kind allows for no other white.
+        PictureError: as of `Samples.white`, or the image's kind allows for no other white, or it is
+            transparent everywhere.
     """
+    if samples.alpha is not None and not samples.alpha.any():
+        reason = "wholly transparent, so there is nothing to see; save it without alpha"
+        raise PictureError(path, reason)
     values = _eight_bits(samples, level, path)
     if samples.alpha is not None:
         values = _over_white(values, samples.alpha)

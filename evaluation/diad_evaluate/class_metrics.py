@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from diad_deploy.mask_findings import MaskTally
 from diad_evaluate.class_pictures import ClassPictures
 from diad_evaluate.curves import draw_curves
 from diad_evaluate.metrics import (
@@ -17,36 +18,6 @@ from diad_evaluate.metrics import (
 )
 from diad_evaluate.pixel_counts import PixelCounts
 from diad_evaluate.results import ClassResult
-
-
-class MaskTally:
-    """How the masks of a class's defective pictures were."""
-
-    def __init__(self) -> None:
-        self.missing = 0
-        self.failed = 0
-        self.empty = 0
-        self.full = 0
-
-    def notes(self, defective: int) -> Iterable[str]:
-        """What to say of them; `defective` pictures were read."""
-        image_only = "image metrics only"
-        if self.missing == defective > 0:
-            yield f"no masks: {image_only}"
-        elif self.missing:
-            yield (
-                f"without a mask: {self.missing} of {defective} defective pictures; {image_only} "
-                f"(the published code takes all of such a picture for defective)"
-            )
-        if self.failed:
-            yield f"masks that cannot be used: {self.failed} of {defective}; {image_only}"
-        if self.empty:
-            yield (
-                f"masks that mark nothing: {self.empty} of {defective}; these pictures count as "
-                f"defective, as their label says (the published code counts them as good)"
-            )
-        if self.full:
-            yield f"masks that mark the whole picture: {self.full} of {defective}"
 
 
 def class_result(
@@ -71,6 +42,7 @@ def class_result(
         defective=defective,
         failed=failed,
         masked=len(pictures.maps),
+        masks=masks.counts,
         figures=figures,
         undefined=undefined,
         notes=(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diad_deploy.arrays import FloatArray
-from diad_evaluate.masks import BoolArray
+from diad_deploy.arrays import BoolArray, FloatArray
 
 IN_MEMORY_BYTES = 1 << 30
 """What a class may take in memory; a larger one lies in temporary files."""

@@ -43,6 +43,13 @@ Examples:
 @click.option(
     "--class", "classes", multiple=True, metavar="NAME", help="Only this class; can be repeated."
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="End with status 2 before anything runs where a defective picture has no mask, or one "
+    "that cannot be used, marks nothing or the whole picture, or is stored with loss (JPEG). All "
+    "are named. Masks that mark most of a picture stay a note.",
+)
 @model_options
 @click.option("--force", is_flag=True, help="Replace an earlier evaluation in the output folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -51,8 +58,10 @@ def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
     """Evaluate a bundle on labelled pictures: image and pixel AUROC, AP, F1-max, and AU-PRO.
 
     DATA is a test set in the layout of MVTec-AD, VisA or MVTec-3D (its RGB pictures), or a folder
-    with good/, defect/ and masks/ (or these for each class); or one class of it. The metrics are
-    those of the published evaluation, a class each and their mean.
+    with good/, defect/ and masks/ (or these for each class); or one class of it. Folders may be
+    called ok and ng or the like, in any case. The metrics are those of the published evaluation, a
+    class each and their mean. A defective picture counts for the image metrics only where its mask
+    is missing, cannot be used, or marks nothing or everything.
 
     Ends with status 0 if all was used, 1 if some pictures or masks could not be, 2 if nothing
     could be done, and 130 if interrupted; what was whole by then is kept.

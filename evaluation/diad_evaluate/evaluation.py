@@ -7,37 +7,36 @@ import hashlib
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
 import numpy as np
 
 from diad_deploy.ahead import map_ahead
-from diad_deploy.errors import DiadError, PictureError
+from diad_deploy.errors import DiadError
 from diad_deploy.manifest import to_json
+from diad_deploy.mask_findings import IN_WORDS, JudgedMask, MaskTally, judge_mask
 from diad_deploy.picture_files import PictureFile
 from diad_deploy.run_summary import Progress
 from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
-from diad_evaluate.class_metrics import MaskTally, class_result
+from diad_evaluate.class_metrics import class_result
 from diad_evaluate.class_pictures import ClassPictures, class_pictures
 from diad_evaluate.layouts.choice import LabelledSet
 from diad_evaluate.layouts.labelled import LabelledPicture
-from diad_evaluate.masks import BoolArray, read_mask
 from diad_evaluate.mistakes import SHOWN, Candidates, Mistake, worst
-from diad_evaluate.results import ClassResult, Evaluation, PictureRow, Status, Tell
+from diad_evaluate.results import ClassResult, Evaluation, PictureRow, Tell
 
 MASK_READERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Judged:
-    """A picture that ran, with its mask: None where there is none, or with the reason."""
+    """A picture that ran, with its mask."""
 
     picture: LabelledPicture
     found: Inspected | Unread
-    mask: BoolArray | None = None
-    mask_fault: str | None = None
+    mask: JudgedMask = field(default_factory=JudgedMask)
 
 
 def _ignore(_: object) -> None:
@@ -137,13 +136,10 @@ class _Run:
             return _Judged(picture=picture, found=found)
         side = self._detector.manifest.image.size_px
         if not picture.defective:
-            return _Judged(picture=picture, found=found, mask=np.zeros((side, side), np.bool_))
-        if picture.mask is None:
-            return _Judged(picture=picture, found=found)
-        try:
-            mask = read_mask(picture.mask, side, picture_size_px=found.detection.picture_size_px)
-        except PictureError as error:
-            return _Judged(picture=picture, found=found, mask_fault=f"mask: {error.reason}")
+            mask = JudgedMask(marked=np.zeros((side, side), np.bool_))
+        else:
+            size = found.detection.picture_size_px
+            mask = judge_mask(picture.mask, side, picture_size_px=size)
         return _Judged(picture=picture, found=found, mask=mask)
 
     def _run_class(self, product: str, judged: Iterable[_Judged], most: int) -> None:
@@ -156,7 +152,7 @@ class _Run:
                 rows.append(_row(each))
                 if isinstance(each.found, Inspected):
                     _take(each, each.found, pictures, masks)
-                    candidates.offer(each.picture, each.found, each.mask)
+                    candidates.offer(each.picture, each.found, each.mask.marked)
                 self._tell(failed=isinstance(each.found, Unread))
             began = time.perf_counter()
             failed = sum(row.status == "failed" for row in rows)
@@ -199,16 +195,10 @@ class _Run:
 
 def _take(judged: _Judged, found: Inspected, pictures: ClassPictures, masks: MaskTally) -> None:
     """Put a picture that ran with those of its class."""
-    defective, mask = judged.picture.defective, judged.mask
-    pictures.add(defective=defective, score=found.detection.score)
-    if mask is not None:
-        pictures.add_map(found.detection.anomaly_map, mask)
-        masks.empty += defective and not mask.any()
-        masks.full += defective and bool(mask.all())
-    elif judged.mask_fault is not None:
-        masks.failed += 1
-    else:
-        masks.missing += 1
+    pictures.add(defective=judged.picture.defective, score=found.detection.score)
+    if judged.mask.marked is not None:
+        pictures.add_map(found.detection.anomaly_map, judged.mask.marked)
+    masks.add(judged.picture.name, judged.mask.findings)
 
 
 def _row(judged: _Judged) -> PictureRow:
@@ -216,5 +206,10 @@ def _row(judged: _Judged) -> PictureRow:
     row = partial(PictureRow, picture=picture.name, product=picture.product, kind=picture.kind)
     if isinstance(found, Unread):
         return row(status="failed", reason=found.reason)
-    status: Status = "ok" if judged.mask_fault is None else "mask failed"
-    return row(status=status, score=found.detection.score, reason=judged.mask_fault)
+    mask = judged.mask
+    return row(
+        status="ok" if mask.fault is None else "mask failed",
+        score=found.detection.score,
+        reason=mask.fault,
+        mask="; ".join(IN_WORDS[finding] for finding in mask.findings) or None,
+    )

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from diad_deploy.arrays import FloatArray
+from diad_deploy.arrays import BoolArray, FloatArray
 from diad_deploy.errors import EvaluationError
-from diad_evaluate.masks import BoolArray
 from diad_evaluate.overlap import exact_au_pro, published_au_pro
 from diad_evaluate.pixel_counts import CHUNK_PX, PixelCounts, count_pixels
 

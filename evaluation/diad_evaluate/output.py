@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from diad_deploy.mask_findings import MaskCounts
 from diad_evaluate.metrics import METRICS, Figures
 from diad_evaluate.page import render_page
 from diad_evaluate.results import Evaluation, PictureRow
@@ -22,7 +23,11 @@ TABLE = "evaluation.csv"
 PICTURES = "pictures.csv"
 PAGE = "page.html"
 
-COLUMNS = ("row", "class", "good", "defective", "failed", "masked", *METRICS, "notes")
+MASK_COLUMNS = tuple(f"masks_{field.name}" for field in fields(MaskCounts))
+COLUMNS = (
+    *("row", "class", "good", "defective", "failed", "masked", *METRICS, "notes"),
+    *MASK_COLUMNS,
+)
 
 
 def write_evaluation(folder: Path, found: Evaluation) -> None:
@@ -47,16 +52,20 @@ def class_rows(found: Evaluation) -> list[Sequence[object]]:
             *("class", each.product, each.good, each.defective, each.failed, each.masked),
             *_cells(each.figures),
             "; ".join(each.notes),
+            *astuple(each.masks),
         )
         for each in found.classes
     ]
     sums = [sum(row[place] for row in rows) for place in range(2, 6)]  # type: ignore[misc]
+    counts = [astuple(each.masks) for each in found.classes]
+    masks = [sum(each[place] for each in counts) for place in range(len(MASK_COLUMNS))]
     left_out = [f"{name} without {', '.join(p)}" for name, p in found.left_out.items()]
-    rows.append(("mean", "", *sums, *_cells(found.mean), "; ".join(left_out)))
+    rows.append(("mean", "", *sums, *_cells(found.mean), "; ".join(left_out), *masks))
     paper = found.paper
     if paper is not None:
         note = f"the paper's, mean of {len(paper.classes)} classes of {paper.title}; not measured"
-        rows.append(("paper", "", "", "", "", "", *_cells(paper.figures), note))
+        cells = _cells(paper.figures)
+        rows.append(("paper", *[""] * 5, *cells, note, *[""] * len(MASK_COLUMNS)))
     return rows
 
 

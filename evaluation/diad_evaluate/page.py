@@ -37,6 +37,7 @@ def render_page(found: Evaluation) -> str:
         # at these hyphens no line breaks
         titles=[TITLES[name].replace("-", "\u2011") for name in METRICS],
         rows=table_rows(found),
+        image_only=sum(each.masks.image_only for each in found.classes),
         paper=found.paper,
         source=SOURCE,
         headline=_headline(found),

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.arrays import FloatArray
-from diad_evaluate.masks import BoolArray
+from diad_deploy.arrays import BoolArray, FloatArray
 from diad_evaluate.regions import region_shares
 
 CHUNK_PX = 1 << 22

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from diad_evaluate.masks import BoolArray
+from diad_deploy.arrays import BoolArray
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=np.bool_)
 

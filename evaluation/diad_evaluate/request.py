@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diad_deploy.detector import Detector
+from diad_deploy.mask_findings import check_masks
 from diad_deploy.run_summary import Progress
 from diad_deploy.whole_folder import WholeFolder
 from diad_evaluate.evaluation import evaluate
@@ -27,6 +28,7 @@ class Request:
         force: whether to replace an earlier evaluation there.
         layout: its name, or `auto`.
         classes: those to evaluate; none evaluates all.
+        strict: whether to refuse a test set whose masks are not all as they should be.
         backend, device, batch_size, threads, tf32: as of `Detector.open`.
     """
 
@@ -37,6 +39,7 @@ class Request:
     force: bool = False
     layout: str = AUTO
     classes: tuple[str, ...] = ()
+    strict: bool = False
     backend: str = "auto"
     device: str = "auto"
     batch_size: int = 8
@@ -56,7 +59,8 @@ def evaluate_folder(
             an error ends the run, with the classes that were whole by then.
 
     Raises:
-        InputError: no known layout. OutputError: the folder is taken or cannot be written.
+        InputError: no known layout, or masks that `strict` refuses.
+        OutputError: the folder is taken or cannot be written.
         BundleError, BackendError: as of `Detector.open`.
         KeyboardInterrupt: as it came.
     """
@@ -87,6 +91,10 @@ def evaluate_folder(
             batch_size=request.batch_size,
             tf32=request.tf32,
         ) as detector:
+            if request.strict:
+                defective = (p for p in labelled.pictures if p.defective)
+                size_px = detector.manifest.image.size_px
+                check_masks(((p.name, p.path, p.mask) for p in defective), size_px)
             found = evaluate(
                 labelled,
                 detector,

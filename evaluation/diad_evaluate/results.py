@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from diad_deploy import __version__
+from diad_deploy.mask_findings import MaskCounts
 from diad_evaluate.curves import Curves
 from diad_evaluate.metrics import METRICS, Figures, in_words
 from diad_evaluate.mistakes import Mistake
@@ -27,6 +28,7 @@ class PictureRow:
             its mask cannot be used, so that it counts for the image metrics only.
         score: None where it failed.
         reason: what failed.
+        mask: what is to be said of its mask; None where nothing is.
     """
 
     picture: str
@@ -35,6 +37,7 @@ class PictureRow:
     status: Status
     score: float | None = None
     reason: str | None = None
+    mask: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class ClassResult:
         good, defective: pictures that were read.
         failed: pictures that failed.
         masked: pictures that count for the pixel metrics.
+        masks: how the masks of the defective pictures are.
         figures: the metrics that are defined.
         undefined: the others, and why.
         notes: what a reader should know.
@@ -62,6 +66,7 @@ class ClassResult:
     undefined: dict[str, str]
     notes: tuple[str, ...]
     threshold: float | None
+    masks: MaskCounts = field(default_factory=MaskCounts)
     curves: Curves = field(default_factory=Curves)
 
     def as_json(self) -> dict[str, Any]:
@@ -71,6 +76,7 @@ class ClassResult:
             "defective": self.defective,
             "failed": self.failed,
             "masked": self.masked,
+            "masks": asdict(self.masks),
             "figures": {name: self.figures.get(name) for name in METRICS},
             "undefined": self.undefined,
             "threshold": self.threshold,

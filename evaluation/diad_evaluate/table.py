@@ -23,30 +23,42 @@ UNDEFINED = "–"  # noqa: RUF001 - as tables of figures have it
 class TableRow:
     """A row: whose figures, how many pictures, and the figures in percent.
 
-    `kind` is `class`, `mean` or `paper`.
+    `kind` is `class`, `mean` or `paper`; `image_only` the number of pictures that are left out of
+    the pixel metrics, empty where no class has any.
     """
 
     kind: str
     name: str
     pictures: str
     cells: tuple[str, ...]
+    image_only: str = ""
 
 
 def table_rows(found: Evaluation) -> list[TableRow]:
     """The classes, their mean, and the paper's figures where the data are a set of the paper's."""
+    image_only = sum(each.masks.image_only for each in found.classes)
     rows = [
         TableRow(
             kind="class",
             name=each.product,
             pictures=f"{each.good} + {each.defective}",
             cells=in_percent(each.figures),
+            image_only=str(each.masks.image_only) if image_only else "",
         )
         for each in found.classes
     ]
     good = sum(each.good for each in found.classes)
     defective = sum(each.defective for each in found.classes)
     mean = in_percent(found.mean)
-    rows.append(TableRow(kind="mean", name="mean", pictures=f"{good} + {defective}", cells=mean))
+    rows.append(
+        TableRow(
+            kind="mean",
+            name="mean",
+            pictures=f"{good} + {defective}",
+            cells=mean,
+            image_only=str(image_only or ""),
+        )
+    )
     if found.paper is not None:
         name = paper_title(found.paper)
         cells = in_percent(found.paper.figures)

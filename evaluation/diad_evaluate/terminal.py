@@ -56,12 +56,17 @@ def _table(found: Evaluation) -> Table:
     )
     table.add_column("Class", overflow="fold")
     table.add_column("good\n+ bad", justify="right", no_wrap=True)
+    rows = table_rows(found)
+    has_image_only = any(row.image_only for row in rows)
+    if has_image_only:
+        table.add_column("image\nonly", justify="right", no_wrap=True)
     for name in METRICS:
         table.add_column(TITLES[name].replace(" ", "\n", 1), justify="right", no_wrap=True)
-    for row in table_rows(found):
+    for row in rows:
         table.add_row(
             "(paper)" if row.kind == "paper" else Text(printable(row.name)),
             row.pictures if row.kind == "class" else "",
+            *([row.image_only] if has_image_only else []),
             *row.cells,
             style={"mean": "bold", "paper": "italic dim"}.get(row.kind),
         )

@@ -47,6 +47,33 @@ def test_a_whole_data_set_gives_its_good_pictures_only(tmp_path: Path) -> None:
     assert found.left_out == 2
 
 
+@pytest.mark.parametrize(("good", "bad"), [("ok", "ko"), ("OK", "NG"), ("Normal", "scratch")])
+def test_good_ones_by_any_name(tmp_path: Path, good: str, bad: str) -> None:
+    root = layout(tmp_path / "p", f"screw/test/{good}/1.png", f"screw/test/{bad}/1.png", "2.png")
+    found = find_good(root)
+    assert [file.name for file in found.files] == [f"p/screw/test/{good}/1.png"]
+    assert (found.classes, found.left_out) == (("screw",), 2)
+
+
+def test_defects_are_no_good_pictures(tmp_path: Path) -> None:
+    root = layout(tmp_path / "p", "gear/1.png", "gear/ng/2.png", "ko/3.png", "masks/3.png")
+    found = find_good(root)
+    assert [file.name for file in found.files] == ["p/gear/1.png"]
+    assert (found.classes, found.left_out) == (("gear",), 3)
+    with pytest.raises(InputError, match="all 2 pictures lie in folders of defects"):
+        find_good(layout(tmp_path / "q", "NG/1.png", "a/defect/2.png"))
+
+
+def test_a_class_may_be_called_masks(tmp_path: Path) -> None:
+    found = find_good(layout(tmp_path / "p", "masks/1.png", "gloves/1.png"))
+    assert found.classes == ("gloves", "masks")
+
+
+def test_a_variant_called_normal_is_no_label(tmp_path: Path) -> None:
+    root = layout(tmp_path / "p", "normal/train/good/1.png", "normal/test/scratch/1.png")
+    assert [file.name for file in find_good(root).files] == ["p/normal/train/good/1.png"]
+
+
 def test_one_class_alone_has_no_name_but_the_one_given(tmp_path: Path) -> None:
     root = layout(tmp_path / "screw", "train/good/1.png", "train/good/2.png")
     assert find_good(root).classes == (None, None)

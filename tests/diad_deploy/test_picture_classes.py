@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.picture_classes import class_among, class_below
+from diad_deploy.picture_classes import class_among, class_below, good_by_folders
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,34 @@ from diad_deploy.picture_classes import class_among, class_below
         (("train", "screw", "good"), "screw"),
         (("Good", "screw"), "screw"),
         (("train", "good"), None),
+        (("test", "ko"), None),
+        (("NG", "screw"), "screw"),
+        (("screw", "Defect"), "screw"),
         ((), None),
     ],
 )
 def test_the_first_folder_that_is_a_class(folders: tuple[str, ...], expected: str | None) -> None:
     assert class_below(folders) == expected
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        (("test", "OK"), True),
+        (("screw", "Good", "line-1"), True),
+        (("defect free",), True),
+        (("test", "ko"), False),
+        (("No-Good", "2024"), False),
+        (("test", "scratch"), None),
+        # above a split it is a variant of the data, unless it is `good`
+        (("normal", "test", "scratch"), None),
+        (("good", "test", "line-1"), True),
+        (("ok", "train"), True),
+        ((), None),
+    ],
+)
+def test_what_folders_say_of_a_picture(folders: tuple[str, ...], expected: bool | None) -> None:
+    assert good_by_folders(folders) is expected
 
 
 def test_the_innermost_known_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

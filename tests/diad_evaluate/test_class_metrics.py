@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from diad_evaluate.class_metrics import MaskTally, class_result
+from diad_deploy.mask_findings import MaskTally
+from diad_evaluate.class_metrics import class_result
 from diad_evaluate.class_pictures import ClassPictures, class_pictures
 from diad_evaluate.metrics import EXACT_AU_PRO, IMAGE_METRICS, METRICS, PIXEL_METRICS
 from diad_evaluate.results import ClassResult
@@ -92,19 +93,3 @@ def test_an_auroc_under_half_is_named_with_the_published_one(pictures: ClassPict
     assert found.notes == (
         "image_auroc 0.1667 stands as it is; the published code would report 1 minus it, 0.8333",
     )
-
-
-def test_what_is_said_of_masks() -> None:
-    tally = MaskTally()
-    assert list(tally.notes(4)) == []
-    tally.missing = 4
-    assert list(tally.notes(4)) == ["no masks: image metrics only"]
-    tally.missing, tally.failed, tally.empty, tally.full = 1, 2, 3, 4
-    notes = list(tally.notes(5))
-    assert [note.split(";")[0] for note in notes] == [
-        "without a mask: 1 of 5 defective pictures",
-        "masks that cannot be used: 2 of 5",
-        "masks that mark nothing: 3 of 5",
-        "masks that mark the whole picture: 4 of 5",
-    ]
-    assert "the published code counts them as good" in notes[2]

@@ -133,6 +133,26 @@ def test_figures_are_told_where_another_run_took_the_folder(
     assert names(tmp_path / "out") == ["a.png"]
 
 
+def test_strict_names_masks_before_anything_runs(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(data, "--bundle", "b", "--strict")[0] == 0
+    marked = data / "cap/ground_truth/scratch"
+    (marked / "000_mask.png").unlink()
+    write_good(marked / "001_mask.png", red=255)
+    batches: list[int] = []
+    monkeypatch.setattr(
+        "diad_evaluate.request.Detector.open", lambda *_, **__: FakeDetector(before=batches.append)
+    )
+    status, out, err = run(data, "--bundle", "b", "-o", tmp_path / "out", "--strict")
+    assert (status, out, batches) == (2, "", [])
+    assert one_line(err)
+    assert "no mask: 1 (cap/test/scratch/000.png)" in err
+    assert "marks the whole picture: 1 (cap/test/scratch/001.png)" in err
+    assert not (tmp_path / "out").exists()
+    assert run(data, "--bundle", "b")[0] == 0
+
+
 def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:
     (write_good(tmp_path / "data/good/a.png")).write_bytes(b"")
     status, out, _ = run(tmp_path / "data", "--bundle", "b")

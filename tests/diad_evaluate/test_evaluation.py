@@ -5,15 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from diad_deploy.errors import BackendError
 from diad_deploy.images import read_picture
+from diad_deploy.mask_findings import MaskCounts
+from diad_deploy.masks import read_mask
 from diad_deploy.preprocess import prepare
 from diad_deploy.run_summary import Progress
 from diad_evaluate.evaluation import evaluate
 from diad_evaluate.layouts.choice import find_labelled_set
-from diad_evaluate.masks import read_mask
-from diad_evaluate.metrics import METRICS, image_figures, pixel_figures
+from diad_evaluate.metrics import (
+    EXACT_AU_PRO,
+    METRICS,
+    PIXEL_METRICS,
+    image_figures,
+    pixel_figures,
+)
 from diad_evaluate.results import Evaluation
 from tests.diad_deploy.fake_detector import IMAGE, FakeDetector
 from tests.diad_evaluate.labelled_folders import (
@@ -44,7 +52,7 @@ def test_figures_are_those_of_the_maps(tmp_path: Path) -> None:
     maps = np.stack([red_of(p.path) for p in labelled])
     masks = np.stack(
         [
-            read_mask(p.mask, IMAGE.size_px, picture_size_px=(HEIGHT, WIDTH))
+            read_mask(p.mask, picture_size_px=(HEIGHT, WIDTH)).resized(IMAGE.size_px)
             if p.mask
             else np.zeros(IMAGE.size_px * np.ones(2, int), dtype=bool)
             for p in labelled
@@ -105,8 +113,6 @@ def test_what_cannot_be_used_has_its_reason_and_the_rest_goes_on(tmp_path: Path)
 def test_a_mask_of_another_size(tmp_path: Path) -> None:
     root = write_mvtec_class(tmp_path / "a")
     (root / "ground_truth/scratch/001_mask.png").unlink()
-    from PIL import Image
-
     Image.new("L", (WIDTH * 2, HEIGHT), 255).save(root / "ground_truth/scratch/001_mask.png")
     found = run(tmp_path)
     (fault,) = found.faults
@@ -117,19 +123,75 @@ def test_a_mask_of_another_size(tmp_path: Path) -> None:
     assert found.classes[0].masked == 5
 
 
-def test_masks_that_mark_nothing_or_everything(tmp_path: Path) -> None:
-    root = write_mvtec_class(tmp_path / "a")
-    write_good(root / "ground_truth/scratch/000_mask.png", red=0).unlink()
-    from PIL import Image
+def fill_mask(root: Path, number: int, level: int) -> None:
+    path = root / f"ground_truth/scratch/{number:03}_mask.png"
+    Image.new("L", (WIDTH, HEIGHT), level).save(path)
 
-    Image.new("L", (WIDTH, HEIGHT), 0).save(root / "ground_truth/scratch/000_mask.png")
-    Image.new("L", (WIDTH, HEIGHT), 9).save(root / "ground_truth/scratch/001_mask.png")
-    (result,) = run(tmp_path).classes
-    assert result.defective == 3
-    assert [note.split(":")[0] for note in result.notes] == [
-        "masks that mark nothing",
-        "masks that mark the whole picture",
+
+def test_masks_that_mark_nothing_or_everything_are_for_the_image_metrics_only(
+    tmp_path: Path,
+) -> None:
+    root = write_mvtec_class(tmp_path / "a", good=4, bad=5)
+    fill_mask(root, 0, 0)
+    fill_mask(root, 1, 9)
+    found = run(tmp_path)
+    (result,) = found.classes
+    assert (result.good, result.defective, result.masked) == (4, 5, 7)
+    assert result.masks == MaskCounts(empty=1, full=1)
+    assert result.notes == (
+        "masks that mark nothing: 1 of 5 (a/test/scratch/000.png); image metrics only (the "
+        "published code counts such pictures as good)",
+        "masks that mark the whole picture: 1 of 5 (a/test/scratch/001.png); image metrics only",
+    )
+    assert [row.mask for row in found.rows if row.mask] == [
+        "marks nothing",
+        "marks the whole picture",
     ]
+    assert found.exit_status == 0
+    for number in (0, 1):
+        (root / f"test/scratch/{number:03}.png").unlink()
+    pixels = {name: result.figures[name] for name in (*PIXEL_METRICS, EXACT_AU_PRO)}
+    without = run(tmp_path).classes[0].figures
+    assert pixels == {name: without[name] for name in pixels}
+
+
+def test_what_may_be_wrong_with_a_mask_is_noted(tmp_path: Path) -> None:
+    root = write_mvtec_class(tmp_path / "a", good=3, bad=8)
+    for number in range(8):
+        path = root / f"ground_truth/scratch/{number:03}_mask.png"
+        with Image.open(path) as mask:
+            if number == 7:
+                mask.save(path, "JPEG", quality=90)
+            else:
+                mask.point([255, *[0] * 255]).save(path)
+    (result,) = run(tmp_path).classes
+    names = ", ".join(f"a/test/scratch/{number:03}.png" for number in range(5))
+    assert result.notes[:2] == (
+        f"masks that mark most of their picture: 7 of 8 ({names}, and 2 more); look whether they "
+        f"are black on white, for what is not black counts as defective",
+        "masks stored with loss, as JPEG does: 1 of 8; cut at half of white, so save masks as PNG",
+    )
+    assert (result.masked, result.masks) == (11, MaskCounts(most=7, lossy=1))
+
+
+def test_the_same_figures_whatever_a_tool_writes(tmp_path: Path) -> None:
+    root = write_mvtec_class(tmp_path / "a", good=4, bad=4)
+    want = run(tmp_path).classes[0].figures
+    for number in range(4):
+        path = root / f"ground_truth/scratch/{number:03}_mask.png"
+        with Image.open(path) as image:
+            marked = np.asarray(image) > 0
+        if number == 0:
+            painted = np.where(marked[..., None], (255, 0, 0, 255), (255, 255, 255, 0))
+            Image.fromarray(painted.astype(np.uint8)).save(path)
+        elif number == 1:
+            Image.fromarray((marked * 3).astype(np.uint16)).save(path)
+        elif number == 2:
+            Image.fromarray(marked.astype(np.uint8)).save(path)
+        else:
+            Image.fromarray(marked.astype(np.uint8) * 255).save(path, "WEBP", lossless=True)
+    (result,) = run(tmp_path).classes
+    assert (result.figures, result.notes) == (want, ())
 
 
 def test_a_class_of_one_kind_is_left_out_of_the_mean(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+from diad_deploy.mask_findings import MaskCounts
 from diad_evaluate.metrics import METRICS
 from diad_evaluate.output import COLUMNS, write_evaluation
 from tests.diad_evaluate.found_evaluations import NASTY, class_found, evaluation, mvtec_ad, row
@@ -46,3 +47,24 @@ def test_the_papers_row_is_marked(tmp_path: Path) -> None:
     last = read(tmp_path / "evaluation.csv")[-1]
     assert (last["row"], last["image_auroc"]) == ("paper", "0.972")
     assert last["notes"] == "the paper's, mean of 15 classes of MVTec-AD; not measured"
+
+
+def test_masks_are_counted_in_the_table_and_told_with_each_picture(tmp_path: Path) -> None:
+    found = evaluation(
+        class_found("pill", masks=MaskCounts(empty=2, full=1)),
+        class_found("screw", masks=MaskCounts(empty=1, lossy=3)),
+        rows=(row("a.png", mask="marks nothing"), row("b.png")),
+    )
+    write_evaluation(tmp_path, found)
+    rows = read(tmp_path / "evaluation.csv")
+    columns = ("masks_empty", "masks_full", "masks_lossy", "masks_missing")
+    assert [[each[name] for name in columns] for each in rows] == [
+        ["2", "1", "0", "0"],
+        ["1", "0", "3", "0"],
+        ["3", "1", "3", "0"],
+    ]
+    assert [each["mask"] for each in read(tmp_path / "pictures.csv")] == ["marks nothing", ""]
+    classes = json.loads((tmp_path / "evaluation.json").read_text())["classes"]
+    assert (classes["pill"]["masks"]["empty"], classes["pill"]["masks"]["full"]) == (2, 1)
+    assert "Image metrics only</th>" in (tmp_path / "page.html").read_text()
+    assert '<td class="number">4</td>' in (tmp_path / "page.html").read_text()

@@ -63,6 +63,7 @@ def test_json_holds_it_all() -> None:
             "status": "failed",
             "score": None,
             "reason": "empty",
+            "mask": None,
         }
     ]
     assert shown["false_alarms"][0]["picture"] == "x"

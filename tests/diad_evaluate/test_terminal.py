@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from diad_deploy.mask_findings import MaskCounts
 from diad_evaluate.results import Evaluation
 from diad_evaluate.terminal import TOLD_FAULTS, print_evaluation
 from tests.diad_evaluate.found_evaluations import NASTY, class_found, evaluation, mvtec_ad, row
@@ -43,3 +44,14 @@ def test_notes_faults_and_a_stop_are_told() -> None:
     assert "failed: 0<b>&\"'\\udcff.png: the file is empty\n" in text
     assert "and 2 more; all are in the files of -o" in text
     assert "paper" not in text
+
+
+def test_pictures_for_the_image_metrics_only_have_a_column() -> None:
+    counts = MaskCounts(empty=2, full=1)
+    text = printed(evaluation(class_found("pill", masks=counts), class_found("screw", 1.0)))
+    assert max(map(len, text.splitlines())) <= 80
+    cells = {line.split()[0]: line.split()[1:5] for line in text.splitlines() if line.strip()}
+    assert cells["pill"] == ["3", "+", "4", "3"]
+    assert cells["screw"] == ["3", "+", "4", "0"]
+    assert cells["mean"][0] == "3"
+    assert "only" not in printed(evaluation(class_found("pill")))

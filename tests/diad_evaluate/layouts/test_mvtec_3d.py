@@ -23,3 +23,10 @@ def test_pictures_and_masks_stand_beside_each_other(tmp_path: Path) -> None:
         "test/good/rgb/000.png",
     ]
     assert MVTEC_AD.find(tmp_path) == []
+
+
+def test_good_ones_by_any_name(tmp_path: Path) -> None:
+    write_good(tmp_path / "test/OK/RGB/0.png")
+    write_bad(tmp_path / "test/hole/RGB/0.png", tmp_path / "test/hole/GT/0.png")
+    found = {picture.kind: picture.mask for picture in MVTEC_3D.find(tmp_path)}
+    assert found == {"good": None, "hole": tmp_path / "test/hole/GT/0.png"}

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from diad_evaluate.layouts.mvtec_ad import MVTEC_AD
 from tests.diad_evaluate.labelled_folders import write_bad, write_good, write_mvtec_class
 
@@ -45,3 +47,27 @@ def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
     write_good(tmp_path / "a/test/.hidden/1.png")
     (tmp_path / "a/test/good/readme.txt").write_text("no picture")
     assert [p.name for p in MVTEC_AD.find(tmp_path)] == ["a/test/good/000.png"]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [("ok", "ko"), ("OK", "NG"), ("Good", "Scratch"), ("defect-free", "Reject")]
+)
+def test_good_ones_by_any_name(tmp_path: Path, good: str, bad: str) -> None:
+    write_good(tmp_path / "a/Test" / good / "1.png")
+    write_bad(tmp_path / "a/Test" / bad / "1.png", tmp_path / "a/Ground_Truth" / bad / "1_mask.png")
+    found = {picture.name: picture for picture in MVTEC_AD.find(tmp_path)}
+    assert {name: (each.kind, each.defective) for name, each in found.items()} == {
+        f"a/Test/{good}/1.png": ("good", False),
+        f"a/Test/{bad}/1.png": (bad, True),
+    }
+    assert found[f"a/Test/{bad}/1.png"].mask == tmp_path / "a/Ground_Truth" / bad / "1_mask.png"
+
+
+def test_masks_beside_the_kinds_are_no_kind(tmp_path: Path) -> None:
+    write_good(tmp_path / "test/ok/1.png")
+    write_bad(tmp_path / "test/ng/1.png", tmp_path / "test/masks/1.png")
+    found = MVTEC_AD.find(tmp_path)
+    assert [(p.kind, p.mask) for p in found] == [
+        ("ng", tmp_path / "test/masks/1.png"),
+        ("good", None),
+    ]

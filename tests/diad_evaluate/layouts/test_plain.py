@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from diad_evaluate.layouts.plain import PLAIN
 from tests.diad_evaluate.labelled_folders import write_bad, write_good
 
@@ -41,3 +43,30 @@ def test_a_class_of_one_kind_is_there_too(tmp_path: Path) -> None:
     found = PLAIN.find(tmp_path)
     assert [(p.product, p.defective) for p in found] == [("a", False), ("b", True)]
     assert found[1].mask == tmp_path / "b/masks/defect/1.png"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "masks"),
+    [("Good", "Defect", "Masks"), ("OK", "NG", "masks"), ("ok", "ko", "ground_truth")],
+)
+def test_folders_by_any_name(tmp_path: Path, good: str, bad: str, masks: str) -> None:
+    root = tmp_path / "parts"
+    write_good(root / good / "a.png")
+    write_bad(root / bad / "a.png", root / masks / "a.png")
+    write_bad(root / bad / "dent/b.png", root / masks / bad / "dent/b.png")
+    assert [(p.product, p.kind, p.mask) for p in PLAIN.find(root)] == [
+        ("parts", "good", None),
+        ("parts", bad.lower(), root / masks / "a.png"),
+        ("parts", "dent", root / masks / bad / "dent/b.png"),
+    ]
+
+
+def test_a_class_may_be_called_normal(tmp_path: Path) -> None:
+    for name in ("normal", "dark"):
+        write_good(tmp_path / name / "good/1.png")
+        write_bad(tmp_path / name / "defect/1.png")
+    found = PLAIN.find(tmp_path)
+    assert [(p.product, p.defective) for p in found] == [
+        *(("dark", False), ("dark", True)),
+        *(("normal", False), ("normal", True)),
+    ]
