@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from diad_deploy import __version__
-from diad_deploy.console import run_command
+from diad_deploy.console import printable, run_command
 from diad_deploy.model_options import device_option, tf32_option
 from diad_export.command_options import limit_options, source_options
 from diad_export.engines.command_options import engine_options
@@ -176,6 +176,13 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @click.option("--images", type=PATH, required=True, help="Pictures to run, with folders as labels.")
 @click.option("--masks", type=PATH, help="Where the masks lie [default: masks or ground_truth].")
 @click.option("--most", type=click.IntRange(min=1), help="Take so many pictures, evenly spread.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="End with status 2 before anything runs where a defective picture has no mask, or one "
+    "that cannot be used, marks nothing or the whole picture, or is stored with loss (JPEG). All "
+    "are named. Masks that mark most of a picture stay a note.",
+)
 @click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
 @source_options
 @click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")
@@ -206,9 +213,9 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 def verify(*, as_json: bool, **given: Any) -> int:
     """Run BUNDLE beside PyTorch on the same pictures and noise, and say whether it decides alike.
 
-    Where folders are called good and otherwise, these are labels; where masks are found, they are
-    used. The result is stored in the bundle's manifest. Ends with status 0 if all is within the
-    limits, 1 if not, 2 if nothing could be run.
+    Where folders are called good (or ok and the like) and otherwise, these are labels; where masks
+    are found, they are used, as diad-evaluate does. The result is stored in the bundle's manifest.
+    Ends with status 0 if all is within the limits, 1 if not, 2 if nothing could be run.
 
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
@@ -223,6 +230,8 @@ def verify(*, as_json: bool, **given: Any) -> int:
         from diad_export.verification_table import verification_table
 
         Console(highlight=False, soft_wrap=True).print(verification_table(found))
+        for note in found.notes:
+            click.echo(printable(f"note: {note}"))
         if found.caution:
             click.echo(f"note: {found.caution}")
         click.echo("passed" if found.passed else f"failed: {'; '.join(found.faults)}")

@@ -2,23 +2,21 @@
 
 Known layouts: MVTec-AD's (`test/good`, `test/KIND`, `ground_truth/KIND/NAME_mask.png`), a plain
 one (`good`, any other folder, `masks` with the same relative paths), and pictures without labels.
+`good` may be called `ok` or the like, in any case (`diad_deploy/picture_classes.py`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import BoolArray, PictureArray
 from diad_deploy.errors import InputError
 from diad_deploy.images import read_picture
+from diad_deploy.mask_files import find_mask, folders_called
+from diad_deploy.mask_findings import JudgedMask, judge_mask
+from diad_deploy.picture_classes import MASK_FOLDERS, good_by_folders
 from diad_deploy.picture_files import find_pictures
-
-GOOD = "good"
-MASK_FOLDERS = ("masks", "ground_truth")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +35,26 @@ class LabelledPicture:
         """Decode it: uint8 `[H, W, 3]`. Raises `PictureError`."""
         return read_picture(self.path)
 
-    def read_mask(self, size_px: int) -> npt.NDArray[np.bool_] | None:
+    def judge_mask(self, size_px: int) -> JudgedMask:
+        """Where it is defective at the model's size, and what is to be said of its mask.
+
+        Of a good picture nothing is; neither is anything where nothing says what it is. Raises
+        `PictureError` where the picture cannot be read.
+        """
+        nothing = np.zeros((size_px, size_px), dtype=np.bool_)
+        if self.defective is False:
+            return JudgedMask(marked=nothing)
+        if self.mask is None:
+            return JudgedMask(findings=("missing",) if self.defective else ())
+        height, width = self.read().shape[:2]
+        judged = judge_mask(self.mask, size_px, picture_size_px=(height, width))
+        if self.defective is None and "empty" in judged.findings:
+            return JudgedMask(marked=nothing)
+        return judged
+
+    def read_mask(self, size_px: int) -> BoolArray | None:
         """Where it is defective, `[S, S]`; all false for a good one, None where nothing says."""
-        if self.mask is not None:
-            grey = Image.fromarray(read_picture(self.mask)).convert("L")
-            small = grey.resize((size_px, size_px), Image.Resampling.NEAREST)
-            return np.asarray(small) > 127
-        return np.zeros((size_px, size_px), dtype=np.bool_) if self.defective is False else None
+        return self.judge_mask(size_px).marked
 
 
 def find_labelled(
@@ -62,31 +73,26 @@ def find_labelled(
     roots = [masks] if masks is not None else _mask_folders(folder)
     files = find_pictures([folder], exclude=roots)
     parents = [_relative(file.path, folder).parent.parts for file in files]
-    labelled = any(GOOD in parts for parts in parents)
-    pictures = [
-        LabelledPicture(
-            path=file.path,
-            name=_relative(file.path, folder).as_posix(),
-            defective=GOOD not in parts if labelled else None,
-            mask=_mask_of(_relative(file.path, folder), roots) if GOOD not in parts else None,
+    good = [good_by_folders(parts) for parts in parents]
+    # where some are good, those of any other folder are defective
+    others = False if True in good else None
+    pictures = []
+    for file, parts, label in zip(files, parents, good, strict=True):
+        label = others if label is None else label
+        pictures.append(
+            LabelledPicture(
+                path=file.path,
+                name=_relative(file.path, folder).as_posix(),
+                defective=None if label is None else not label,
+                mask=None if label else find_mask(roots, parts, file.path.stem),
+            )
         )
-        for file, parts in zip(files, parents, strict=True)
-    ]
     return _spread(pictures, most)
 
 
 def _mask_folders(folder: Path) -> list[Path]:
-    places = [place / name for place in (folder, folder.parent) for name in MASK_FOLDERS]
-    return [place for place in places if place.is_dir()]
-
-
-def _mask_of(relative: Path, roots: Sequence[Path]) -> Path | None:
-    for root in roots:
-        for name in (f"{relative.stem}_mask.png", f"{relative.stem}.png", relative.name):
-            path = root / relative.parent / name
-            if path.is_file():
-                return path
-    return None
+    places = (folder, folder.parent)
+    return [found for place in places for found in folders_called(place, MASK_FOLDERS)]
 
 
 def _relative(path: Path, folder: Path) -> Path:

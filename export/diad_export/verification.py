@@ -1,8 +1,10 @@
 """What a verification found, the limits it is held against, and how it is told."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from diad_deploy.mask_findings import MaskCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class Verification:
         noise_floor: PyTorch with another seed's noise; None where it was not run.
         torch_half: PyTorch in its own float16; None where it was not run.
         caution: what these figures do not show; None where there is nothing to say.
+        masks: how the masks of the defective pictures are.
+        notes: what is to be said of them.
     """
 
     backend: str
@@ -88,6 +92,8 @@ class Verification:
     limits: Limits
     torch_half: Agreement | None = None
     caution: str | None = None
+    masks: MaskCounts = field(default_factory=MaskCounts)
+    notes: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:

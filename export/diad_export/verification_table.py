@@ -41,6 +41,9 @@ def verification_table(found: Verification) -> Table:
             *(figures.get(name, "") for figures in runs.values()),
             bounds.get(name, ""),
         )
+    if found.masks.image_only:
+        row = ("without a usable mask", f"{found.masks.image_only} of {found.pictures}")
+        table.add_row(*row, *("" for _ in runs), "")
     return table
 
 

@@ -1,7 +1,7 @@
 """A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import InputError
 from diad_deploy.manifest import Manifest
+from diad_deploy.mask_findings import MaskTally
 from diad_deploy.preprocess import prepare_batch
 from diad_deploy.run_summary import Progress
 from diad_export.agreement import Outcome, Truth, compare_outcomes, settle_threshold
@@ -20,6 +21,7 @@ from diad_export.observed_bundle import ObservedBundle
 from diad_export.verification import Agreement, Limits, StageError, Verification
 
 BATCH = 4
+NAMED_FAULTS = 20
 
 Noises = tuple[FloatArray, FloatArray]
 
@@ -52,12 +54,12 @@ def verify(
     """Run `observed` (`bundle` on a backend) and `model` on the same pictures and noise.
 
     Raises:
-        PictureError: one of the pictures or masks cannot be read.
-        InputError: no pictures. BackendError: the backend failed.
+        PictureError: one of the pictures cannot be read.
+        InputError: no pictures, or masks that cannot be used. BackendError: the backend failed.
     """
     if not pictures:
         raise InputError("no pictures to verify with; name a folder that holds some")
-    truth = _read_truth(pictures, bundle.manifest.image.size_px)
+    truth, masks = _read_truth(pictures, bundle.manifest.image.size_px)
     runs = _Runs(bundle.manifest, model, observed)
     noise, other = bundle.noise(), _other_noise(bundle)
     for start in range(0, len(pictures), BATCH):
@@ -69,15 +71,29 @@ def verify(
         if options.torch_half:
             runs.halve(batch, noise)
         progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
-    return _judge(runs, truth, options)
+    marked = sum(bool(picture.defective or picture.mask) for picture in pictures)
+    return replace(
+        _judge(runs, truth, options), masks=masks.counts, notes=tuple(masks.notes(marked))
+    )
 
 
-def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> Truth:
-    return Truth(
+def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> tuple[Truth, MaskTally]:
+    """Raises `InputError` that names all masks that cannot be used."""
+    judged = [picture.judge_mask(size_px) for picture in pictures]
+    tally, faults = MaskTally(), []
+    for picture, mask in zip(pictures, judged, strict=True):
+        tally.add(picture.name, mask.findings)
+        if mask.fault is not None:
+            faults.append(f"{picture.mask}: {mask.fault}")
+    if faults:
+        more = f"; and {len(faults) - NAMED_FAULTS} more" if len(faults) > NAMED_FAULTS else ""
+        raise InputError("; ".join(faults[:NAMED_FAULTS]) + more)
+    truth = Truth(
         names=tuple(picture.name for picture in pictures),
         defective=tuple(picture.defective for picture in pictures),
-        masks=[picture.read_mask(size_px) for picture in pictures],
+        masks=[mask.marked for mask in judged],
     )
+    return truth, tally
 
 
 def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:

@@ -7,6 +7,7 @@ from typing import Any
 from diad_deploy.amending import amend_manifest
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import InputError
+from diad_deploy.mask_findings import check_masks
 from diad_deploy.progress import shown_progress
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.labelled_pictures import find_labelled
@@ -31,6 +32,7 @@ def verify_bundle(
     tf32: bool = False,
     torch_half: bool = False,
     rounding: Rounding = "every-node",
+    strict: bool = False,
     autoencoder: Path | None = None,
     features: Path | None = None,
     context: Path | None = None,
@@ -38,6 +40,8 @@ def verify_bundle(
     **limits: Any,
 ) -> Verification:
     """Verify the bundle at `bundle`; `limits` as the fields of `Limits`.
+
+    `strict` refuses pictures whose masks are not all as they should be (`check_masks`).
 
     Raises:
         BundleError, CheckpointError, InputError, BackendError, OutputError: see each.
@@ -50,6 +54,10 @@ def verify_bundle(
         limits=Limits(**limits),
     )
     pictures = find_labelled(images, masks=masks, most=most)
+    if strict:
+        defective = (p for p in pictures if p.defective)
+        size_px = opened.manifest.image.size_px
+        check_masks(((p.name, p.path, p.mask) for p in defective), size_px)
     sources = Sources(
         checkpoint=find_checkpoint(opened, checkpoint),
         autoencoder=autoencoder,

@@ -117,6 +117,57 @@ def test_the_table_names_threshold_and_stages(
     assert done.output.rstrip().endswith("passed")
 
 
+def odd_masks(photos: Path, folder: Path, third: Image.Image) -> Path:
+    """The photos with a mask that marks nothing, and another one."""
+    copied = Path(shutil.copytree(photos, folder))
+    third.save(copied / "masks/dent/3.png")
+    Image.new("L", (32, 32)).save(copied / "masks/dent/4.png")
+    return copied
+
+
+def test_masks_count_as_in_an_evaluation(
+    copied: Path, photos: Path, small_checkpoint: Path, tmp_path: Path
+) -> None:
+    ones = Image.fromarray(np.eye(32, dtype=np.uint8))
+    odd = odd_masks(photos, tmp_path / "odd", ones)
+    found = json.loads(run(copied, odd, small_checkpoint, "--no-noise-floor", "--json").stdout)
+    (odd / "masks/dent/4.png").unlink()
+    Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(odd / "masks/dent/3.png")
+    done = run(copied, odd, small_checkpoint, "--no-noise-floor")
+    assert "note: without a mask: 1 of 2 defective pictures; image metrics only" in done.output
+    assert "without a usable mask" in done.output
+    without = Bundle.open(copied).manifest.verification
+    assert without is not None
+    assert 0 < found["pixel_auroc"] < 1
+    assert found["pixel_auroc"] == without["pixel_auroc"]
+    assert found["masks"] == {
+        **dict.fromkeys(("missing", "failed", "full", "most", "lossy"), 0),
+        "empty": 1,
+    }
+    assert found["notes"] == [
+        "masks that mark nothing: 1 of 2 (dent/4.png); image metrics only (the published code "
+        "counts such pictures as good)"
+    ]
+
+
+def test_masks_that_cannot_be_used_are_named_together(
+    copied: Path, photos: Path, small_checkpoint: Path, tmp_path: Path
+) -> None:
+    odd = odd_masks(photos, tmp_path / "odd", Image.new("L", (16, 32), 255))
+    (odd / "masks/dent/4.png").write_bytes(b"nothing")
+    message = message_of(run(copied, odd, small_checkpoint))
+    assert "3.png: mask: the mask is 16 x 32 pixels and its picture 32 x 32" in message
+    assert "4.png: mask: not a picture" in message
+
+
+def test_strict_is_refused_before_anything_is_loaded(
+    copied: Path, photos: Path, tmp_path: Path
+) -> None:
+    odd = odd_masks(photos, tmp_path / "odd", Image.new("L", (32, 32), 255))
+    message = message_of(run(copied, odd, tmp_path / "no checkpoint", "--strict"))
+    assert "marks nothing: 1 (dent/4.png); marks the whole picture: 1 (dent/3.png)" in message
+
+
 def message_of(done: Result) -> str:
     assert done.exception is not None
     return str(done.exception)
