@@ -1,5 +1,6 @@
 """Files through the detector: in order, in batches, with the unreadable ones in their places."""
 
+import os
 import threading
 from pathlib import Path
 
