@@ -9,6 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import printable, run_command
+from diad_deploy.image_options import image_options
 from diad_deploy.model_options import model_options
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ Examples:
     metavar="FILE",
     help="Where the thresholds go.  [default: thresholds.json in the bundle]",
 )
+@image_options
 @model_options
 @click.option("--force", is_flag=True, help="Write over thresholds that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -89,6 +91,8 @@ def _print(found: "Calibration") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from diad_deploy.picture_files import told_passed_over
+
     console = Console(highlight=False, soft_wrap=True)
     thresholds = found.thresholds
     table = Table(
@@ -105,12 +109,16 @@ def _print(found: "Calibration") -> None:
     console.print(f"({thresholds.confidence:.0%} intervals, from the number of pictures)")
     if found.left_out:
         console.print(f"{found.left_out} pictures outside the folders of good parts were left out")
+    if found.passed_over:
+        console.print(Text(printable(told_passed_over(found.passed_over))))
     for picture, reason in found.failures:
         console.print(Text(printable(f"failed: {picture}: {reason}")))
     if found.failed > len(found.failures):
         console.print(f"failed: {found.failed - len(found.failures)} more")
     names = ", ".join(f"{picture} ({score:.4g})" for picture, score in found.highest)
     console.print(Text(printable(f"highest scores, to be looked at for defects: {names}")))
+    for warning in found.warnings:
+        console.print(Text(printable(f"warning: {warning}")))
     console.print(Text(f"thresholds: {printable(found.output)}"))
 
 

@@ -1,7 +1,8 @@
 """Good pictures in, thresholds beside the bundle out."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from diad_deploy.detector import Detector
 from diad_deploy.errors import InputError
 from diad_deploy.false_alarms import CONFIDENCE, check_rate, threshold_at
 from diad_deploy.good_pictures import GoodPictures, check_counts, find_good
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.reader import ImageReader
+from diad_deploy.images.white_level import AUTO_WHITE
 from diad_deploy.run_summary import Progress
 from diad_deploy.streaming import PreparedDetector, Stopwatch, Unread, stream
 from diad_deploy.thresholds import (
@@ -21,6 +25,7 @@ from diad_deploy.thresholds import (
     Thresholds,
     check_output,
     scoring_sha256,
+    to_json,
     write_thresholds,
 )
 
@@ -42,6 +47,7 @@ class CalibrationRequest:
         class_name: the class of all pictures; None goes by their folders.
         output: the file to write; None writes beside the bundle.
         force: write over thresholds that are there.
+        images: how images are read; what is white is kept in the thresholds.
         backend, device, batch_size, threads, tf32: as of `Detector.open`.
 
     Raises:
@@ -55,6 +61,7 @@ class CalibrationRequest:
     class_name: str | None = None
     output: Path | None = None
     force: bool = False
+    images: ImageOptions = field(default_factory=ImageOptions)
     backend: str = "auto"
     device: str = "auto"
     batch_size: int = 8
@@ -87,6 +94,8 @@ class Calibration:
         left_out: how many lie outside the folders of good parts.
         highest: (picture, score) of the highest scores: a defective picture among the good ones
             would stand here.
+        warnings: what may have made scores wrong.
+        passed_over: files that are images of a kind that is not read, by suffix.
     """
 
     thresholds: Thresholds
@@ -95,6 +104,8 @@ class Calibration:
     failures: tuple[tuple[str, str], ...]
     left_out: int
     highest: tuple[tuple[str, float], ...]
+    warnings: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exit_status(self) -> int:
@@ -105,6 +116,7 @@ class Calibration:
         """The fields, for `json.dumps`."""
         return {
             **asdict(self),
+            "thresholds": json.loads(to_json(self.thresholds)),
             "failures": [{"picture": name, "reason": reason} for name, reason in self.failures],
             "highest": [{"picture": name, "score": score} for name, score in self.highest],
         }
@@ -140,7 +152,8 @@ def calibrate(
         tf32=request.tf32,
         thresholds=None,
     ) as detector:
-        scores, failures = score_good(good, detector, progress)
+        reader = ImageReader(request.images.white or AUTO_WHITE, limit_px=request.images.limit_px)
+        scores, failures = score_good(good, detector, progress, reader=reader)
         thresholds = set_thresholds(scores, request, detector)
     write_thresholds(output, thresholds, force=request.force)
     ranked = sorted(scores, key=lambda one: (-one.score, one.picture))
@@ -151,6 +164,8 @@ def calibrate(
         failures=tuple((one.file.name, one.reason) for one in failures[:TOLD]),
         left_out=good.left_out,
         highest=tuple((one.picture, one.score) for one in ranked[:TOLD]),
+        warnings=reader.warnings(),
+        passed_over=good.passed_over,
     )
 
 
@@ -158,6 +173,8 @@ def score_good(
     good: GoodPictures,
     detector: PreparedDetector,
     progress: Callable[[Progress], None] = _ignore,
+    *,
+    reader: ImageReader | None = None,
 ) -> tuple[list[GoodScore], list[Unread]]:
     """The scores of good pictures, and those that failed.
 
@@ -168,7 +185,7 @@ def score_good(
     failures: list[Unread] = []
     total = len(good.files)
     progress(Progress(done=0, failed=0, total=total))
-    results = stream(good.files, detector, Stopwatch())
+    results = stream(good.files, detector, Stopwatch(), reader=reader)
     for result, class_name in zip(results, good.classes, strict=True):
         if isinstance(result, Unread):
             failures.append(result)
@@ -198,9 +215,10 @@ def set_thresholds(
         raise InputError(f"{request.folder}: none of the pictures has a score")
     classes = [one.class_name for one in scores]
     check_counts(request.folder, classes, request.rate, per_class=request.per_class)
+    white = request.images.white or AUTO_WHITE
     names = sorted({name for name in classes if name is not None}) if request.per_class else []
     return Thresholds(
-        format_revision=FORMAT_REVISION,
+        format_revision=1 if white.value is None else FORMAT_REVISION,
         scoring_sha256=scoring_sha256(detector.manifest),
         false_alarm_rate=request.rate,
         confidence=CONFIDENCE,
@@ -211,6 +229,8 @@ def set_thresholds(
         },
         backend=detector.backend,
         versions={"diad_deploy": __version__, **_runtime_versions()},
+        bit_depth=white.bit_depth,
+        white=white.white,
     )
 
 

@@ -9,9 +9,11 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import printable, run_command
+from diad_deploy.image_options import image_options
 from diad_deploy.model_options import model_options
 
 if TYPE_CHECKING:
+    from diad_deploy.images.options import ImageOptions
     from diad_deploy.inspection import Request
     from diad_deploy.run_summary import Summary
 
@@ -33,6 +35,7 @@ Examples:
     "-o", "--output", type=FOLDER, metavar="FOLDER", required=True, help="Where the report goes."
 )
 @model_options
+@image_options
 @click.option(
     "--workers",
     type=click.IntRange(min=1, max=256),
@@ -113,6 +116,7 @@ def _request(
     thresholds: Path | None,
     class_name: str | None,
     fail_on_defect: bool,
+    images: "ImageOptions",
     **given: Any,
 ) -> "Request":
     from diad_deploy.bundle import builtin_bundle, builtin_pictures
@@ -134,6 +138,7 @@ def _request(
         existing="resume" if resume else "force" if force else "refuse",
         judge=find_judge(folder, thresholds=thresholds, threshold=threshold, class_name=class_name),
         fail_on_defect=fail_on_defect,
+        images=images,
     )
     return Request(
         paths=paths or (builtin_pictures(),),
@@ -147,6 +152,8 @@ def _print_summary(summary: "Summary") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from diad_deploy.picture_files import told_passed_over
 
     console = Console(highlight=False, soft_wrap=True)
     if summary.highest:
@@ -163,6 +170,10 @@ def _print_summary(summary: "Summary") -> None:
     if summary.decisions is not None:
         counts = f"{summary.decisions['defect']} defective, {summary.decisions['good']} good"
         console.print(Text(printable(f"{counts}; thresholds: {summary.thresholds}")))
+    if summary.passed_over:
+        console.print(Text(printable(told_passed_over(summary.passed_over))))
+    for warning in summary.warnings:
+        console.print(Text(printable(f"warning: {warning}"), style="yellow"))
     devices = ", ".join(summary.devices)
     console.print(
         Text(printable(f"backend: {summary.backend} on {devices} ({summary.backend_reason})"))

@@ -17,10 +17,13 @@ from diad_deploy.backends.several_devices import SharedModel
 from diad_deploy.backends.stages import Collect
 from diad_deploy.batch_detections import Found, all_detections, detections_of
 from diad_deploy.batch_noise import for_batch, part_of, settle_noise
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.detection import Detection
 from diad_deploy.errors import BackendError, InputError, NotFiniteError, OptionError
 from diad_deploy.given_pictures import Picture, decode, in_chunks, path_of
+from diad_deploy.images.options import image_options_of
+from diad_deploy.images.reader import ImageReader
+from diad_deploy.images.white_level import settle_white
 from diad_deploy.in_flight import collect_in_order
 from diad_deploy.judging import Judge
 from diad_deploy.manifest import Manifest
@@ -44,7 +47,13 @@ class Detector:
     """
 
     def __init__(
-        self, *, bundle: Bundle, opened: OpenedModel, batch_size: int, judge: Judge
+        self,
+        *,
+        bundle: Bundle,
+        opened: OpenedModel,
+        batch_size: int,
+        judge: Judge,
+        reader: ImageReader,
     ) -> None:
         self._bundle = bundle
         model = opened.model
@@ -59,6 +68,7 @@ class Detector:
         self._backend_reason = opened.reason
         self._batch_size = batch_size
         self._judge = judge
+        self._reader = reader
         self._noises = bundle.noise()
 
     @classmethod
@@ -72,6 +82,9 @@ class Detector:
         batch_size: int = 8,
         tf32: bool = False,
         thresholds: Thresholds | Literal["auto"] | None = "auto",
+        bit_depth: int | Literal["auto"] | None = None,
+        white: float | None = None,
+        max_megapixels: float | None = None,
     ) -> Self:
         """Open a bundle and load its graphs.
 
@@ -89,6 +102,11 @@ class Detector:
                 bits of mantissa, as float16's have. Engines have it decided when they are built.
             thresholds: what decides good or defective: `auto` takes those that `diad-calibrate`
                 stored beside the bundle, where there are any; None leaves it open.
+            bit_depth: bits that the camera uses of samples of more than 8, in files and in uint16
+                arrays. None takes what the thresholds were set with; where there are none, and
+                with `auto`, each file's own holds.
+            white: the value that is white, in place of `bit_depth`.
+            max_megapixels: most pixels of an image file, in millions; None is 178.
 
         Raises:
             OptionError: an argument does not fit, or there is no such device.
@@ -105,6 +123,9 @@ class Detector:
             thresholds = find_thresholds(checked.path, checked.manifest)
         elif thresholds is not None:
             check_belongs(thresholds, checked.manifest, where="thresholds")
+        options = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
+        kept = None if thresholds is None else thresholds.white_level
+        settled = settle_white(options.white, kept, where=THRESHOLDS_NAME)
         order = in_order(ddim_steps(checked.manifest.schedule))
         request = ModelRequest(
             bundle=checked, order=order, threads=threads, batch_size=batch_size, tf32=tf32
@@ -112,7 +133,10 @@ class Detector:
         opened = open_model(request, backend=backend, device=device)
         try:
             judge = Judge(thresholds=thresholds)
-            return cls(bundle=checked, opened=opened, batch_size=batch_size, judge=judge)
+            reader = ImageReader(settled, limit_px=options.limit_px)
+            return cls(
+                bundle=checked, opened=opened, batch_size=batch_size, judge=judge, reader=reader
+            )
         except BaseException:
             opened.model.close()
             raise
@@ -126,6 +150,14 @@ class Detector:
     def thresholds(self) -> Thresholds | None:
         """What decides good or defective; None where there is nothing."""
         return self._judge.thresholds
+
+    @property
+    def reader(self) -> ImageReader:
+        """What reads image files, with the options that the detector was opened with.
+
+        Its `warnings()` say what of the files read so far may have made scores wrong.
+        """
+        return self._reader
 
     @property
     def backend(self) -> str:
@@ -166,7 +198,8 @@ class Detector:
         """One detection a picture, in their order.
 
         Args:
-            images: uint8 `[H, W, 3]` RGB arrays of any size, or paths of picture files.
+            images: uint8 `[H, W, 3]` RGB arrays of any size, uint16 ones where `bit_depth` or
+                `white` was given, or paths of image files.
             class_name: whose threshold decides. None goes by the folders of a picture's path, and
                 takes the overall threshold for arrays and for folders that are no class.
             noise: replaces the bundle's noise: `[C, h, w]` for all pictures, or `[N, C, h, w]`.
@@ -297,7 +330,7 @@ class Detector:
     ) -> Iterator[Callable[[], list[Detection]]]:
         begun = 0
         for chunk in in_chunks(pictures, self._batch_size):
-            arrays = [decode(picture) for picture in chunk]
+            arrays = [decode(picture, self._reader) for picture in chunk]
             batch = prepare_batch(arrays, self.manifest.image)
             sizes = [(array.shape[0], array.shape[1]) for array in arrays]
             place = slice(begun, begun + len(chunk))

@@ -5,23 +5,31 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from diad_deploy.arrays import PictureArray
-from diad_deploy.images import read_picture
+from diad_deploy.images.reader import ImageReader
 from diad_deploy.preprocess import check_picture
 
-Picture = PictureArray | str | os.PathLike[str]
+Picture = PictureArray | npt.NDArray[np.uint16] | str | os.PathLike[str]
 
 
-def decode(picture: Picture) -> PictureArray:
+def decode(picture: Picture, reader: ImageReader) -> PictureArray:
     """uint8 `[H, W, 3]` RGB.
 
     Raises:
-        PictureError: a file cannot be read. InputError: an array is no picture.
+        PictureError: a file cannot be read. InputError: an array is no picture, or of uint16
+            where nothing says which value is white.
     """
     if isinstance(picture, (str, os.PathLike)):
-        return read_picture(Path(picture))
-    check_picture(picture)
-    return picture
+        return reader.read(Path(picture)).pixels
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
+        array = reader.convert(picture.astype(np.uint16, copy=False))
+    else:
+        array = picture  # type: ignore[assignment]
+    check_picture(array)
+    return array
 
 
 def path_of(picture: Picture) -> Path | None:

@@ -1,8 +1,8 @@
 """The good pictures that thresholds are set from, and the class of each."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from diad_deploy.errors import InputError
@@ -20,11 +20,13 @@ class GoodPictures:
         classes: of each; None where no folder says it.
         left_out: how many lie outside the folders of good parts, where there are such, or in
             folders of defects.
+        passed_over: files that are images of a kind that is not read, by suffix.
     """
 
     files: tuple[PictureFile, ...]
     classes: tuple[str | None, ...]
     left_out: int
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_good(folder: Path, *, class_name: str | None = None) -> GoodPictures:
@@ -58,6 +60,7 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodPictures:
         files=tuple(found[place] for place in places),
         classes=tuple(class_name or class_below(folders[place]) for place in places),
         left_out=len(found) - len(places),
+        passed_over=found.passed_over,
     )
 
 

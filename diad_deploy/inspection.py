@@ -17,6 +17,9 @@ from diad_deploy import __version__
 from diad_deploy.ahead import map_ahead
 from diad_deploy.detector import Detector
 from diad_deploy.errors import DiadError, OptionError
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.reader import ImageReader
+from diad_deploy.images.white_level import WhiteLevel
 from diad_deploy.judging import Judge
 from diad_deploy.picture_files import PictureFile, find_pictures
 from diad_deploy.picture_rows import failed_row, write_picture
@@ -52,6 +55,10 @@ class InspectionOptions:
         existing: what to do where the output folder holds something: refuse, resume, or force.
         judge: what decides good or defective; by default nothing.
         fail_on_defect: show in the exit status that a picture is defective.
+        images: how they are read; what is white may follow from the thresholds.
+
+    Raises:
+        OptionError: one does not fit, or the thresholds were set with another white.
     """
 
     bundle_name: str = "bundle"
@@ -61,8 +68,15 @@ class InspectionOptions:
     existing: Existing = "refuse"
     judge: Judge = field(default_factory=Judge)
     fail_on_defect: bool = False
+    images: ImageOptions = field(default_factory=ImageOptions)
+
+    @property
+    def white(self) -> WhiteLevel:
+        """The value that is white, settled with the thresholds."""
+        return self.judge.settle_white(self.images.white)
 
     def __post_init__(self) -> None:
+        _ = self.white
         if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
             raise OptionError(f"--workers {self.workers}: expected 1 to {MOST_WORKERS}")
         if self.fail_on_defect and not self.judge.decides:
@@ -205,7 +219,9 @@ class _Run:
             scale=options.scale,
             maps=options.maps,
             judge=options.judge,
+            white=options.white,
         )
+        self._reader = ImageReader(options.white, limit_px=options.images.limit_px)
         self._kept: frozenset[str] = frozenset()
         self._highest = Highest()
         if begin(folder, self._record, options.existing):
@@ -222,7 +238,13 @@ class _Run:
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
             rows = RowsInOrder(files, self._folder, self._progress, total=total, done=done)
-            results = stream(todo, self._detector, self._stopwatch, workers=self._options.workers)
+            results = stream(
+                todo,
+                self._detector,
+                self._stopwatch,
+                reader=self._reader,
+                workers=self._options.workers,
+            )
             written = map_ahead(
                 partial(self._write, rows),
                 enumerate(self._ranked(results)),
@@ -243,11 +265,14 @@ class _Run:
         ok = ranking.read
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
+        passed_over = getattr(self._pictures, "passed_over", {})
         facts = PageFacts(
             total=len(self._kept) + self._left,
             seconds=seconds,
             pictures_per_second=speed,
             version=__version__,
+            warnings=self._reader.warnings(),
+            passed_over=passed_over,
         )
         report = write_page(self._folder, self._record, ranking, facts)
         return Summary(
@@ -268,6 +293,8 @@ class _Run:
             thresholds=judge.shown(self._record.backend),
             decisions=decisions.as_dict() if judge.decides else None,
             fail_on_defect=self._options.fail_on_defect,
+            warnings=facts.warnings,
+            passed_over=facts.passed_over,
         )
 
     def _ranked(

@@ -9,6 +9,7 @@ from pathlib import Path
 from diad_deploy.bundle import THRESHOLDS_NAME
 from diad_deploy.detection import Detection
 from diad_deploy.errors import OptionError
+from diad_deploy.images.white_level import WhiteLevel, settle_white
 from diad_deploy.manifest import Manifest
 from diad_deploy.picture_classes import class_among
 from diad_deploy.thresholds import Thresholds, check_belongs, read_thresholds, to_json
@@ -77,6 +78,16 @@ class Judge:
         if path is None or self.thresholds is None:
             return None
         return class_among(path, self.thresholds.classes)
+
+    def settle_white(self, given: WhiteLevel | None) -> WhiteLevel:
+        """Which value is white, where the thresholds decide: as they were set with.
+
+        Raises:
+            OptionError: `given` is another.
+        """
+        decide = self.thresholds is not None and self.threshold is None
+        kept = self.thresholds.white_level if self.thresholds and decide else None
+        return settle_white(given, kept, where=self.source)
 
     def check_belongs(self, manifest: Manifest) -> None:
         """Raise `ThresholdsError` where the thresholds were set with another bundle."""

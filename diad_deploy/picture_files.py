@@ -3,7 +3,8 @@
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -13,11 +14,24 @@ from diad_deploy.errors import InputError
 SUFFIXES = frozenset(
     f".{name}"
     for name in (
-        *("avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg"),
-        *("pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
+        *("apng", "avif", "bmp", "dib", "gif", "j2c", "j2k", "jfif", "jp2", "jpc", "jpe", "jpeg"),
+        *("jpf", "jpg", "jpx", "mpo", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
     )
 )
 """What a file in a folder must end in, in any case, to be taken for a picture."""
+
+OTHER_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("3fr", "arw", "bif", "cr2", "cr3", "crw", "czi", "dcm", "dds", "dng", "emf", "eps"),
+        *("erf", "exr", "fff", "fit", "fits", "hdr", "heic", "heif", "hif", "icns", "ico", "iiq"),
+        *("jls", "jpm", "jxl", "jxr", "kdc", "mef", "mos"),
+        *("mrw", "ndpi", "nef", "nrw", "ora", "orf", "pam", "pcx", "pef", "pfm", "psb", "psd"),
+        *("qoi", "raf", "ras", "raw", "rw2", "rwl", "sgi", "sr2", "srf", "srw", "svg", "svs"),
+        *("tga", "vda", "wdp", "wmf", "x3f", "xbm", "xcf", "xpm"),
+    )
+)
+"""Images of kinds that are not read: those in a folder are counted, for the summary."""
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -50,11 +64,15 @@ class PictureFiles(Sequence[PictureFile]):
     Args:
         base: the folder that names count from; None where the paths have none in common.
         paths: as the user would write them.
+        passed_over: files that are images of a kind that is not read, by suffix.
     """
 
-    def __init__(self, base: Path | None, paths: list[str]) -> None:
+    def __init__(
+        self, base: Path | None, paths: list[str], passed_over: Mapping[str, int] | None = None
+    ) -> None:
         self._base = base
         self._paths = paths
+        self.passed_over = dict(passed_over or {})
 
     @overload
     def __getitem__(self, place: int) -> PictureFile: ...
@@ -90,18 +108,30 @@ def find_pictures(
         InputError: there is no picture, and nothing that a reason could be given for.
     """
     given = [os.fspath(path) for path in paths]
-    passed_over = frozenset(folder.resolve() for folder in exclude)
-    found = [_expand(path, passed_over) for path in given]
+    excluded = frozenset(folder.resolve() for folder in exclude)
+    passed_over: Counter[str] = Counter()
+    found = [_expand(path, excluded, passed_over) for path in given]
     files = [file for _, several in found for file in several]
     # one folder holds nothing twice
     if len(given) > 1 or any(map(_MAGIC.search, given)):
         files = _each_once(files)
     if not files:
+        others = f"; {told_passed_over(passed_over)}" if passed_over else ""
         raise InputError(
             f"{', '.join(given) or 'no paths'}: no pictures found; expected files ending in "
-            f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}"
+            f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}{others}"
         )
-    return PictureFiles(_common_folder([root for root, _ in found]), files)
+    return PictureFiles(_common_folder([root for root, _ in found]), files, passed_over)
+
+
+def told_passed_over(counts: Mapping[str, int]) -> str:
+    """What was passed over, in a few words: `passed over: 4 files (.heic 3, .dng 1)`."""
+    total = sum(counts.values())
+    kinds = ", ".join(
+        f"{suffix} {count}"
+        for suffix, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )
+    return f"passed over: {total} file{'s' if total > 1 else ''} ({kinds})"
 
 
 def _each_once(files: list[str]) -> list[str]:
@@ -111,11 +141,13 @@ def _each_once(files: list[str]) -> list[str]:
     return list(once.values())
 
 
-def _expand(given: str, passed_over: frozenset[Path]) -> tuple[Path, list[str]]:
+def _expand(
+    given: str, excluded: frozenset[Path], passed_over: Counter[str]
+) -> tuple[Path, list[str]]:
     """The absolute folder that names count from, and the files."""
     path = Path(given)
     if _is_folder(path):
-        return _absolute(path).parent, list(_walk(path, passed_over))
+        return _absolute(path).parent, list(_walk(path, excluded, passed_over))
     magic = _MAGIC.search(given)
     if magic is None or _lies_there(path):
         return _absolute(path).parent, [str(path)]
@@ -124,41 +156,56 @@ def _expand(given: str, passed_over: frozenset[Path]) -> tuple[Path, list[str]]:
     # pathlib's own glob takes no absolute patterns and does not pass over what is hidden
     matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207
     # where nothing matches, the pattern itself becomes the row that says so
-    return root, list(_matched(given, matches, passed_over)) if matches else [str(path)]
+    if not matches:
+        return root, [str(path)]
+    return root, list(_matched(given, matches, excluded, passed_over))
 
 
-def _matched(pattern: str, matches: list[str], passed_over: frozenset[Path]) -> Iterator[str]:
+def _matched(
+    pattern: str, matches: list[str], excluded: frozenset[Path], passed_over: Counter[str]
+) -> Iterator[str]:
     """The files among `matches`, and those in its folders unless `**` gives them anyway."""
     suffix_is_named = not _MAGIC.search(Path(pattern).suffix or "*")
     for path in map(Path, matches):
         if _is_folder(path):
-            yield from () if "**" in pattern else _walk(path, passed_over)
-        elif (suffix_is_named or _looks_like_picture(path)) and passed_over.isdisjoint(
-            path.resolve().parents
-        ):
-            yield str(path)
+            yield from () if "**" in pattern else _walk(path, excluded, passed_over)
+        elif excluded.isdisjoint(path.resolve().parents):
+            if suffix_is_named or _looks_like_picture(path):
+                yield str(path)
+            else:
+                _count_other(path, passed_over)
 
 
-def _walk(folder: Path, passed_over: frozenset[Path]) -> Iterator[str]:
+def _walk(folder: Path, excluded: frozenset[Path], passed_over: Counter[str]) -> Iterator[str]:
     seen: set[Path] = set()
     refused: list[OSError] = []
     for here, folders, files in os.walk(folder, onerror=refused.append, followlinks=True):
         resolved = Path(here).resolve()
         # a link back up would otherwise lead round for ever
-        if resolved in seen or resolved in passed_over:
+        if resolved in seen or resolved in excluded:
             folders.clear()
             continue
         seen.add(resolved)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and _looks_like_picture(Path(name)):
+            if name.startswith("."):
+                continue
+            if _looks_like_picture(Path(name)):
                 yield str(Path(here, name))
+            else:
+                _count_other(Path(name), passed_over)
     # as pictures they become rows, so that nothing is passed over in silence
     yield from (str(Path(error.filename)) for error in refused if error.filename)
 
 
 def _looks_like_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
+
+
+def _count_other(path: Path, passed_over: Counter[str]) -> None:
+    suffix = path.suffix.lower()
+    if suffix in OTHER_SUFFIXES:
+        passed_over[suffix] += 1
 
 
 def _is_folder(path: Path) -> bool:

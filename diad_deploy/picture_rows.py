@@ -93,4 +93,5 @@ def ok_row(result: Inspected, detection: Detection, maps: MapFormat | None) -> R
         decision=detection.decision,
         margin=detection.margin,
         regions=detection.regions() if detection.threshold is not None else None,
+        note=result.note,
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from diad_deploy.images.white_level import WhiteLevel
 from diad_deploy.judging import Judge
 from diad_deploy.manifest import to_json
 from diad_deploy.report.run_record import RunRecord
@@ -15,6 +16,7 @@ def identify_run(
     scale: tuple[float, float] | None,
     maps: str | None,
     judge: Judge,
+    white: WhiteLevel,
 ) -> RunRecord:
     """The record of a run; a `scale` of None stands for the bundle's."""
     manifest = detector.manifest
@@ -28,4 +30,5 @@ def identify_run(
         threshold=judge.threshold,
         thresholds_sha256=judge.thresholds_sha256,
         class_name=judge.class_name,
+        white=white.value,
     )

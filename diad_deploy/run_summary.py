@@ -1,6 +1,7 @@
 """How far a run is, and how it ended."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 EXIT_DEFECTS = 3
@@ -35,6 +36,8 @@ class Summary:
         thresholds: what decided good or defective, in a few words; None where nothing did.
         decisions: how many rows are `good` and how many `defect`; None where nothing decided.
         fail_on_defect: whether a defective picture shows in the exit status.
+        warnings: what may have made scores wrong, a sentence each.
+        passed_over: files that are images of a kind that is not read, by suffix.
     """
 
     pictures: int
@@ -54,6 +57,8 @@ class Summary:
     thresholds: str | None = None
     decisions: dict[str, int] | None = None
     fail_on_defect: bool = False
+    warnings: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exit_status(self) -> int:

@@ -15,7 +15,7 @@ from diad_deploy.arrays import FloatArray, PictureArray
 from diad_deploy.batch_detections import Found
 from diad_deploy.detection import Detection
 from diad_deploy.errors import InputError, NotFiniteError, PictureError
-from diad_deploy.images import read_picture
+from diad_deploy.images.reader import ImageReader
 from diad_deploy.in_flight import collect_in_order
 from diad_deploy.manifest import ImageSpec, Manifest
 from diad_deploy.picture_files import PictureFile
@@ -72,12 +72,13 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inspected:
-    """A picture that went through the model: uint8 `[H, W, 3]` and its result."""
+    """A picture that went through the model: uint8 `[H, W, 3]`, its result, a note on its file."""
 
     file: PictureFile
     identity: tuple[int, int] | None
     pixels: PictureArray
     detection: Detection
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,6 +89,7 @@ class _Loaded:
     identity: tuple[int, int] | None
     pixels: PictureArray
     prepared: FloatArray
+    note: str | None
 
 
 class Stopwatch:
@@ -108,6 +110,7 @@ def stream(
     detector: PreparedDetector,
     stopwatch: Stopwatch,
     *,
+    reader: ImageReader | None = None,
     workers: int | None = None,
 ) -> Generator[Inspected | Unread, None, None]:
     """Read, prepare and inspect the files; results come in their order.
@@ -119,6 +122,7 @@ def stream(
         files: taken as they are needed.
         detector: runs in the caller's thread.
         stopwatch: runs while the model does.
+        reader: reads the files; None reads them with no options.
         workers: threads that read and prepare pictures; None takes `WORKERS`.
 
     Raises:
@@ -126,7 +130,7 @@ def stream(
     """
     readers = workers or WORKERS
     read = map_ahead(
-        partial(_load, image=detector.manifest.image),
+        partial(_load, image=detector.manifest.image, reader=reader or ImageReader()),
         files,
         threads=readers,
         ahead=detector.batch_size + readers,
@@ -137,12 +141,12 @@ def stream(
             yield from results
 
 
-def _load(file: PictureFile, image: ImageSpec) -> _Loaded | Unread:
+def _load(file: PictureFile, image: ImageSpec, reader: ImageReader) -> _Loaded | Unread:
     # before reading: a file that changes meanwhile then counts as changed
     identity = file.identity()
     try:
-        pixels = read_picture(file.path)
-        prepared = prepare(pixels, image)
+        read = reader.read(file.path)
+        prepared = prepare(read.pixels, image)
     except PictureError as error:
         return Unread(file=file, identity=identity, reason=error.reason)
     except InputError as error:
@@ -150,7 +154,9 @@ def _load(file: PictureFile, image: ImageSpec) -> _Loaded | Unread:
     except MemoryError:
         reason = "memory ran out while preparing; make it smaller"
         return Unread(file=file, identity=identity, reason=reason)
-    return _Loaded(file=file, identity=identity, pixels=pixels, prepared=prepared)
+    return _Loaded(
+        file=file, identity=identity, pixels=read.pixels, prepared=prepared, note=read.note
+    )
 
 
 def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list[_Loaded | Unread]]:
@@ -192,4 +198,10 @@ def _begin(
 def _inspected(item: _Loaded, found: Found) -> Inspected | Unread:
     if isinstance(found, NotFiniteError):
         return Unread(file=item.file, identity=item.identity, reason=found.reason)
-    return Inspected(file=item.file, identity=item.identity, pixels=item.pixels, detection=found)
+    return Inspected(
+        file=item.file,
+        identity=item.identity,
+        pixels=item.pixels,
+        detection=found,
+        note=item.note,
+    )

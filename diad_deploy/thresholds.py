@@ -16,11 +16,13 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from diad_deploy.bundle import THRESHOLDS_NAME
-from diad_deploy.errors import BundleVersionError, OutputError, ThresholdsError
+from diad_deploy.errors import BundleVersionError, OptionError, OutputError, ThresholdsError
+from diad_deploy.images.white_level import WhiteLevel
 from diad_deploy.manifest import Manifest
 from diad_deploy.strict import Strict
 
-FORMAT_REVISION = 1
+FORMAT_REVISION = 2
+"""2 adds `bit_depth` and `white`; without either the file is written as 1."""
 
 _AGAIN = "set them again with `diad-calibrate GOOD_DIR --bundle BUNDLE --force`"
 
@@ -61,6 +63,8 @@ class Thresholds(Strict):
         classes: a class's own.
         backend: what gave the scores.
         versions: of what ran.
+        bit_depth: what the images were read with; None for each file's own.
+        white: the same, where it was given as a value.
     """
 
     format_revision: int
@@ -71,6 +75,13 @@ class Thresholds(Strict):
     classes: dict[str, Threshold]
     backend: str
     versions: dict[str, str]
+    bit_depth: int | None = None
+    white: float | None = None
+
+    @property
+    def white_level(self) -> WhiteLevel:
+        """What images are read with."""
+        return WhiteLevel(bit_depth=self.bit_depth, white=self.white)
 
     def for_class(self, name: str | None) -> Threshold:
         """The threshold of class `name`, or the overall one."""
@@ -137,7 +148,11 @@ def check_belongs(thresholds: Thresholds, manifest: Manifest, *, where: str) -> 
 
 def to_json(thresholds: Thresholds) -> str:
     """As indented JSON, ending in a newline."""
-    return json.dumps(asdict(thresholds), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    values = asdict(thresholds)
+    for name in ("bit_depth", "white"):
+        if values[name] is None:
+            del values[name]
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_thresholds(path: Path, thresholds: Thresholds, *, force: bool = False) -> None:
@@ -224,6 +239,10 @@ def _contradictions(found: Thresholds) -> Iterator[str]:
     for name in ("false_alarm_rate", "confidence"):
         if not 0.0 < (value := getattr(found, name)) < 1.0:
             yield f"{name}: expected a number above 0 and below 1, found {value}"
+    try:
+        _ = found.white_level
+    except OptionError as error:
+        yield str(error)
     named = {"overall": found.overall, **{f"classes.{k}": v for k, v in found.classes.items()}}
     for place, one in named.items():
         if not (math.isfinite(one.score) and math.isfinite(one.pixel)):

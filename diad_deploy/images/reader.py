@@ -7,31 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from diad_deploy.arrays import PictureArray
-from diad_deploy.errors import InputError, OptionError, PictureError
+from diad_deploy.errors import InputError, PictureError
 from diad_deploy.images.decode import read_samples
 from diad_deploy.images.opening import LIMIT_PX
 from diad_deploy.images.rgb import scaled, to_rgb
 from diad_deploy.images.samples import Samples
 from diad_deploy.images.tally import Tally
 from diad_deploy.images.white_level import AUTO_WHITE, WhiteLevel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageOptions:
-    """How a run reads images.
-
-    Attributes:
-        white: which value is white; None takes what thresholds were set with, else each file's
-            own.
-        limit_px: most pixels of an image.
-    """
-
-    white: WhiteLevel | None = None
-    limit_px: int = LIMIT_PX
-
-    def __post_init__(self) -> None:
-        if self.limit_px < 1:
-            raise OptionError(f"limit_px {self.limit_px}: expected at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

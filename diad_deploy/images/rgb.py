@@ -1,7 +1,5 @@
 """Samples -> uint8 RGB, what a viewer shows."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from PIL import Image
 
@@ -39,14 +37,15 @@ def to_rgb(samples: Samples, level: WhiteLevel, *, path: str) -> PictureArray:
 
 def scaled(values: SampleArray, white: float, *, zero_is_white: bool = False) -> PictureArray:
     """uint8 of the same shape: 0 stays 0 and `white` becomes 255, unless zero is white."""
-    if values.dtype == np.uint16:
-        table = _scaled(np.arange(2**16), white, zero_is_white)
-        return np.take(table, values)
+    sixteen = values.dtype == np.uint16
+    table = _scaled(np.arange(2**16), white, zero_is_white) if sixteen else None
     eight = np.empty(values.shape, np.uint8)
     # in pieces: of a large image the float64 values would be the largest thing in memory
-    rows = max(1, _PIECE_SAMPLES // max(1, values[0].size))
-    for piece in _pieces(len(values), rows):
-        eight[piece] = _scaled(values[piece], white, zero_is_white)
+    rows = max(1, _PIECE_SAMPLES // values[0].size)
+    for start in range(0, len(values), rows):
+        piece = values[start : start + rows]
+        done = _scaled(piece, white, zero_is_white) if table is None else table[piece]
+        eight[start : start + rows] = done
     return eight
 
 
@@ -89,7 +88,3 @@ def _over_white(values: PictureArray, alpha: SampleArray) -> PictureArray:
     layer = Image.fromarray(np.dstack([values, alpha]))
     laid = Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer)
     return np.asarray(laid.convert("RGB"))
-
-
-def _pieces(length: int, rows: int) -> Iterator[slice]:
-    return (slice(start, start + rows) for start in range(0, length, rows))

@@ -56,7 +56,7 @@ AUTO_WHITE = WhiteLevel()
 
 
 def shown_white(value: float | None) -> str:
-    """The option for a value that is white, such as `--bit-depth 12`; None is `--bit-depth auto`."""
+    """The option for a value that is white: `--bit-depth 12`; None is `--bit-depth auto`."""
     if value is None:
         return "--bit-depth auto"
     bits = bits_of(value)

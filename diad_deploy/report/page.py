@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from diad_deploy.picture_files import told_passed_over
 from diad_deploy.report import folder as layout
 from diad_deploy.report.cards import card
 from diad_deploy.report.colours import LEVELS, colour_table, cover_table
@@ -30,12 +32,16 @@ class PageFacts:
         seconds: how long the run took, from its first picture to this page.
         pictures_per_second: done in this run.
         version: of this package.
+        warnings: what may have made scores wrong, a sentence each.
+        passed_over: files that are images of a kind that is not read, by suffix.
     """
 
     total: int
     seconds: float
     pictures_per_second: float
     version: str
+    warnings: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 def write_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFacts) -> Path:
@@ -85,6 +91,7 @@ def _environment() -> Environment:
     environment.filters["score"] = lambda score: f"{score:.4g}"
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["duration"] = _duration
+    environment.filters["passed_over"] = told_passed_over
     environment.policies["json.dumps_function"] = json.dumps
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment

@@ -42,6 +42,7 @@ class ResultRow:
         decision: `good` or `defect`. None if failed.
         margin: score minus threshold, in the score's units; above 0 is `defect`. None if failed.
         regions: where the anomaly map stands out, highest peak first. None if failed.
+        note: what of the file was not read: it has several pages or frames. None for nothing.
     """
 
     picture: str
@@ -60,6 +61,7 @@ class ResultRow:
     decision: Decision | None = None
     margin: float | None = None
     regions: tuple[Region, ...] | None = None
+    note: str | None = None
 
 
 _FIELDS = tuple(field.name for field in fields(ResultRow))

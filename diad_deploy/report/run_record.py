@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from diad_deploy.errors import OutputError
+from diad_deploy.images.white_level import shown_white
 from diad_deploy.report import folder as layout
 from diad_deploy.report.results import read_rows
 
@@ -33,6 +34,7 @@ class RunRecord:
         threshold: of the score, given in place of all others, or None.
         thresholds_sha256: of the thresholds per class, as JSON, or None.
         class_name: given for all pictures, or None.
+        white: the value that is white in samples of more than 8 bits; None for each file's own.
     """
 
     bundle: str
@@ -43,6 +45,7 @@ class RunRecord:
     threshold: float | None = None
     thresholds_sha256: str | None = None
     class_name: str | None = None
+    white: float | None = None
     devices: tuple[str, ...] = ()
 
 
@@ -134,6 +137,8 @@ def _shown(value: object, record: RunRecord, name: str) -> str:
         return f"{record.bundle!r} ({record.bundle_sha256[:12]}…)"
     if name == "thresholds_sha256" and isinstance(value, str):
         return f"{value[:12]}…"
+    if name == "white" and isinstance(value, float | None):
+        return shown_white(value)
     return " to ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -106,9 +106,9 @@ def test_workers_reach_the_reading(
 
     told: list[int | None] = []
 
-    def stream(*files: Any, workers: int | None) -> Any:
+    def stream(*files: Any, workers: int | None, **given: Any) -> Any:
         told.append(workers)
-        return real(*files, workers=workers)
+        return real(*files, workers=workers, **given)
 
     real = inspection.stream
     monkeypatch.setattr(inspection, "stream", stream)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from diad_deploy.images.white_level import WhiteLevel
 from diad_deploy.judging import Judge
 from diad_deploy.report.run_record import RunRecord
 from diad_deploy.run_identity import identify_run
@@ -11,7 +12,12 @@ from tests.diad_deploy.fake_detector import FakeDetector
 def identify(seed: int = 0, scale: tuple[float, float] | None = None) -> RunRecord:
     judge = Judge(threshold=0.5, class_name="gear")
     return identify_run(
-        FakeDetector(seed=seed), bundle_name="b", scale=scale, maps="npy", judge=judge
+        FakeDetector(seed=seed),
+        bundle_name="b",
+        scale=scale,
+        maps="npy",
+        judge=judge,
+        white=WhiteLevel(bit_depth=12),
     )
 
 
@@ -27,6 +33,7 @@ def test_a_record_names_all_that_decides() -> None:
         "threshold": 0.5,
         "thresholds_sha256": None,
         "class_name": "gear",
+        "white": 4095.0,
     }
 
 

@@ -1,14 +1,14 @@
 """Files through the detector: in order, in batches, with the unreadable ones in their places."""
 
+import os
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import BackendError
-from diad_deploy.images import read_picture
+from diad_deploy.images.reader import ImageReader, ReadImage
 from diad_deploy.picture_files import find_pictures
 from diad_deploy.preprocess import prepare
 from diad_deploy.streaming import WORKERS, Inspected, Stopwatch, Unread, stream
@@ -86,17 +86,17 @@ def test_a_model_that_fails_ends_the_run(tmp_path: Path) -> None:
         next(results)
 
 
-def test_as_many_workers_read_at_once_as_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_as_many_workers_read_at_once_as_asked_for(tmp_path: Path) -> None:
     write_pictures(tmp_path / "parts", 10)
     together = threading.Barrier(5)
 
-    def read(path: Path) -> PictureArray:
-        together.wait(10)  # goes on once five wait, and breaks where there are fewer
-        return read_picture(path)
+    class Reader(ImageReader):
+        def read(self, path: str | os.PathLike[str]) -> ReadImage:
+            together.wait(10)  # goes on once five wait, and breaks where there are fewer
+            return super().read(path)
 
-    monkeypatch.setattr("diad_deploy.streaming.read_picture", read)
     files = find_pictures([tmp_path / "parts"])
-    results = list(stream(files, FakeDetector(batch_size=5), Stopwatch(), workers=5))
+    results = list(
+        stream(files, FakeDetector(batch_size=5), Stopwatch(), reader=Reader(), workers=5)
+    )
     assert all(isinstance(result, Inspected) for result in results)

@@ -137,8 +137,8 @@ def test_no_json(text: bytes) -> None:
 
 
 def test_a_newer_format_is_named() -> None:
-    with pytest.raises(BundleVersionError, match="format 2, but this diad_deploy reads up to 1"):
-        from_json(changed(make_thresholds(), format_revision=2), where="t.json")
+    with pytest.raises(BundleVersionError, match="format 3, but this diad_deploy reads up to 2"):
+        from_json(changed(make_thresholds(), format_revision=3), where="t.json")
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

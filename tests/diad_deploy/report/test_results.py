@@ -82,6 +82,7 @@ def test_the_fields_of_a_line_are_the_documented_ones() -> None:
         "decision": None,
         "margin": None,
         "regions": None,
+        "note": None,
     }
 
 

@@ -132,18 +132,21 @@ def test_the_record_is_json_for_others_to_read(begun: Path) -> None:
         "threshold": None,
         "thresholds_sha256": None,
         "class_name": None,
+        "white": None,
         "devices": ["cuda:0", "cuda:1"],
     }
 
 
 def test_the_record_of_a_version_without_thresholds_is_one_without(begun: Path) -> None:
     values = json.loads((begun / "run.json").read_text())
-    for name in ("threshold", "thresholds_sha256", "class_name", "devices"):
+    for name in ("threshold", "thresholds_sha256", "class_name", "white", "devices"):
         del values[name]
     (begun / "run.json").write_text(json.dumps(values))
     assert begin(begun, RECORD, "resume") is True
     with pytest.raises(OutputError, match=r"threshold was None, now 0\.5"):
         begin(begun, dataclasses.replace(RECORD, threshold=0.5), "resume")
+    with pytest.raises(OutputError, match="white was --bit-depth auto, now --bit-depth 12"):
+        begin(begun, dataclasses.replace(RECORD, white=4095.0), "resume")
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
