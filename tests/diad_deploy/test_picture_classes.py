@@ -1,10 +1,20 @@
 """Classes by folders."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from diad_deploy.picture_classes import class_among, class_below, good_by_folders
+from diad_deploy.picture_classes import (
+    DEFECT_FOLDERS,
+    GOOD_FOLDERS,
+    MASK_FOLDERS,
+    class_among,
+    class_below,
+    good_by_folders,
+)
+
+FORMATS = Path(__file__).parents[2] / "docs/formats.md"
 
 
 @pytest.mark.parametrize(
@@ -57,3 +67,16 @@ def test_the_innermost_known_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path / "gear")
     assert class_among("1.png", known) == "gear"
     assert class_among("../other/1.png", known) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        ("good", GOOD_FOLDERS),
+        ("defects", DEFECT_FOLDERS),
+        ("masks", MASK_FOLDERS | {"gt", "mvtec-3d"}),
+    ],
+)
+def test_the_document_names_the_same_folders(row: str, names: frozenset[str]) -> None:
+    [line] = [each for each in FORMATS.read_text().splitlines() if each.startswith(f"| {row} |")]
+    assert set(re.findall("`([^`]+)`", line)) == names
