@@ -16,8 +16,10 @@ _CAMERA_BITS = (8, 10, 12, 14, 16, 24)
 
 @dataclass(slots=True, kw_only=True)
 class _Group:
-    """Images whose samples are scaled alike."""
+    """Images of one format whose samples are of one type and scaled alike."""
 
+    format: str
+    white_of_type: float
     white: float
     is_float: bool
     images: int = 0
@@ -34,7 +36,7 @@ class Tally:
         self._lock = Lock()
         self._images = 0
         self._paged = 0
-        self._groups: dict[tuple[float, bool], _Group] = {}
+        self._groups: dict[tuple[str, float, float], _Group] = {}
 
     def add(self, samples: Samples, white: float | None) -> None:
         """Count an image that was read; `white` is None where it has 8 bits and less."""
@@ -44,8 +46,14 @@ class Tally:
             self._paged += samples.note is not None
             if white is None:
                 return
-            key = white, samples.is_float
-            group = self._groups.setdefault(key, _Group(white=white, is_float=samples.is_float))
+            key = samples.format, samples.white_of_type, white
+            new = _Group(
+                format=samples.format,
+                white_of_type=samples.white_of_type,
+                white=white,
+                is_float=samples.is_float,
+            )
+            group = self._groups.setdefault(key, new)
             group.images += 1
             group.dim += peak < white * _DIM
             group.over += peak > white * OVERSHOOT
@@ -67,26 +75,30 @@ class Tally:
                 yield self._dim(group)
             if group.over:
                 yield self._over(group)
-        whites = sorted({group.white for group in self._groups.values() if not group.is_float})
-        if self._level.value is None and len(whites) > 1:
-            counts = ", ".join(
-                f"{group.white:.10g} in {group.images}"
-                for group in self._groups.values()
-                if not group.is_float
-            )
-            yield (
-                f"the files differ in the value that is white: {counts} of {self._images} images; "
-                f"where one camera wrote them all, give --bit-depth"
-            )
+        if self._level.value is None:
+            yield from self._differences()
         if self._paged:
             yield (
                 f"{self._paged} of {self._images} images have several pages or frames: only the "
                 f"first was read; the rows say which"
             )
 
+    def _differences(self) -> Iterator[str]:
+        """Files of one kind that say different whites."""
+        kinds: dict[tuple[str, float], list[_Group]] = {}
+        for group in self._groups.values():
+            kinds.setdefault((group.format, group.white_of_type), []).append(group)
+        for (name, _), groups in kinds.items():
+            if len(groups) > 1:
+                counts = ", ".join(f"{group.white:.10g} in {group.images}" for group in groups)
+                yield (
+                    f"{name} files differ in the value that is white: {counts} of {self._images} "
+                    f"images; where one camera wrote them all, give --bit-depth"
+                )
+
     def _dim(self, group: _Group) -> str:
         found = (
-            f"{group.images} of {self._images} images are nearly black: white is "
+            f"{group.images} of {self._images} images ({group.format}) are nearly black: white is "
             f"{group.white:.10g}, and none holds more than {group.peak:.6g}"
         )
         if group.is_float:
@@ -98,7 +110,7 @@ class Tally:
     def _over(self, group: _Group) -> str:
         way = next((n for n in (255, 4095, 65535) if group.peak <= n * OVERSHOOT), None)
         return (
-            f"{group.over} of {self._images} images hold values over {OVERSHOOT:g} times white "
-            f"({group.white:.10g}), up to {group.peak:.6g}, and were clipped; give the value that "
+            f"{group.over} of {self._images} images ({group.format}) hold values over "
+            f"{OVERSHOOT:g} times white ({group.white:.10g}), up to {group.peak:.6g}, and were clipped; give the value that "
             f"is white, such as --white {group.peak if way is None else way:.6g}"
         )

@@ -92,11 +92,11 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     (twelve / "notes.txt").write_bytes(b"x")
     status, out, _ = run(inspect, twelve, "--bundle", own_bundle.path, "-o", tmp_path / "a")
     assert status == 0
-    assert "warning: 9 of 9 images are nearly black: white is 65535" in out
+    assert "warning: 9 of 9 images (PNG) are nearly black: white is 65535" in out
     assert "such as --bit-depth 12" in out
     assert out.count("passed over: 3 files (.heic 2, .dng 1)") == 1
     page = (tmp_path / "a" / "report.html").read_text()
-    assert "Warning: 9 of 9 images are nearly black" in page
+    assert "Warning: 9 of 9 images (PNG) are nearly black" in page
     assert page.count("Passed over: 3 files (.heic 2, .dng 1).") == 1
     # a record says what was white: another does not go on with it
     arguments = ("--bundle", own_bundle.path, "-o", tmp_path / "a", "--resume", "--bit-depth", 12)
@@ -106,7 +106,7 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     options = ("--bundle", own_bundle.path, "--false-alarm-rate", 0.2)
     status, out, _ = run(calibrate, twelve, *options)
     assert status == 0
-    assert "warning: 9 of 9 images are nearly black" in out
+    assert "warning: 9 of 9 images (PNG) are nearly black" in out
     assert "passed over: 3 files (.heic 2, .dng 1)" in out
     kept = json.loads((own_bundle.path / "thresholds.json").read_text())
     assert kept["format_revision"] == 1
@@ -131,7 +131,7 @@ def test_from_python(folders: tuple[Path, Path], own_bundle: Bundle) -> None:
         expected = [found.score for found in detector.detect(eight)]
         detector.detect(twelve)
         (warning,) = detector.reader.warnings()
-        assert warning.startswith("3 of 6 images are nearly black")
+        assert warning.startswith("3 of 6 images (PNG) are nearly black")
     with Detector.open(own_bundle, bit_depth=12) as detector:
         assert [found.score for found in detector.detect(twelve)] == expected
         assert [found.score for found in detector.detect(wide)] == expected

@@ -36,7 +36,7 @@ def full(value: float, kind: str) -> Values:
 )
 def test_upper_bits_that_no_image_uses(tmp_path: Path, largest: float, kind: str, way: str) -> None:
     (warning,) = told(tmp_path, full(largest / 4, kind), full(largest, kind), full(200, "uint8"))
-    assert warning.startswith("2 of 3 images are nearly black: white is ")
+    assert warning.startswith("2 of 3 images (TIFF) are nearly black: white is ")
     assert warning.endswith(way)
 
 
@@ -48,13 +48,13 @@ def test_one_bright_image_shows_that_the_bits_are_used(tmp_path: Path) -> None:
 
 def test_each_kind_of_sample_is_looked_at_for_itself(tmp_path: Path) -> None:
     (warning,) = told(tmp_path, full(0.9, "float32"), full(900, "uint16"))
-    assert warning.startswith("1 of 2 images are nearly black: white is 65535")
+    assert warning.startswith("1 of 2 images (TIFF) are nearly black: white is 65535")
 
 
 def test_floats_far_above_white(tmp_path: Path) -> None:
     assert told(tmp_path, full(1.4, "float32")) == ()
     (warning,) = told(tmp_path, full(0.5, "float32"), full(254.5, "float32"))
-    assert "1 of 2 images hold values over 1.5 times white (1), up to 254.5" in warning
+    assert "1 of 2 images (TIFF) hold values over 1.5 times white (1), up to 254.5" in warning
     assert warning.endswith("such as --white 255")
 
 
@@ -63,7 +63,7 @@ def test_files_that_say_different_whites(tmp_path: Path) -> None:
     reader.read(write_tiff(tmp_path / "a.tif", full(4000, "uint16"), more={281: (3, [4095])}))
     reader.read(write_tiff(tmp_path / "b.tif", full(40000, "uint16")))
     (warning,) = reader.warnings()
-    assert "4095 in 1, 65535 in 1 of 2 images" in warning
+    assert "TIFF files differ in the value that is white: 4095 in 1, 65535 in 1 of 2" in warning
 
 
 def test_an_option_that_changed_nothing(tmp_path: Path) -> None:
