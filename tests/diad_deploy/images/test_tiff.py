@@ -57,9 +57,9 @@ def upright(values: Values, orientation: int) -> Values:
     return turned[orientation]
 
 
-def readable(path: Path) -> bool:
+def readable(path: Path, kind: str, *, by_pillow: bool = False) -> bool:
     """OpenCV before 5 reads no unsigned 32 bits: then such a file is refused, and by name."""
-    if int(cv2.__version__.split(".")[0]) >= 5:
+    if kind != "uint32" or by_pillow or int(cv2.__version__.split(".")[0]) >= 5:
         return True
     with pytest.raises(PictureError, match="a TIFF of 1 x 32 bits, unsigned"):
         read_picture(path)
@@ -76,7 +76,7 @@ def test_every_type_is_read_in_its_own_range_and_upright(
         path = write_tiff(
             tmp_path / "a.tif", values, orientation=orientation, big_endian=big_endian
         )
-        if kind != "uint32" or readable(path):
+        if readable(path, kind, by_pillow=not big_endian):
             np.testing.assert_array_equal(read_picture(path), upright(truth(values), orientation))
 
 
@@ -89,7 +89,7 @@ def test_where_zero_is_white_the_image_is_inverted(
     white = {"f": 1.0}.get(values.dtype.kind) or np.iinfo(values.dtype).max
     inverted = (white - values.astype(np.float64)).astype(values.dtype)
     path = write_tiff(tmp_path / "a.tif", inverted, photometric=0, big_endian=big_endian)
-    if kind != "uint32" or readable(path):
+    if readable(path, kind):
         np.testing.assert_allclose(read_picture(path), truth(values), atol=1)
 
 
