@@ -1,8 +1,9 @@
 """What a run has to say about its images once it has read them all."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from threading import Lock
+from typing import Any
 
 from diad_deploy.images.samples import Samples
 from diad_deploy.images.white_level import WhiteLevel
@@ -27,6 +28,11 @@ class _Group:
     over: int = 0
     peak: float = 0.0
 
+    @property
+    def key(self) -> tuple[str, float, float]:
+        """What tells it from others."""
+        return self.format, self.white_of_type, self.white
+
 
 class Tally:
     """Counts images as they are read, from several threads."""
@@ -46,18 +52,43 @@ class Tally:
             self._paged += samples.note is not None
             if white is None:
                 return
-            key = samples.format, samples.white_of_type, white
             new = _Group(
                 format=samples.format,
                 white_of_type=samples.white_of_type,
                 white=white,
                 is_float=samples.is_float,
             )
-            group = self._groups.setdefault(key, new)
+            group = self._groups.setdefault(new.key, new)
             group.images += 1
             group.dim += peak < white * _DIM
             group.over += peak > white * OVERSHOOT
             group.peak = max(group.peak, peak)
+
+    def as_json(self) -> dict[str, Any] | None:
+        """What was counted, for a run that goes on later; None where nothing can be warned of."""
+        with self._lock:
+            if not self._groups and not self._paged:
+                return None
+            groups = [asdict(group) for group in self._groups.values()]
+            return {"images": self._images, "paged": self._paged, "groups": groups}
+
+    def add_json(self, counted: Mapping[str, Any]) -> None:
+        """Take in what an earlier part of the run counted.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        earlier = [_Group(**values) for values in counted["groups"]]
+        images, paged = int(counted["images"]), int(counted["paged"])
+        with self._lock:
+            self._images += images
+            self._paged += paged
+            for one in earlier:
+                group = self._groups.setdefault(one.key, replace(one, images=0, dim=0, over=0))
+                group.images += one.images
+                group.dim += one.dim
+                group.over += one.over
+                group.peak = max(group.peak, one.peak)
 
     def warnings(self) -> tuple[str, ...]:
         """A sentence for each thing that may have made scores wrong; none for none."""
@@ -111,6 +142,6 @@ class Tally:
         way = next((n for n in (255, 4095, 65535) if group.peak <= n * OVERSHOOT), None)
         return (
             f"{group.over} of {self._images} images ({group.format}) hold values over "
-            f"{OVERSHOOT:g} times white ({group.white:.10g}), up to {group.peak:.6g}, and were clipped; give the value that "
-            f"is white, such as --white {group.peak if way is None else way:.6g}"
+            f"{OVERSHOOT:g} times white ({group.white:.10g}), up to {group.peak:.6g}, and were "
+            f"clipped; give the value that is white, such as --white {group.peak if way is None else way:.6g}"
         )

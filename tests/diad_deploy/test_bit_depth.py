@@ -98,6 +98,12 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     page = (tmp_path / "a" / "report.html").read_text()
     assert "Warning: 9 of 9 images (PNG) are nearly black" in page
     assert page.count("Passed over: 3 files (.heic 2, .dng 1).") == 1
+    # with nothing left to read, too
+    arguments = ("--bundle", own_bundle.path, "-o", tmp_path / "a", "--resume", "--json")
+    summary = json.loads(run(inspect, twelve, *arguments)[1])
+    assert summary["resumed"] == 9
+    assert summary["warnings"][0].startswith("9 of 9 images (PNG) are nearly black")
+    assert summary["passed_over"] == {".heic": 2, ".dng": 1}
     # a record says what was white: another does not go on with it
     arguments = ("--bundle", own_bundle.path, "-o", tmp_path / "a", "--resume", "--bit-depth", 12)
     status, _, err = run(inspect, twelve, *arguments)

@@ -1,5 +1,6 @@
 """What a run says of its images at the end."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,19 @@ def test_files_that_say_different_whites(tmp_path: Path) -> None:
 def test_an_option_that_changed_nothing(tmp_path: Path) -> None:
     (warning,) = told(tmp_path, full(200, "uint8"), level=WhiteLevel(white=100))
     assert warning.startswith("--white 100 changed nothing: none of 1 images")
+
+
+def test_a_run_that_goes_on_counts_on(tmp_path: Path) -> None:
+    first, second = ImageReader(), ImageReader()
+    first.read(write_tiff(tmp_path / "a.tif", full(4095, "uint16")))
+    second.tally.add_json(json.loads(json.dumps(first.tally.as_json())))
+    assert second.warnings() == first.warnings() != ()
+    second.read(write_tiff(tmp_path / "b.tif", full(900, "uint16")))
+    assert second.warnings()[0].startswith("2 of 2 images (TIFF) are nearly black")
+    second.read(write_tiff(tmp_path / "c.tif", full(60000, "uint16")))
+    assert second.warnings() == ()
+    with pytest.raises(KeyError):
+        second.tally.add_json({})
 
 
 def test_pages_are_counted(tmp_path: Path) -> None:
