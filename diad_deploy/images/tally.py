@@ -139,9 +139,9 @@ class Tally:
         return f"{found}, so their upper bits are unused; give the camera's depth, such as {way}"
 
     def _over(self, group: _Group) -> str:
-        way = next((n for n in (255, 4095, 65535) if group.peak <= n * OVERSHOOT), None)
+        white = next((n for n in (255, 4095, 65535) if group.peak <= n * OVERSHOOT), group.peak)
         return (
             f"{group.over} of {self._images} images ({group.format}) hold values over "
             f"{OVERSHOOT:g} times white ({group.white:.10g}), up to {group.peak:.6g}, and were "
-            f"clipped; give the value that is white, such as --white {group.peak if way is None else way:.6g}"
+            f"clipped; give the value that is white, such as --white {white:.6g}"
         )
