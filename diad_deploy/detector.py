@@ -106,7 +106,7 @@ class Detector:
                 arrays. None takes what the thresholds were set with; where there are none, and
                 with `auto`, each file's own holds.
             white: the value that is white, in place of `bit_depth`.
-            max_megapixels: most pixels of an image file, in millions; None is 178.
+            max_megapixels: most pixels of an image file, in millions; None is 179.
 
         Raises:
             OptionError: an argument does not fit, or there is no such device.

@@ -1,6 +1,6 @@
 """The options of every command that reads images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -24,7 +24,7 @@ _OPTIONS = (
     click.option(
         "--max-megapixels",
         type=click.IntRange(min=1),
-        help="Read images up to this size; what memory it takes is said first.  [default: 178]",
+        help="Read images up to this size; what memory it takes is said first.  [default: 179]",
     ),
 )
 
@@ -43,8 +43,24 @@ def image_options(function: Function) -> Function:
         from diad_deploy.images.options import image_options_of
 
         images = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
+        if max_megapixels is not None:
+            _tell_memory(images.limit_px, given)
         return function(*args, images=images, **given)
 
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def _tell_memory(limit_px: int, given: Mapping[str, Any]) -> None:
+    from diad_deploy.images.memory import memory_gib
+    from diad_deploy.streaming import WORKERS
+
+    workers, batch_size = given.get("workers") or WORKERS, given.get("batch_size", 1)
+    needed = memory_gib(limit_px, workers=workers, batch_size=batch_size)
+    least = memory_gib(limit_px)
+    click.echo(
+        f"images of {limit_px / 1e6:.0f} megapixels need about {needed:.0f} GiB of memory with "
+        f"{workers} workers and a batch size of {batch_size}; {least:.0f} GiB with 1 of each",
+        err=True,
+    )

@@ -31,7 +31,7 @@ from diad_deploy.report.picture_outputs import MapFormat
 from diad_deploy.report.ranking import Highest, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
-from diad_deploy.report.run_record import Existing, begin, check_folder
+from diad_deploy.report.run_record import Existing, begin, check_folder, images_of, keep_images
 from diad_deploy.rows_in_order import RowsInOrder
 from diad_deploy.run_identity import identify_run
 from diad_deploy.run_summary import Progress, Summary
@@ -227,6 +227,10 @@ class _Run:
         if begin(folder, self._record, options.existing):
             kept = keep_finished(folder, pictures)
             self._kept, self._highest = kept.pictures, kept.highest
+            counted = images_of(folder)
+            # a record that somebody changed costs the warnings, not the run
+            with suppress(KeyError, TypeError, ValueError):
+                self._reader.tally.add_json(counted or {})
         self._left = sum(file.name not in self._kept for file in pictures)
 
     def write_rows(self) -> None:
@@ -274,6 +278,8 @@ class _Run:
             warnings=self._reader.warnings(),
             passed_over=passed_over,
         )
+        if (counted := self._reader.tally.as_json()) is not None:
+            keep_images(self._folder, self._record, counted)
         report = write_page(self._folder, self._record, ranking, facts)
         return Summary(
             pictures=ok + ranking.failed,

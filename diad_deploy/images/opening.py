@@ -11,6 +11,7 @@ from PIL import Image
 
 from diad_deploy.errors import PictureError
 from diad_deploy.images import png
+from diad_deploy.images.memory import memory_gib
 
 LIMIT_PX = 178_956_970
 """Most pixels that are decoded where nobody says more: 0.5 GB of RGB."""
@@ -18,9 +19,6 @@ LIMIT_PX = 178_956_970
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Tried by content, in Pillow's names. Others stay closed: EPS would start a program, and TGA has
 no mark of its own, so that damaged files of any kind pass for it."""
-
-DECODING_BYTES_PER_PX = 15
-"""Most memory while one image is decoded (measured: colour, 16 bits)."""
 
 
 @contextmanager
@@ -57,8 +55,8 @@ def _too_large(width: int, height: int, limit_px: int) -> str:
     megapixels = math.ceil(width * height / 1e6)
     return (
         f"{width} x {height} pixels: too large, the limit is {limit_px / 1e6:.0f} megapixels; make "
-        f"it smaller, or take --max-megapixels {megapixels}, which needs about "
-        f"{width * height * DECODING_BYTES_PER_PX / 2**30:.1f} GiB for each of --workers"
+        f"it smaller, or take --max-megapixels {megapixels}: a run with --workers 1 --batch-size 1 "
+        f"then needs about {memory_gib(width * height):.0f} GiB"
     )
 
 

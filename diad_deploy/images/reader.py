@@ -35,7 +35,7 @@ class ImageReader:
     def __init__(self, white: WhiteLevel = AUTO_WHITE, *, limit_px: int = LIMIT_PX) -> None:
         self.white = white
         self._limit_px = limit_px
-        self._tally = Tally(white)
+        self.tally = Tally(white)
 
     def read(self, path: str | os.PathLike[str]) -> ReadImage:
         """Decode one file to what a viewer shows.
@@ -75,11 +75,11 @@ class ImageReader:
 
     def warnings(self) -> tuple[str, ...]:
         """What may have made scores wrong in the files read so far; nothing for nothing."""
-        return self._tally.warnings()
+        return self.tally.warnings()
 
     def _count(self, samples: Samples, name: str) -> None:
         white = samples.white(self.white, path=name) if samples.is_wide else None
-        self._tally.add(samples, white)
+        self.tally.add(samples, white)
 
 
 def read_picture(path: str | os.PathLike[str], *, limit_px: int = LIMIT_PX) -> PictureArray:

@@ -89,13 +89,17 @@ class Samples:
             )
         if stated is not None:
             chosen = self.white_of_type if stated.scaled else stated.value
-            by_bits = True
-        else:
-            chosen = self.white_of_type if level.value is None else level.value
-            by_bits = level.white is None
-            self._check_reach(chosen, level, path)
-        if by_bits and not self.is_float:
-            self._check_bits(chosen, stated.source if stated else level.shown, path)
+            self._check_bits(chosen, f"{stated.source} allows", "save it again", path)
+            return chosen
+        chosen = self.white_of_type if level.value is None else level.value
+        if not self.is_float and chosen > self.white_of_type:
+            raise PictureError(
+                path,
+                f"its samples hold at most {self.white_of_type:.0f}, {level.shown} says that "
+                f"{chosen:.10g} is white; leave the option away, or inspect it in a run of its own",
+            )
+        if level.bit_depth is not None:
+            self._check_bits(chosen, f"{level.shown} allows", "give the camera's own depth", path)
         return chosen
 
     def peak(self) -> float:
@@ -108,21 +112,12 @@ class Samples:
             return float(finite.max()) if finite.size else 0.0
         return float(values.max())
 
-    def _check_reach(self, white: float, level: WhiteLevel, path: str) -> None:
-        if self.is_float or white <= self.white_of_type:
+    def _check_bits(self, white: float, source: str, way_out: str, path: str) -> None:
+        """Integers above what so many bits can hold show that there are more bits."""
+        if self.is_float or self.are_high_bytes:
             return
-        raise PictureError(
-            path,
-            f"its samples hold at most {self.white_of_type:.0f}, {level.shown} says that "
-            f"{white:.10g} is white; leave the option away, or inspect it in a run of its own",
-        )
-
-    def _check_bits(self, white: float, source: str, path: str) -> None:
         largest = float(self.values.max())
-        if self.are_high_bytes or largest <= white:
-            return
-        raise PictureError(
-            path,
-            f"holds the value {largest:.0f}, {source} allows up to {white:.0f}; give the camera's "
-            f"own --bit-depth, or save the image again",
-        )
+        if largest > white:
+            raise PictureError(
+                path, f"holds the value {largest:.0f}, {source} up to {white:.0f}; {way_out}"
+            )

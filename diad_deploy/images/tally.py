@@ -1,8 +1,9 @@
 """What a run has to say about its images once it has read them all."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from threading import Lock
+from typing import Any
 
 from diad_deploy.images.samples import Samples
 from diad_deploy.images.white_level import WhiteLevel
@@ -16,14 +17,21 @@ _CAMERA_BITS = (8, 10, 12, 14, 16, 24)
 
 @dataclass(slots=True, kw_only=True)
 class _Group:
-    """Images whose samples are scaled alike."""
+    """Images of one format whose samples are of one type and scaled alike."""
 
+    format: str
+    white_of_type: float
     white: float
     is_float: bool
     images: int = 0
     dim: int = 0
     over: int = 0
     peak: float = 0.0
+
+    @property
+    def key(self) -> tuple[str, float, float]:
+        """What tells it from others."""
+        return self.format, self.white_of_type, self.white
 
 
 class Tally:
@@ -34,7 +42,7 @@ class Tally:
         self._lock = Lock()
         self._images = 0
         self._paged = 0
-        self._groups: dict[tuple[float, bool], _Group] = {}
+        self._groups: dict[tuple[str, float, float], _Group] = {}
 
     def add(self, samples: Samples, white: float | None) -> None:
         """Count an image that was read; `white` is None where it has 8 bits and less."""
@@ -44,12 +52,43 @@ class Tally:
             self._paged += samples.note is not None
             if white is None:
                 return
-            key = white, samples.is_float
-            group = self._groups.setdefault(key, _Group(white=white, is_float=samples.is_float))
+            new = _Group(
+                format=samples.format,
+                white_of_type=samples.white_of_type,
+                white=white,
+                is_float=samples.is_float,
+            )
+            group = self._groups.setdefault(new.key, new)
             group.images += 1
             group.dim += peak < white * _DIM
             group.over += peak > white * OVERSHOOT
             group.peak = max(group.peak, peak)
+
+    def as_json(self) -> dict[str, Any] | None:
+        """What was counted, for a run that goes on later; None where nothing can be warned of."""
+        with self._lock:
+            if not self._groups and not self._paged:
+                return None
+            groups = [asdict(group) for group in self._groups.values()]
+            return {"images": self._images, "paged": self._paged, "groups": groups}
+
+    def add_json(self, counted: Mapping[str, Any]) -> None:
+        """Take in what an earlier part of the run counted.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        earlier = [_Group(**values) for values in counted["groups"]]
+        images, paged = int(counted["images"]), int(counted["paged"])
+        with self._lock:
+            self._images += images
+            self._paged += paged
+            for one in earlier:
+                group = self._groups.setdefault(one.key, replace(one, images=0, dim=0, over=0))
+                group.images += one.images
+                group.dim += one.dim
+                group.over += one.over
+                group.peak = max(group.peak, one.peak)
 
     def warnings(self) -> tuple[str, ...]:
         """A sentence for each thing that may have made scores wrong; none for none."""
@@ -67,26 +106,30 @@ class Tally:
                 yield self._dim(group)
             if group.over:
                 yield self._over(group)
-        whites = sorted({group.white for group in self._groups.values() if not group.is_float})
-        if self._level.value is None and len(whites) > 1:
-            counts = ", ".join(
-                f"{group.white:.10g} in {group.images}"
-                for group in self._groups.values()
-                if not group.is_float
-            )
-            yield (
-                f"the files differ in the value that is white: {counts} of {self._images} images; "
-                f"where one camera wrote them all, give --bit-depth"
-            )
+        if self._level.value is None:
+            yield from self._differences()
         if self._paged:
             yield (
                 f"{self._paged} of {self._images} images have several pages or frames: only the "
                 f"first was read; the rows say which"
             )
 
+    def _differences(self) -> Iterator[str]:
+        """Files of one kind that say different whites."""
+        kinds: dict[tuple[str, float], list[_Group]] = {}
+        for group in self._groups.values():
+            kinds.setdefault((group.format, group.white_of_type), []).append(group)
+        for (name, _), groups in kinds.items():
+            if len(groups) > 1:
+                counts = ", ".join(f"{group.white:.10g} in {group.images}" for group in groups)
+                yield (
+                    f"{name} files differ in the value that is white: {counts} of {self._images} "
+                    f"images; where one camera wrote them all, give --bit-depth"
+                )
+
     def _dim(self, group: _Group) -> str:
         found = (
-            f"{group.images} of {self._images} images are nearly black: white is "
+            f"{group.images} of {self._images} images ({group.format}) are nearly black: white is "
             f"{group.white:.10g}, and none holds more than {group.peak:.6g}"
         )
         if group.is_float:
@@ -96,9 +139,9 @@ class Tally:
         return f"{found}, so their upper bits are unused; give the camera's depth, such as {way}"
 
     def _over(self, group: _Group) -> str:
-        way = next((n for n in (255, 4095, 65535) if group.peak <= n * OVERSHOOT), None)
+        white = next((n for n in (255, 4095, 65535) if group.peak <= n * OVERSHOOT), group.peak)
         return (
-            f"{group.over} of {self._images} images hold values over {OVERSHOOT:g} times white "
-            f"({group.white:.10g}), up to {group.peak:.6g}, and were clipped; give the value that "
-            f"is white, such as --white {group.peak if way is None else way:.6g}"
+            f"{group.over} of {self._images} images ({group.format}) hold values over "
+            f"{OVERSHOOT:g} times white ({group.white:.10g}), up to {group.peak:.6g}, and were "
+            f"clipped; give the value that is white, such as --white {white:.6g}"
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from diad_deploy.errors import OutputError
 from diad_deploy.images.white_level import shown_white
@@ -16,6 +16,7 @@ Existing = Literal["refuse", "resume", "force"]
 """What to do where a folder holds something already."""
 
 FORMAT = 1
+_IMAGES = "images"
 _MAY_DIFFER = ("bundle", "devices")
 """Of two runs of which one goes on with the other."""
 
@@ -92,9 +93,7 @@ def begin(folder: Path, record: RunRecord, existing: Existing) -> bool:
             return True
         if earlier:
             layout.remove_report(folder, _pictures_of(folder))
-        text = json.dumps({"format": FORMAT, **asdict(record)}, indent=2, ensure_ascii=False)
-        content = text.encode("utf-8", "backslashreplace") + b"\n"
-        layout.replace_file(folder / layout.RUN, content)
+        _write(folder, {"format": FORMAT, **asdict(record)})
     return False
 
 
@@ -109,6 +108,7 @@ def read_record(folder: Path) -> RunRecord:
         values = json.loads(path.read_bytes())
         if values.pop("format") != FORMAT:
             raise ValueError("format")
+        values.pop(_IMAGES, None)
         low, high = values.pop("scale")
         devices = tuple(map(str, values.pop("devices", ())))
         return RunRecord(scale=(float(low), float(high)), devices=devices, **values)
@@ -117,6 +117,23 @@ def read_record(folder: Path) -> RunRecord:
             f"{path}: expected the record of a run of this version, found something else; take "
             f"another folder"
         ) from error
+
+
+def keep_images(folder: Path, record: RunRecord, images: dict[str, Any]) -> None:
+    """Put what a run counted of its images beside its record, for one that goes on with it."""
+    with layout.writing_to(folder):
+        _write(folder, {"format": FORMAT, **asdict(record), _IMAGES: images})
+
+
+def images_of(folder: Path) -> dict[str, Any] | None:
+    """What `keep_images` kept; None for nothing."""
+    found = json.loads((folder / layout.RUN).read_bytes()).get(_IMAGES)
+    return found if isinstance(found, dict) else None
+
+
+def _write(folder: Path, values: dict[str, Any]) -> None:
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    layout.replace_file(folder / layout.RUN, text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _check_same(folder: Path, earlier: RunRecord, now: RunRecord) -> None:
