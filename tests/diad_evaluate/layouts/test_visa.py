@@ -67,3 +67,9 @@ def test_a_table_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "split_csv/1cls.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"1cls.csv: cannot be read: .*; copy it again"):
         VISA.find(tmp_path)
+
+
+def test_labels_by_any_name(tmp_path: Path) -> None:
+    rows = "a,test,OK,a/0.png,\na,test,NG,a/1.png,a/m.png\n"
+    found = VISA.find(write_table(tmp_path, HEADER + rows))
+    assert [(p.kind, p.mask) for p in found] == [("good", None), ("anomaly", tmp_path / "a/m.png")]
