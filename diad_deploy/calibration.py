@@ -47,7 +47,7 @@ class CalibrationRequest:
         class_name: the class of all pictures; None goes by their folders.
         output: the file to write; None writes beside the bundle.
         force: write over thresholds that are there.
-        images: how images are read; what is white is kept in the thresholds.
+        reading: how images are read; what is white is kept in the thresholds.
         backend, device, batch_size, threads, tf32: as of `Detector.open`.
 
     Raises:
@@ -61,7 +61,7 @@ class CalibrationRequest:
     class_name: str | None = None
     output: Path | None = None
     force: bool = False
-    images: ImageOptions = field(default_factory=ImageOptions)
+    reading: ImageOptions = field(default_factory=ImageOptions)
     backend: str = "auto"
     device: str = "auto"
     batch_size: int = 8
@@ -152,7 +152,7 @@ def calibrate(
         tf32=request.tf32,
         thresholds=None,
     ) as detector:
-        reader = ImageReader(request.images.white or AUTO_WHITE, limit_px=request.images.limit_px)
+        reader = ImageReader(request.reading.white or AUTO_WHITE, limit_px=request.reading.limit_px)
         scores, failures = score_good(good, detector, progress, reader=reader)
         thresholds = set_thresholds(scores, request, detector)
     write_thresholds(output, thresholds, force=request.force)
@@ -215,7 +215,7 @@ def set_thresholds(
         raise InputError(f"{request.folder}: none of the pictures has a score")
     classes = [one.class_name for one in scores]
     check_counts(request.folder, classes, request.rate, per_class=request.per_class)
-    white = request.images.white or AUTO_WHITE
+    white = request.reading.white or AUTO_WHITE
     names = sorted({name for name in classes if name is not None}) if request.per_class else []
     return Thresholds(
         format_revision=1 if white.value is None else FORMAT_REVISION,

@@ -116,7 +116,7 @@ def _request(
     thresholds: Path | None,
     class_name: str | None,
     fail_on_defect: bool,
-    images: "ImageOptions",
+    reading: "ImageOptions",
     **given: Any,
 ) -> "Request":
     from diad_deploy.bundle import builtin_bundle, builtin_pictures
@@ -138,7 +138,7 @@ def _request(
         existing="resume" if resume else "force" if force else "refuse",
         judge=find_judge(folder, thresholds=thresholds, threshold=threshold, class_name=class_name),
         fail_on_defect=fail_on_defect,
-        images=images,
+        reading=reading,
     )
     return Request(
         paths=paths or (builtin_pictures(),),

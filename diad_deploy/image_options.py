@@ -30,7 +30,7 @@ _OPTIONS = (
 
 
 def image_options(function: Function) -> Function:
-    """Give a command `images`, the `ImageOptions` of its options."""
+    """Give a command `reading`, the `ImageOptions` of its options."""
 
     @wraps(function)
     def command(
@@ -42,10 +42,10 @@ def image_options(function: Function) -> Function:
     ) -> Any:
         from diad_deploy.images.options import image_options_of
 
-        images = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
+        reading = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
         if max_megapixels is not None:
-            _tell_memory(images.limit_px, given)
-        return function(*args, images=images, **given)
+            _tell_memory(reading.limit_px, given)
+        return function(*args, reading=reading, **given)
 
     for option in reversed(_OPTIONS):
         command = option(command)

@@ -55,7 +55,7 @@ class InspectionOptions:
         existing: what to do where the output folder holds something: refuse, resume, or force.
         judge: what decides good or defective; by default nothing.
         fail_on_defect: show in the exit status that a picture is defective.
-        images: how they are read; what is white may follow from the thresholds.
+        reading: how images are read; what is white may follow from the thresholds.
 
     Raises:
         OptionError: one does not fit, or the thresholds were set with another white.
@@ -68,12 +68,12 @@ class InspectionOptions:
     existing: Existing = "refuse"
     judge: Judge = field(default_factory=Judge)
     fail_on_defect: bool = False
-    images: ImageOptions = field(default_factory=ImageOptions)
+    reading: ImageOptions = field(default_factory=ImageOptions)
 
     @property
     def white(self) -> WhiteLevel:
         """The value that is white, settled with the thresholds."""
-        return self.judge.settle_white(self.images.white)
+        return self.judge.settle_white(self.reading.white)
 
     def __post_init__(self) -> None:
         _ = self.white
@@ -221,7 +221,7 @@ class _Run:
             judge=options.judge,
             white=options.white,
         )
-        self._reader = ImageReader(options.white, limit_px=options.images.limit_px)
+        self._reader = ImageReader(options.white, limit_px=options.reading.limit_px)
         self._kept: frozenset[str] = frozenset()
         self._highest = Highest()
         if begin(folder, self._record, options.existing):

@@ -1,6 +1,7 @@
 """What a person decides about how images are read."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from diad_deploy.errors import OptionError
 from diad_deploy.images.opening import LIMIT_PX
@@ -19,6 +20,17 @@ class ImageOptions:
 
     white: WhiteLevel | None = None
     limit_px: int = LIMIT_PX
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `Detector.open` takes them."""
+        given = self.white
+        auto = given is not None and given.value is None
+        return {
+            "bit_depth": "auto" if auto else given and given.bit_depth,
+            "white": given and given.white,
+            "max_megapixels": self.limit_px / 1e6,
+        }
 
 
 def image_options_of(
@@ -41,7 +53,7 @@ def image_options_of(
     if max_megapixels is not None:
         if not 0 < max_megapixels < 1e6:
             raise OptionError(f"--max-megapixels {max_megapixels:g}: expected a number above 0")
-        limit_px = int(max_megapixels * 1e6)
+        limit_px = round(max_megapixels * 1e6)
     return ImageOptions(white=_white(bit_depth, white), limit_px=limit_px)
 
 

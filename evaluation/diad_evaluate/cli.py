@@ -10,6 +10,7 @@ import click
 from diad_deploy import __version__
 from diad_deploy.console import run_command
 from diad_deploy.errors import OutputError
+from diad_deploy.image_options import image_options
 from diad_deploy.model_options import model_options
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ Examples:
     "that cannot be used, marks nothing or the whole picture, or is stored with loss (JPEG). All "
     "are named. Masks that mark most of a picture stay a note.",
 )
+@image_options
 @model_options
 @click.option("--force", is_flag=True, help="Replace an earlier evaluation in the output folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

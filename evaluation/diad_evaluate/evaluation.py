@@ -15,6 +15,7 @@ import numpy as np
 
 from diad_deploy.ahead import map_ahead
 from diad_deploy.errors import DiadError
+from diad_deploy.images.reader import ImageReader
 from diad_deploy.manifest import to_json
 from diad_deploy.mask_findings import IN_WORDS, JudgedMask, MaskTally, judge_mask
 from diad_deploy.picture_files import PictureFile
@@ -47,6 +48,7 @@ def evaluate(
     labelled: LabelledSet,
     detector: PreparedDetector,
     *,
+    reader: ImageReader | None = None,
     bundle_name: str = "bundle",
     mistakes: int = SHOWN,
     progress: Callable[[Progress], None] = _ignore,
@@ -61,6 +63,7 @@ def evaluate(
     Args:
         labelled: the pictures; those of a class must follow each other.
         detector: an open `Detector`.
+        reader: reads the images; None reads them with no options.
         bundle_name: what the result calls the bundle.
         mistakes: most false alarms and most misses to draw; 0 draws none.
         progress: called after each picture.
@@ -70,7 +73,7 @@ def evaluate(
         BackendError: the model failed. EvaluationError: it gave maps that are no numbers.
         KeyboardInterrupt: as it came.
     """
-    run = _Run(labelled, detector, bundle_name, mistakes, progress)
+    run = _Run(labelled, detector, reader or ImageReader(), bundle_name, mistakes, progress)
     try:
         run.run_classes()
     except (DiadError, KeyboardInterrupt):
@@ -89,6 +92,7 @@ class _Run:
         self,
         labelled: LabelledSet,
         detector: PreparedDetector,
+        reader: ImageReader,
         bundle_name: str,
         mistakes: int,
         progress: Callable[[Progress], None],
@@ -99,6 +103,7 @@ class _Run:
         self._metric_seconds = 0.0
         self._labelled = labelled
         self._detector = detector
+        self._reader = reader
         self._bundle_name = bundle_name
         self._shown = mistakes
         self._progress = progress
@@ -127,7 +132,7 @@ class _Run:
 
     def _results(self) -> Generator[Inspected | Unread, None, None]:
         files = (PictureFile(path=p.path, name=p.name) for p in self._labelled.pictures)
-        return stream(files, self._detector, self._stopwatch)
+        return stream(files, self._detector, self._stopwatch, reader=self._reader)
 
     def _judge(self, item: tuple[LabelledPicture, Inspected | Unread]) -> _Judged:
         """Read the picture's mask; runs in a thread."""
@@ -186,6 +191,7 @@ class _Run:
             rows=tuple(self._rows),
             false_alarms=tuple(self._false_alarms),
             misses=tuple(self._misses),
+            warnings=self._reader.warnings(),
             stopped=stopped,
             seconds=time.perf_counter() - self._began,
             model_seconds=self._stopwatch.seconds,

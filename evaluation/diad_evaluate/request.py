@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from diad_deploy.detector import Detector
+from diad_deploy.images.options import ImageOptions
 from diad_deploy.mask_findings import check_masks
 from diad_deploy.run_summary import Progress
 from diad_deploy.whole_folder import WholeFolder
@@ -29,6 +30,7 @@ class Request:
         layout: its name, or `auto`.
         classes: those to evaluate; none evaluates all.
         strict: whether to refuse a test set whose masks are not all as they should be.
+        reading: how images are read; what is white may follow from the bundle's thresholds.
         backend, device, batch_size, threads, tf32: as of `Detector.open`.
     """
 
@@ -40,6 +42,7 @@ class Request:
     layout: str = AUTO
     classes: tuple[str, ...] = ()
     strict: bool = False
+    reading: ImageOptions = field(default_factory=ImageOptions)
     backend: str = "auto"
     device: str = "auto"
     batch_size: int = 8
@@ -90,14 +93,17 @@ def evaluate_folder(
             threads=request.threads,
             batch_size=request.batch_size,
             tf32=request.tf32,
+            **request.reading.arguments,
         ) as detector:
             if request.strict:
                 defective = (p for p in labelled.pictures if p.defective)
                 size_px = detector.manifest.image.size_px
-                check_masks(((p.name, p.path, p.mask) for p in defective), size_px)
+                masks = ((p.name, p.path, p.mask) for p in defective)
+                check_masks(masks, size_px, limit_px=request.reading.limit_px)
             found = evaluate(
                 labelled,
                 detector,
+                reader=detector.reader,
                 bundle_name=request.bundle_name,
                 mistakes=SHOWN if output is not None else 0,
                 progress=progress,

@@ -95,6 +95,7 @@ class Evaluation:
         classes: in the order in which they ran.
         rows: one a picture.
         false_alarms, misses: the worst, worst first.
+        warnings: what may have made scores wrong, a sentence each.
         stopped: whether the run ended before the last class; `classes` holds whole ones only.
         seconds: the whole run. model_seconds, metric_seconds: what of it model and metrics took.
     """
@@ -114,6 +115,7 @@ class Evaluation:
     seconds: float
     model_seconds: float
     metric_seconds: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def mean(self) -> Figures:
@@ -152,8 +154,9 @@ class Evaluation:
         return 1 if any(row.score is not None for row in self.rows) else 2
 
     def notes(self) -> list[str]:
-        """One line each: of the classes, then of the means."""
-        lines = [f"{each.product}: {note}" for each in self.classes for note in each.notes]
+        """One line each: warnings, of the classes, then of the means."""
+        lines = [f"warning: {warning}" for warning in self.warnings]
+        lines += [f"{each.product}: {note}" for each in self.classes for note in each.notes]
         together: dict[tuple[str, ...], list[str]] = {}
         for name, products in self.left_out.items():
             together.setdefault(products, []).append(name)

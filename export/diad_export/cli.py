@@ -9,6 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import printable, run_command
+from diad_deploy.image_options import image_options
 from diad_deploy.model_options import device_option, tf32_option
 from diad_export.command_options import limit_options, source_options
 from diad_export.engines.command_options import engine_options
@@ -208,6 +209,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
     help="Float16 graphs on a CPU: round every float16 value as a GPU does, or run them as ONNX "
     "Runtime's CPU does, which leaves most values in float32.",
 )
+@image_options
 @limit_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def verify(*, as_json: bool, **given: Any) -> int:

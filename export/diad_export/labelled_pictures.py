@@ -12,7 +12,9 @@ import numpy as np
 
 from diad_deploy.arrays import BoolArray, PictureArray
 from diad_deploy.errors import InputError
-from diad_deploy.images import read_picture
+from diad_deploy.images.decode import read_samples
+from diad_deploy.images.opening import LIMIT_PX
+from diad_deploy.images.reader import ImageReader
 from diad_deploy.mask_files import find_mask, folders_called
 from diad_deploy.mask_findings import JudgedMask, judge_mask
 from diad_deploy.picture_classes import MASK_FOLDERS, good_by_folders
@@ -31,11 +33,11 @@ class LabelledPicture:
     defective: bool | None
     mask: Path | None
 
-    def read(self) -> PictureArray:
+    def read(self, reader: ImageReader) -> PictureArray:
         """Decode it: uint8 `[H, W, 3]`. Raises `PictureError`."""
-        return read_picture(self.path)
+        return reader.read(self.path).pixels
 
-    def judge_mask(self, size_px: int) -> JudgedMask:
+    def judge_mask(self, size_px: int, *, limit_px: int = LIMIT_PX) -> JudgedMask:
         """Where it is defective at the model's size, and what is to be said of its mask.
 
         Of a good picture nothing is; neither is anything where nothing says what it is. Raises
@@ -46,7 +48,7 @@ class LabelledPicture:
             return JudgedMask(marked=nothing)
         if self.mask is None:
             return JudgedMask(findings=("missing",) if self.defective else ())
-        height, width = self.read().shape[:2]
+        height, width = read_samples(self.path, limit_px=limit_px, raw=False).values.shape[:2]
         judged = judge_mask(self.mask, size_px, picture_size_px=(height, width))
         if self.defective is None and "empty" in judged.findings:
             return JudgedMask(marked=nothing)

@@ -9,6 +9,9 @@ import torch
 from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import InputError
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.reader import ImageReader
+from diad_deploy.images.white_level import AUTO_WHITE
 from diad_deploy.manifest import Manifest
 from diad_deploy.mask_findings import MaskTally
 from diad_deploy.preprocess import prepare_batch
@@ -34,11 +37,13 @@ class VerifyOptions:
         threshold: of the decision; None takes it from PyTorch's scores.
         noise_floor: whether PyTorch runs again with noise of another seed.
         torch_half: whether PyTorch runs again in its own float16 (autocast), to compare with.
+        reading: how images are read.
     """
 
     threshold: float | None = None
     noise_floor: bool = True
     torch_half: bool = False
+    reading: ImageOptions = field(default_factory=ImageOptions)
     limits: Limits = field(default_factory=Limits)
 
 
@@ -59,12 +64,14 @@ def verify(
     """
     if not pictures:
         raise InputError("no pictures to verify with; name a folder that holds some")
-    truth, masks = _read_truth(pictures, bundle.manifest.image.size_px)
+    reading = options.reading
+    reader = ImageReader(reading.white or AUTO_WHITE, limit_px=reading.limit_px)
+    truth, masks = _read_truth(pictures, bundle.manifest.image.size_px, reading.limit_px)
     runs = _Runs(bundle.manifest, model, observed)
     noise, other = bundle.noise(), _other_noise(bundle)
     for start in range(0, len(pictures), BATCH):
         chunk = pictures[start : start + BATCH]
-        batch = prepare_batch([picture.read() for picture in chunk], bundle.manifest.image)
+        batch = prepare_batch([picture.read(reader) for picture in chunk], bundle.manifest.image)
         runs.compare(batch, noise)
         if options.noise_floor:
             runs.shake(batch, other)
@@ -73,13 +80,17 @@ def verify(
         progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
     marked = sum(bool(picture.defective or picture.mask) for picture in pictures)
     return replace(
-        _judge(runs, truth, options), masks=masks.counts, notes=tuple(masks.notes(marked))
+        _judge(runs, truth, options),
+        masks=masks.counts,
+        notes=(*reader.warnings(), *masks.notes(marked)),
     )
 
 
-def _read_truth(pictures: Sequence[LabelledPicture], size_px: int) -> tuple[Truth, MaskTally]:
+def _read_truth(
+    pictures: Sequence[LabelledPicture], size_px: int, limit_px: int
+) -> tuple[Truth, MaskTally]:
     """Raises `InputError` that names all masks that cannot be used."""
-    judged = [picture.judge_mask(size_px) for picture in pictures]
+    judged = [picture.judge_mask(size_px, limit_px=limit_px) for picture in pictures]
     tally, faults = MaskTally(), []
     for picture, mask in zip(pictures, judged, strict=True):
         tally.add(picture.name, mask.findings)

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from diad_deploy.amending import amend_manifest
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.errors import InputError
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.white_level import settle_white
 from diad_deploy.mask_findings import check_masks
 from diad_deploy.progress import shown_progress
+from diad_deploy.thresholds import find_thresholds
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.labelled_pictures import find_labelled
 from diad_export.observed_bundle import Rounding, observe_bundle
@@ -33,6 +36,7 @@ def verify_bundle(
     torch_half: bool = False,
     rounding: Rounding = "every-node",
     strict: bool = False,
+    reading: ImageOptions | None = None,
     autoencoder: Path | None = None,
     features: Path | None = None,
     context: Path | None = None,
@@ -51,13 +55,15 @@ def verify_bundle(
         threshold=threshold,
         noise_floor=noise_floor,
         torch_half=torch_half,
+        reading=settled_reading(opened, reading or ImageOptions()),
         limits=Limits(**limits),
     )
     pictures = find_labelled(images, masks=masks, most=most)
     if strict:
         defective = (p for p in pictures if p.defective)
         size_px = opened.manifest.image.size_px
-        check_masks(((p.name, p.path, p.mask) for p in defective), size_px)
+        found_masks = ((p.name, p.path, p.mask) for p in defective)
+        check_masks(found_masks, size_px, limit_px=options.reading.limit_px)
     sources = Sources(
         checkpoint=find_checkpoint(opened, checkpoint),
         autoencoder=autoencoder,
@@ -76,6 +82,18 @@ def verify_bundle(
     manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
     amend_manifest(opened, manifest)
     return found
+
+
+def settled_reading(bundle: Bundle, given: ImageOptions) -> ImageOptions:
+    """How images are read: as the thresholds beside the bundle were set, where there are any.
+
+    Raises:
+        OptionError: `given` differs. ThresholdsError: the thresholds cannot be used.
+    """
+    thresholds = find_thresholds(bundle.path, bundle.manifest)
+    kept = thresholds.white_level if thresholds is not None else None
+    where = str(bundle.path / THRESHOLDS_NAME)
+    return replace(given, white=settle_white(given.white, kept, where=where))
 
 
 def _read(bundle: Bundle, sources: Sources) -> Checkpoint:

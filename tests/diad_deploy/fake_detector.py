@@ -11,6 +11,7 @@ from PIL import Image
 from diad_deploy.arrays import FloatArray, PictureArray
 from diad_deploy.batch_detections import Found
 from diad_deploy.detection import Detection
+from diad_deploy.images.reader import ImageReader
 from diad_deploy.manifest import (
     FORMAT_REVISION,
     CheckpointOrigin,
@@ -71,6 +72,7 @@ class FakeDetector:
         self.batch_size = batch_size
         self.manifest = fake_manifest(seed=seed)
         self.batches: list[int] = []
+        self.reader = ImageReader()
         self._seconds = seconds_per_picture
         self._before = before
 

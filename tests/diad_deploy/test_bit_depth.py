@@ -15,6 +15,7 @@ from diad_deploy.cli import main as inspect
 from diad_deploy.errors import OptionError
 from diad_deploy.report.results import read_rows
 from diad_deploy.thresholds import find_thresholds
+from diad_evaluate.cli import main as evaluate
 from tests.diad_deploy.images.png_file import write_png
 
 Run = Callable[..., tuple[int, str, str]]
@@ -176,3 +177,29 @@ def test_large_images_need_the_option_and_are_told_their_memory(
     )
     assert status == 0
     assert "images of 2 megapixels need about 0 GiB of memory with 3 workers" in err
+
+
+def test_an_evaluation_reads_as_the_thresholds_were_set(
+    run: Run, folders: tuple[Path, Path], own_bundle: Bundle, tmp_path: Path
+) -> None:
+    figures = {}
+    for folder in folders:
+        for number, path in enumerate(sorted(folder.glob("*.png"))):
+            kind = "good" if number % 2 else "defect"
+            (folder / kind).mkdir(exist_ok=True)
+            path.rename(folder / kind / path.name)
+        arguments = (folder, "--bundle", own_bundle.path, "--layout", "plain", "--json")
+        depth = ("--bit-depth", 12) if folder.name == "twelve" else ()
+        found = json.loads(run(evaluate, *arguments, *depth)[1])
+        figures[folder.name] = found["classes"][folder.name]["figures"]
+        assert not any("nearly black" in note for note in found["notes"])
+    assert figures["eight"] == figures["twelve"]
+    found = json.loads(run(evaluate, *arguments)[1])
+    assert found["notes"][0].startswith("warning: 9 of 9 images (PNG) are nearly black")
+
+    options = ("--bundle", own_bundle.path, "--false-alarm-rate", 0.25, "--bit-depth", 12)
+    assert run(calibrate, folders[1] / "good", *options, "--overall")[0] == 0
+    kept = json.loads(run(evaluate, *arguments)[1])
+    assert kept["classes"]["twelve"]["figures"] == figures["eight"]
+    status, _, err = run(evaluate, *arguments, "--white", 1000)
+    assert (status, "were set with --bit-depth 12" in err) == (2, True)

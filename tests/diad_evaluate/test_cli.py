@@ -84,7 +84,9 @@ def test_json_is_all_of_standard_output(run: Run, data: Path) -> None:
 
 def test_options_reach_the_detector(run: Run, data: Path, opened: list[dict[str, object]]) -> None:
     options = ("--backend", "onnxruntime", "--device", "cpu", "--threads", 2, "--batch-size", 3)
-    status, out, _ = run(data, "--bundle", "b", "--class", "cap", *options, "--json")
+    reading = ("--bit-depth", 12, "--max-megapixels", 300)
+    status, out, err = run(data, "--bundle", "b", "--class", "cap", *options, *reading, "--json")
+    assert "images of 300 megapixels need about" in err
     assert (status, list(json.loads(out)["classes"])) == (0, ["cap"])
     assert opened == [
         {
@@ -94,6 +96,9 @@ def test_options_reach_the_detector(run: Run, data: Path, opened: list[dict[str,
             "threads": 2,
             "batch_size": 3,
             "tf32": False,
+            "bit_depth": 12,
+            "white": None,
+            "max_megapixels": 300.0,
         }
     ]
 
