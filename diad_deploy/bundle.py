@@ -11,19 +11,22 @@ It holds numbers only, is checked strictly, and says which bundle it belongs to 
 """
 
 import dataclasses
-import hashlib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
+from diad_deploy.bundle_files import leaves, place_fault, record_fault, record_file
 from diad_deploy.errors import BundleDamagedError, BundleMissingError, OutputError
-from diad_deploy.manifest import FileRecord, Manifest, from_json, to_json
+from diad_deploy.manifest import CHECKSUM_SINCE, Manifest, from_json, to_json
+from diad_deploy.npy_file import read_npy
+from diad_deploy.plain_file import MOST_JSON_BYTES, NotPlainError, read_plain_file
 from diad_deploy.whole_folder import WholeFolder
 
 MANIFEST_NAME = "bundle.json"
@@ -44,7 +47,8 @@ class Bundle:
 
         Args:
             path: the bundle's folder.
-            verify: also compare the SHA-256 of every file (reads them all).
+            verify: also compare the SHA-256 of every file (reads them all); that of a link out of
+                the folder is compared in any case.
 
         Raises:
             BundleMissingError: no folder, or no manifest in it.
@@ -52,8 +56,7 @@ class Bundle:
             BundleDamagedError: files missing, changed or outside the folder; names them all.
         """
         folder = Path(path)
-        text = _read_manifest(folder)
-        manifest = from_json(text, where=str(folder / MANIFEST_NAME))
+        manifest = _read_manifest(folder)
         faults = list(_faults(folder, manifest, verify=verify))
         if faults:
             raise BundleDamagedError(
@@ -79,7 +82,7 @@ class Bundle:
         """Diffusion noise and posterior noise, the same for every picture: each `[C, h, w]`.
 
         Raises:
-            BundleDamagedError: not `.npy` files of float32 in the manifest's shape.
+            BundleDamagedError: not `.npy` files of finite float32 in the manifest's shape.
         """
         spec = self.manifest.noise
         return self._read_noise(spec.noise_file), self._read_noise(spec.posterior_noise_file)
@@ -90,21 +93,21 @@ class Bundle:
         shape = (latents.channels, side, side)
         path = self.file(relative)
         try:
-            values = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            reason = " ".join(str(error).split())
+            values = read_npy(path, most_bytes=4 * math.prod(shape))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise BundleDamagedError(
-                f"{path}: not a .npy file of numbers: {reason}; build the bundle again"
-            ) from error
-        # an archive of several arrays (.npz) comes back as a mapping, without either
-        found = (getattr(values, "dtype", None), getattr(values, "shape", None))
-        if found != (np.dtype(np.float32), shape):
+                f"{path}: not a .npy file of float32 {list(shape)}: {reason}; build the bundle "
+                f"again"
+            ) from None
+        if values.dtype != np.float32 or values.shape != shape:
             raise BundleDamagedError(
-                f"{path}: expected float32 {list(shape)}, found {found[0]} {found[1]}; "
-                f"build the bundle again"
+                f"{path}: expected float32 {list(shape)}, found {values.dtype} "
+                f"{list(values.shape)}; build the bundle again"
             )
-        array: FloatArray = values
-        return array
+        if not np.isfinite(values).all():
+            raise BundleDamagedError(f"{path}: holds NaN or infinity; build the bundle again")
+        return values.astype(np.float32, copy=False)
 
 
 class BundleWriter:
@@ -157,7 +160,7 @@ class BundleWriter:
         """
         folder = self.folder
         try:
-            records = tuple(_record(folder, path) for path in _files(folder))
+            records = tuple(record_file(folder, path) for path in _files(folder))
             complete = dataclasses.replace(manifest, files=records)
             (folder / MANIFEST_NAME).write_text(to_json(complete), encoding="utf-8")
         except OSError as error:
@@ -198,26 +201,37 @@ def _builtin(name: str) -> Path:
     return path
 
 
-def _read_manifest(folder: Path) -> bytes:
+def _read_manifest(folder: Path) -> Manifest:
     build = "`diad-export build CHECKPOINT -o BUNDLE` makes one"
+    path = folder / MANIFEST_NAME
     try:
         if not folder.exists():
             raise BundleMissingError(f"{folder}: no such folder, expected a bundle; {build}")
         if not folder.is_dir():
             raise BundleMissingError(f"{folder}: is a file, expected a bundle's folder; {build}")
-        path = folder / MANIFEST_NAME
         if not path.exists():
             raise BundleMissingError(
                 f"{folder}: a folder without {MANIFEST_NAME}, so not a bundle; {build}"
             )
-        fault = _place_fault(folder, MANIFEST_NAME)
-        if fault:
-            raise BundleDamagedError(f"{path}: {fault}; build the bundle again")
-        return path.read_bytes()
+        fault = place_fault(folder, MANIFEST_NAME)
+        outside = fault is None and leaves(folder, MANIFEST_NAME)
+        text = b"" if fault else read_plain_file(path, most_bytes=MOST_JSON_BYTES)
+    except NotPlainError as error:
+        fault = error.strerror
     except OSError as error:
         raise BundleMissingError(
             f"{folder}: cannot be read: {error.strerror or error}; check the path and its rights"
         ) from error
+    if fault:
+        raise BundleDamagedError(f"{path}: {fault}; copy the bundle again, or build it again")
+    manifest = from_json(text, where=str(path))
+    if outside and manifest.format_revision < CHECKSUM_SINCE:
+        raise BundleDamagedError(
+            f"{path}: leads out of the bundle, to {path.resolve()}, and a manifest of format "
+            f"{manifest.format_revision} has no checksum that proves it; copy the files in the "
+            f"place of the links, or build the bundle again"
+        )
+    return manifest
 
 
 def _faults(folder: Path, manifest: Manifest, *, verify: bool) -> Iterator[str]:
@@ -232,65 +246,12 @@ def _faults(folder: Path, manifest: Manifest, *, verify: bool) -> Iterator[str]:
     for path in sorted({path for path in recorded if recorded.count(path) > 1}):
         yield f"{path!r}: recorded more than once"
     for record in manifest.files:
-        fault = _record_fault(folder, record, verify=verify)
+        fault = record_fault(folder, record, verify=verify)
         if fault:
             yield f"{record.path!r}: {fault}"
-
-
-def _record_fault(folder: Path, record: FileRecord, *, verify: bool) -> str | None:
-    fault = _place_fault(folder, record.path)
-    if fault:
-        return fault
-    path = folder / record.path
-    try:
-        size = path.stat().st_size
-        if size != record.size_bytes:
-            return f"expected {record.size_bytes} bytes, found {size}"
-        if verify and (found := _sha256(path)) != record.sha256.lower():
-            return f"changed: expected SHA-256 {record.sha256[:12]}…, found {found[:12]}…"
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
-    return None
-
-
-def _place_fault(folder: Path, relative: str) -> str | None:
-    """Why `relative` is not a plain file inside `folder`, by its name or by where links lead."""
-    posix, windows = PurePosixPath(relative), PureWindowsPath(relative)
-    if (
-        str(posix) != relative
-        or relative == "."
-        or ".." in posix.parts
-        or "\\" in relative
-        or posix.is_absolute()
-        or windows.drive
-        or not relative.isprintable()
-    ):
-        return "expected a relative path inside the bundle with forward slashes"
-    try:
-        resolved = (folder / relative).resolve(strict=True)
-        if not resolved.is_relative_to(folder.resolve()):
-            return f"leads out of the bundle, to {resolved}"
-        return None if resolved.is_file() else "expected a plain file"
-    except FileNotFoundError:
-        return "missing"
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-        return f"cannot be read: {error}"
 
 
 def _files(folder: Path) -> list[Path]:
     paths = (path for path in folder.rglob("*") if not path.is_dir())
     unlisted = (folder / MANIFEST_NAME, folder / THRESHOLDS_NAME)
     return sorted(path for path in paths if path not in unlisted)
-
-
-def _record(folder: Path, path: Path) -> FileRecord:
-    return FileRecord(
-        path=path.relative_to(folder).as_posix(),
-        sha256=_sha256(path),
-        size_bytes=path.stat().st_size,
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

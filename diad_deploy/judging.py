@@ -12,7 +12,13 @@ from diad_deploy.errors import OptionError
 from diad_deploy.images.white_level import WhiteLevel, settle_white
 from diad_deploy.manifest import Manifest
 from diad_deploy.picture_classes import class_among
-from diad_deploy.thresholds import Thresholds, check_belongs, read_thresholds, to_json
+from diad_deploy.thresholds import (
+    Thresholds,
+    check_belongs,
+    read_thresholds,
+    thresholds_beside,
+    to_json,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +142,7 @@ def find_judge(
             threshold=threshold, class_name=class_name, source=f"--threshold {threshold:g}"
         )
     path = thresholds or bundle / THRESHOLDS_NAME
-    if thresholds is None and not os.path.lexists(path):
+    found = thresholds_beside(bundle) if thresholds is None else read_thresholds(thresholds)
+    if found is None:
         return Judge(class_name=class_name)
-    return Judge(thresholds=read_thresholds(path), class_name=class_name, source=str(path))
+    return Judge(thresholds=found, class_name=class_name, source=str(path))

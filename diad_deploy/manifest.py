@@ -4,19 +4,23 @@ The manifest is the one contract between the two packages: the export writes it 
 takes every constant from it. Nothing here touches the file system; `bundle.py` does.
 """
 
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from diad_deploy.engine_spec import EngineSpec, Target
 from diad_deploy.errors import BundleDamagedError, BundleVersionError
+from diad_deploy.manifest_checksum import FIELD, add_checksum, checksum_fault
+from diad_deploy.manifest_numbers import number_faults
 from diad_deploy.precision_spec import PrecisionSpec
 from diad_deploy.strict import Strict
+from diad_deploy.strict_json import parse_object, read_record
 
-FORMAT_REVISION = 3
+FORMAT_REVISION = 4
 """Raised whenever an older runtime could misread a newer bundle; all from 1 on are read."""
+
+CHECKSUM_SINCE = 4
+"""The first revision whose manifests hold a checksum of themselves."""
 
 GRAPH_NAMES = ("encoder", "denoiser", "decoder", "scorer")
 
@@ -197,11 +201,11 @@ class Manifest(Strict):
 
 
 def to_json(manifest: Manifest) -> str:
-    """The manifest as indented JSON, ending in a newline."""
+    """The manifest as indented JSON, ending in a newline; with its checksum from revision 4 on."""
     from pydantic import TypeAdapter
 
-    text = TypeAdapter(Manifest).dump_json(manifest, indent=2).decode()
-    return text + "\n"
+    text = TypeAdapter(Manifest).dump_json(manifest, indent=2).decode() + "\n"
+    return add_checksum(text) if manifest.format_revision >= CHECKSUM_SINCE else text
 
 
 def from_json(text: str | bytes, *, where: str) -> Manifest:
@@ -209,25 +213,28 @@ def from_json(text: str | bytes, *, where: str) -> Manifest:
 
     Raises:
         BundleVersionError: the format revision is not this version's.
-        BundleDamagedError: not JSON, fields missing, unknown or of a wrong type, or values that
-            contradict each other (all named).
+        BundleDamagedError: not JSON, changed since it was written, fields missing, unknown or of
+            a wrong type, or values that contradict each other (all named).
     """
-    _check_revision(text, where=where)
-    from pydantic import TypeAdapter, ValidationError
-
     try:
-        manifest = TypeAdapter(Manifest).validate_json(text)
-    except ValidationError as error:
-        faults = [
-            ".".join(str(part) for part in fault["loc"]) + f": {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
+        values = parse_object(text)
+    except ValueError as error:
+        raise BundleDamagedError(f"{where}: {error}; build the bundle again") from None
+    revision = _revision(values, where=where)
+    faults = []
+    if revision >= CHECKSUM_SINCE:
+        faults += [fault] if (fault := checksum_fault(text, values)) else []
+        values.pop(FIELD, None)
+    try:
+        manifest = read_record(Manifest, values, _contradictions)
+    except ValueError as error:
+        faults.append(str(error))
     else:
-        faults = list(_contradictions(manifest))
         if not faults:
             return manifest
     raise BundleDamagedError(
-        f"{where}: not a valid manifest: {'; '.join(faults)}; build the bundle again"
+        f"{where}: not a valid manifest: {'; '.join(faults)}; copy the bundle again, or build it "
+        f"again"
     )
 
 
@@ -236,39 +243,11 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
     found = sorted(graph.name for graph in manifest.graphs)
     if found != sorted(GRAPH_NAMES):
         yield f"graphs: expected each of {', '.join(GRAPH_NAMES)} once, found {found}"
-    image, latents, schedule = manifest.image, manifest.latents, manifest.schedule
-    if image.size_px < 1 or latents.factor < 1 or image.size_px % latents.factor:
-        yield (
-            f"image.size_px: expected a positive multiple of latents.factor "
-            f"({latents.factor}), found {image.size_px}"
-        )
-    if latents.channels < 1:
-        yield f"latents.channels: expected at least 1, found {latents.channels}"
-    if not all(math.isfinite(value) for value in image.mean):
-        yield f"image.mean: expected finite numbers, found {list(image.mean)}"
-    if not all(math.isfinite(value) and value > 0 for value in image.std):
-        yield f"image.std: expected positive numbers, found {list(image.std)}"
-    lengths = [len(schedule.timesteps), len(schedule.alphas), len(schedule.alphas_prev)]
-    if schedule.steps < 1 or lengths != [schedule.steps] * 3:
-        yield (
-            f"schedule: expected {max(schedule.steps, 1)} timesteps, alphas and alphas_prev, "
-            f"found {', '.join(map(str, lengths))}"
-        )
-    if not all(0 < alpha <= 1 for alpha in schedule.alphas + schedule.alphas_prev):
-        yield "schedule.alphas, schedule.alphas_prev: expected numbers above 0 and up to 1"
-    if not manifest.heatmap.low < manifest.heatmap.high:
-        yield (
-            f"heatmap: expected low below high, found {manifest.heatmap.low} and "
-            f"{manifest.heatmap.high}"
-        )
+    yield from number_faults(manifest)
 
 
-def _check_revision(text: str | bytes, *, where: str) -> None:
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
-        raise BundleDamagedError(f"{where}: not JSON; build the bundle again") from None
-    revision = raw.get("format_revision") if isinstance(raw, dict) else None
+def _revision(values: dict[str, Any], *, where: str) -> int:
+    revision = values.get("format_revision")
     if not isinstance(revision, int) or isinstance(revision, bool):
         raise BundleDamagedError(
             f"{where}: no whole number 'format_revision'; this is not a bundle's manifest"
@@ -280,3 +259,4 @@ def _check_revision(text: str | bytes, *, where: str) -> None:
         )
     if revision < 1:
         raise BundleDamagedError(f"{where}: bundle format {revision}; the first is 1")
+    return revision

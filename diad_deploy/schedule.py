@@ -49,8 +49,9 @@ def leading_timesteps(steps: int) -> tuple[int, ...]:
 
 def trailing_timesteps(steps: int) -> tuple[int, ...]:
     """`steps` timesteps evenly spaced down from 999, ascending; fits the latents' noise level."""
-    spaced = np.round(np.arange(TRAIN_TIMESTEPS, 0, -TRAIN_TIMESTEPS / steps)).astype(int) - 1
-    return tuple(int(t) for t in spaced[::-1])
+    # by rounding, `arange` can give one more, at 0
+    spaced = np.arange(TRAIN_TIMESTEPS, 0, -TRAIN_TIMESTEPS / steps)[:steps]
+    return tuple(int(t) for t in np.round(spaced).astype(int)[::-1] - 1)
 
 
 def make_schedule(steps: int, spacing: Spacing = "leading") -> ScheduleSpec:

@@ -7,7 +7,6 @@ as a hash, and thresholds of another model are refused.
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,10 +15,13 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from diad_deploy.bundle import THRESHOLDS_NAME
+from diad_deploy.bundle_files import leaves, place_fault
 from diad_deploy.errors import BundleVersionError, OptionError, OutputError, ThresholdsError
 from diad_deploy.images.white_level import WhiteLevel
 from diad_deploy.manifest import Manifest
+from diad_deploy.plain_file import MOST_JSON_BYTES, read_plain_file
 from diad_deploy.strict import Strict
+from diad_deploy.strict_json import parse_object, read_record
 
 FORMAT_REVISION = 2
 """2 adds `bit_depth` and `white`; without either the file is written as 1."""
@@ -111,12 +113,28 @@ def find_thresholds(bundle: Path, manifest: Manifest) -> Thresholds | None:
     Raises:
         ThresholdsError, BundleVersionError: they are damaged, newer, or another bundle's.
     """
+    found = thresholds_beside(bundle)
+    if found is not None:
+        check_belongs(found, manifest, where=str(bundle / THRESHOLDS_NAME))
+    return found
+
+
+def thresholds_beside(bundle: Path) -> Thresholds | None:
+    """The thresholds in a bundle's folder, whichever bundle they belong to; None for none.
+
+    Raises:
+        ThresholdsError, BundleVersionError: as of `read_thresholds`, or a link leads elsewhere.
+    """
     path = bundle / THRESHOLDS_NAME
     if not os.path.lexists(path):
         return None
-    found = read_thresholds(path)
-    check_belongs(found, manifest, where=str(path))
-    return found
+    if place_fault(bundle, THRESHOLDS_NAME) is None and leaves(bundle, THRESHOLDS_NAME):
+        # nothing proves what lies there
+        raise ThresholdsError(
+            f"{path}: leads out of the bundle, to {path.resolve()}; put the file itself there, or "
+            f"name it with --thresholds"
+        )
+    return read_thresholds(path)
 
 
 def read_thresholds(path: str | os.PathLike[str]) -> Thresholds:
@@ -124,10 +142,11 @@ def read_thresholds(path: str | os.PathLike[str]) -> Thresholds:
 
     Raises:
         BundleVersionError: a newer version wrote it.
-        ThresholdsError: it cannot be read, or holds something else; all faults are named.
+        ThresholdsError: it is no plain file, cannot be read, or holds something else; all faults
+            are named.
     """
     try:
-        text = Path(path).read_bytes()
+        text = read_plain_file(path, most_bytes=MOST_JSON_BYTES)
     except OSError as error:
         raise ThresholdsError(
             f"{path}: cannot be read: {error.strerror or error}; check the path and its rights, "
@@ -200,29 +219,19 @@ def from_json(text: bytes, *, where: str) -> Thresholds:
     Raises:
         BundleVersionError, ThresholdsError: as of `read_thresholds`.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    _check_revision(text, where=where)
     try:
-        found = TypeAdapter(Thresholds).validate_json(text)
-    except ValidationError as error:
-        faults = [
-            ".".join(str(part) for part in fault["loc"]) + f": {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-    else:
-        faults = list(_contradictions(found))
-        if not faults:
-            return found
-    raise ThresholdsError(f"{where}: not valid thresholds: {'; '.join(faults)}; {_AGAIN}")
-
-
-def _check_revision(text: bytes, *, where: str) -> None:
+        values = parse_object(text)
+    except ValueError as error:
+        raise ThresholdsError(f"{where}: {error}; {_AGAIN}") from None
+    _check_revision(values, where=where)
     try:
-        raw: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ThresholdsError(f"{where}: not JSON; {_AGAIN}") from None
-    revision = raw.get("format_revision") if isinstance(raw, dict) else None
+        return read_record(Thresholds, values, _contradictions)
+    except ValueError as error:
+        raise ThresholdsError(f"{where}: not valid thresholds: {error}; {_AGAIN}") from None
+
+
+def _check_revision(values: dict[str, Any], *, where: str) -> None:
+    revision = values.get("format_revision")
     if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
         raise ThresholdsError(
             f"{where}: no whole number 'format_revision' from 1 on, so no thresholds; {_AGAIN}"
@@ -245,8 +254,6 @@ def _contradictions(found: Thresholds) -> Iterator[str]:
         yield str(error)
     named = {"overall": found.overall, **{f"classes.{k}": v for k, v in found.classes.items()}}
     for place, one in named.items():
-        if not (math.isfinite(one.score) and math.isfinite(one.pixel)):
-            yield f"{place}: expected finite score and pixel, found {one.score} and {one.pixel}"
         if not 0 <= one.above < one.pictures:
             yield f"{place}: expected above from 0 to {one.pictures - 1}, found {one.above}"
         if not 0.0 <= one.rate_low <= one.expected_rate <= one.rate_high <= 1.0:

@@ -37,6 +37,7 @@ from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
 from diad_export.options import BuildOptions, Settled, settle
 from diad_export.pretrained_features import complete_features
+from diad_export.usable_weights import check_checkpoint
 from diad_export.weights import load_model
 
 NOISE_FILE = "noise.npy"
@@ -81,7 +82,9 @@ def build(
     target = None if engines is None else settle_target(engines)
     with BundleWriter(destination, force=force) as writer:
         progress("reading the checkpoint")
-        checkpoint, pretrained = complete_features(read_checkpoint(source))
+        checkpoint = read_checkpoint(source)
+        check_checkpoint(checkpoint)
+        checkpoint, pretrained = complete_features(checkpoint)
         if pretrained is not None:
             progress(f"the checkpoint has no extractor: taking timm's pretrained {pretrained}")
         settings = settle(options, checkpoint.recommended)

@@ -8,24 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
 from diad_deploy.manifest import CheckpointOrigin
+from diad_deploy.npy_file import read_npy
 from diad_export.component_folder import (
+    is_component_folder,
     is_diffusers_autoencoder,
     published_autoencoder,
     read_component_folder,
-    weight_files,
 )
-from diad_export.key_prefixes import sort_keys
+from diad_export.key_prefixes import SortedKeys, sort_keys, without_common_wrapper
 from diad_export.options import Recommended
+from diad_export.other_models import refuse_other_models
 from diad_export.published_keys import AUTOENCODER, CONTEXT, FEATURES
 from diad_export.tensor_files import TensorFile, read_tensors
+from diad_export.weight_files import has_weights, read_weights
 
+MOST_CONTEXT_BYTES = 256 * 1024 * 1024
 SETTINGS_KEY = "diad_deploy.settings"
 """Entry of a safetensors file's metadata: JSON of `Recommended`."""
 
@@ -35,8 +38,8 @@ class Sources:
     """Where the parts of a model come from.
 
     Attributes:
-        checkpoint: the file or folder of components that holds all, or all but what the others
-            hold.
+        checkpoint: the file, folder of shards or folder of components that holds all, or all but
+            what the others hold.
         autoencoder: a file or a component's folder with the autoencoder, which then replaces the
             checkpoint's.
         features: a file with the extractor's weights, likewise.
@@ -75,14 +78,17 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
     """Read a checkpoint, from one file or from several.
 
     Raises:
-        CheckpointError: a file is absent, truncated, of no known kind, or without tensors.
+        CheckpointError: a file is absent, truncated, of no known kind, without tensors, of another
+            model, or holds two models.
     """
     sources = source if isinstance(source, Sources) else Sources(checkpoint=source)
     read, files = _read(sources.checkpoint)
     keys = sort_keys(read.tensors)
+    _check_doubles(sources.checkpoint, read, keys)
     # where a file has averaged weights alone, they are the model
     chosen = {**keys.averaged, **keys.plain}
     tensors = {published: read.tensors[key] for published, key in chosen.items()}
+    refuse_other_models(sources.checkpoint, tensors)
     if sources.autoencoder is not None:
         _replace(tensors, AUTOENCODER, sources.autoencoder)
     if sources.features is not None:
@@ -101,9 +107,11 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
 
 
 def _read(path: Path) -> tuple[TensorFile, tuple[Path, ...]]:
-    """What a file or a folder of components holds, and the files that make it up."""
+    """What a file, or a folder of components or of shards, holds, and the files it is made of."""
     if not path.is_dir():
         return read_tensors(path), (path,)
+    if has_weights(path) and not is_component_folder(path):
+        return read_weights(path)
     folder = read_component_folder(path)
     if folder.context is None:
         return TensorFile(tensors=folder.tensors), folder.files
@@ -111,15 +119,29 @@ def _read(path: Path) -> tuple[TensorFile, tuple[Path, ...]]:
     return TensorFile(tensors=tensors), (*folder.files, folder.context)
 
 
+def _check_doubles(path: Path, read: TensorFile, keys: SortedKeys) -> None:
+    """One module under two names is one model; two models are a choice that nobody made."""
+    for published, others in keys.doubles.items():
+        first = keys.plain[published]
+        other = next(
+            (k for k in others if not torch.equal(read.tensors[first], read.tensors[k])), None
+        )
+        if other is not None:
+            raise CheckpointError(
+                f"{path}: holds two models, whose weights differ: both {first!r} and {other!r} are "
+                f"{published!r}; save the one that is meant"
+            )
+
+
 def _replace(tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
     """Put the part in `path`, with or without its prefix, in the place of what is there."""
-    files = weight_files(path) if path.is_dir() else [path]
-    read = {key: tensor for file in files for key, tensor in read_tensors(file).tensors.items()}
+    file = read_weights(path)[0] if path.is_dir() else read_tensors(path)
+    read = file.tensors
     if prefix == AUTOENCODER and is_diffusers_autoencoder(read):
         read = published_autoencoder(read)
     keys = sort_keys(read).plain
     own = {name: key for name, key in keys.items() if name.startswith(prefix)} or {
-        prefix + name: key for name, key in keys.items()
+        prefix + name: key for name, key in without_common_wrapper(read).items()
     }
     for key in [key for key in tensors if key.startswith(prefix)]:
         del tensors[key]
@@ -128,15 +150,16 @@ def _replace(tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
 
 def _read_context(path: Path) -> Tensor:
     try:
-        values = np.load(path, allow_pickle=False)
+        values = read_npy(path, most_bytes=MOST_CONTEXT_BYTES)
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read as a NumPy array: {error}") from None
-    if values.ndim != 3 or values.shape[0] != 1 or not np.issubdtype(values.dtype, np.floating):
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CheckpointError(f"{path}: cannot be read as a NumPy array: {reason}") from None
+    if values.ndim != 3 or values.shape[0] != 1:
         raise CheckpointError(
             f"{path}: expected the empty prompt's context as floating point [1, T, W], found "
             f"{values.dtype} {list(values.shape)}"
         )
-    return torch.from_numpy(values.astype(np.float32))
+    return torch.from_numpy(values.astype("float32"))
 
 
 def _recommended(path: Path, text: str) -> Recommended:

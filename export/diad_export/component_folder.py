@@ -11,11 +11,10 @@ Configuration files are not needed: sizes are read off shapes, as everywhere. Wh
 missing under its published key, so that the doctor names it as in any other checkpoint.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from torch import Tensor
 
@@ -23,8 +22,8 @@ from diad_deploy.errors import CheckpointError
 from diad_export.diffusers_sizes import autoencoder_sizes, unet_sizes
 from diad_export.model.sizes import PUBLISHED
 from diad_export.published_keys import CONTROL, FEATURES, published_names
-from diad_export.tensor_files import read_tensors
 from diad_export.text import TEXT_MODEL
+from diad_export.weight_files import read_weights
 
 UNET_NAMES = "unet."
 CONTROL_NAMES = "semantic_guided.control."
@@ -44,12 +43,6 @@ FOLDERS = {
 }
 """Subfolder -> what stands before its tensors' names in a `DiadModel`, or in a checkpoint."""
 
-WEIGHT_FILES = (
-    "diffusion_pytorch_model.safetensors",
-    "model.safetensors",
-    "diffusion_pytorch_model.bin",
-    "pytorch_model.bin",
-)
 OLD_ATTENTION = {
     "query": "to_q",
     "key": "to_k",
@@ -84,10 +77,8 @@ def read_component_folder(folder: Path) -> ComponentFolder:
     files: list[Path] = []
     for name, prefix in FOLDERS.items():
         if (folder / name).is_dir():
-            paths = weight_files(folder / name)
-            for path in paths:
-                for key, tensor in read_tensors(path).tensors.items():
-                    named[_own_name(prefix, key)] = tensor
+            read, paths = read_weights(folder / name)
+            named |= {_own_name(prefix, key): tensor for key, tensor in read.tensors.items()}
             files += paths
     if not files:
         found = sorted(entry.name for entry in folder.iterdir())[:5] if folder.is_dir() else []
@@ -123,40 +114,6 @@ def published_autoencoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return under_published_keys(
         {_own_name(AUTOENCODER_NAMES, name): tensor for name, tensor in tensors.items()}
     )
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The one file, or the several that an index lists, in which a component's weights lie.
-
-    Raises:
-        CheckpointError: there is no such file, or the index is damaged or names a missing file.
-    """
-    for name in WEIGHT_FILES:
-        if (folder / name).is_file():
-            return [folder / name]
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            return _indexed(index)
-    raise CheckpointError(
-        f"{folder}: expected one of {', '.join(WEIGHT_FILES)}, or an index of one, found none"
-    )
-
-
-def _indexed(index: Path) -> list[Path]:
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise CheckpointError(
-            f"{index}: expected a JSON object with a 'weight_map'; copy the folder again"
-        ) from None
-    odd = [name for name in names if not isinstance(name, str) or PurePath(name).name != name]
-    if odd:
-        raise CheckpointError(f"{index}: expected names of files beside it, found {odd[0]!r}")
-    paths = [index.with_name(name) for name in sorted(names)]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise CheckpointError(f"{index}: lists {', '.join(missing)}, which is not beside it")
-    return paths
 
 
 def _own_name(prefix: str, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from diad_deploy.errors import CheckpointError
 from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.published_keys import AUTOENCODER, CONTEXT, CONTROL, FEATURES, TEXT, UNET
+from diad_export.usable_weights import check_values
 from diad_export.weights import compare_shapes, make_empty_model, model_keys
 
 PARTS = {
@@ -47,7 +48,12 @@ class Diagnosis:
 
 
 def diagnose(source: Path | Sources) -> Diagnosis:
-    """Look at a checkpoint without building anything."""
+    """Look at a checkpoint without building anything.
+
+    Raises:
+        CheckpointError: it cannot be read, is another model's, or holds weights that are no
+            numbers.
+    """
     checkpoint = read_checkpoint(source)
     shapes = checkpoint.shapes()
     parts = {name: sum(key.startswith(prefix) for key in shapes) for name, prefix in PARTS.items()}
@@ -59,11 +65,12 @@ def diagnose(source: Path | Sources) -> Diagnosis:
             kind=_kind(parts, whole=False),
             parts=parts,
             sizes=None,
-            missing=(),
+            missing=_missing_parts(parts),
             extra=(),
             misshapen=(),
             advice=str(error),
         )
+    check_values(checkpoint, model)
     fit = compare_shapes(model, shapes)
     expected = set(model_keys(model).values())
     return Diagnosis(
@@ -76,6 +83,12 @@ def diagnose(source: Path | Sources) -> Diagnosis:
         misshapen=fit.misshapen,
         advice=_advice(fit.missing, fit.misshapen, has_extractor=parts["feature extractor"] > 0),
     )
+
+
+def _missing_parts(parts: dict[str, int]) -> tuple[str, ...]:
+    """Of a model whose sizes cannot be read: what it needs and has nothing of."""
+    needed = ("UNet", "SG network", "autoencoder")
+    return tuple(f"{PARTS[name]}* (the {name})" for name in needed if not parts[name])
 
 
 def _trained(missing: tuple[str, ...]) -> list[str]:

@@ -27,7 +27,9 @@ HARMLESS: dict[tuple[str, str], Any] = {
 
 
 class Inert:
-    """Takes the place of whatever a file asks for."""
+    """Takes the place of whatever a file asks for; `asked_for` is its name in the file."""
+
+    asked_for = "something unknown"
 
     def __new__(cls, *_given: object, **_named: object) -> "Inert":
         """Whatever it is called with."""
@@ -51,7 +53,8 @@ class Unpickler(pickle.Unpickler):
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         """What stands for a global of the file."""
-        return HARMLESS.get((module_name, global_name), Inert)
+        known = HARMLESS.get((module_name, global_name))
+        return known or type("Inert", (Inert,), {"asked_for": f"{module_name}.{global_name}"})
 
 
 def load(file: BinaryIO, **given: Any) -> Any:

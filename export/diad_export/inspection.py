@@ -13,6 +13,7 @@ from diad_export.component_folder import is_component_folder
 from diad_export.doctor import diagnose
 from diad_export.engine_facts import cache_facts, cache_json, engine_facts, find_cache
 from diad_export.precision_facts import precision_facts
+from diad_export.weight_files import has_weights
 
 MOST_KEYS = 12
 _WINOGRAD = "of 3 x 3 as Winograd's products: for processors"
@@ -43,7 +44,7 @@ def inspect_path(path: Path, parts: Mapping[str, Any] | None = None) -> Inspecte
     Raises:
         BundleError, CheckpointError: it is neither, or damaged.
     """
-    if path.is_dir() and not is_component_folder(path):
+    if path.is_dir() and not is_component_folder(path) and not has_weights(path):
         return describe_bundle(Bundle.open(path))
     return describe_checkpoint(Sources(checkpoint=path, **(parts or {})))
 

@@ -104,6 +104,6 @@ def _weight_files(model: onnx.ModelProto) -> set[str]:
 
 def _link(source: Path, place: Path) -> None:
     try:
-        os.link(source, place)
+        os.link(source.resolve(), place)  # of a link, its file
     except OSError:  # another disk, or one without links
         shutil.copyfile(source, place)

@@ -6,7 +6,7 @@ a pickle asks for is ever executed.
 
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,16 @@ from torch import Tensor
 from diad_deploy.errors import CheckpointError
 from diad_export import inert_pickle
 
-NESTED = ("state_dict", "model_state_dict", "model")
-"""Where trainings put the weights among other things."""
+NESTED = ("state_dict", "model_state_dict", "model", "module", "net", "network", "params")
+"""Where trainings put the weights among other things; `module` is DeepSpeed's."""
+_ARCHIVES = {
+    "constants.pkl": "a TorchScript program",
+    "serialized_exported_program.json": "a program of torch.export",
+    "archive_format": "a program of torch.export",
+}
+"""Files in archives that PyTorch writes of other things than weights."""
+_DEEPEST = 8
+MOST_KEYS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +82,7 @@ def _read_torch(path: Path) -> TensorFile:
             f"copy it again, or save it again with a PyTorch of 1.6 or later"
         )
     try:
+        _check_archive(path)
         content = _load(path)
     except (
         *(pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError),
@@ -81,7 +90,22 @@ def _read_torch(path: Path) -> TensorFile:
     ) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise CheckpointError(f"{path}: not a whole checkpoint: {reason}; copy it again") from None
-    return TensorFile(tensors=dict(_named_tensors(content)))
+    tensors = _named_tensors(content)
+    if not tensors:
+        raise CheckpointError(f"{path}: holds no tensors by name: {_described(content)}")
+    return TensorFile(tensors=tensors)
+
+
+def _check_archive(path: Path) -> None:
+    """Raise `CheckpointError` where a whole archive is another kind of file than `torch.save`'s."""
+    with zipfile.ZipFile(path) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    kind = next((kind for name, kind in _ARCHIVES.items() if name in names), None)
+    if kind is not None or "data.pkl" not in names:
+        raise CheckpointError(
+            f"{path}: {kind or 'an archive of something else'}, expected a PyTorch checkpoint; "
+            f"save the weights with torch.save(model.state_dict(), FILE)"
+        )
 
 
 def _load(path: Path) -> Any:
@@ -94,13 +118,30 @@ def _load(path: Path) -> Any:
         )
 
 
-def _named_tensors(content: object) -> Iterator[tuple[str, Tensor]]:
-    if not isinstance(content, Mapping):
-        return
+def _named_tensors(content: object, depth: int = 0) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping) or depth > _DEEPEST:
+        return {}
     for name in NESTED:
-        if isinstance(content.get(name), Mapping):
-            yield from _named_tensors(content[name])
-            return
-    for key, value in content.items():
-        if isinstance(key, str) and isinstance(value, Tensor):
-            yield key, value
+        if found := _named_tensors(content.get(name), depth + 1):
+            return found
+    return {
+        key: value
+        for key, value in content.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
+
+
+def _described(content: object) -> str:
+    """What a file holds in place of weights, and the way out."""
+    held = content
+    if isinstance(content, Mapping):
+        held = next((content[name] for name in NESTED if content.get(name) is not None), None)
+    if isinstance(held, inert_pickle.Inert):
+        return (
+            f"a whole object ({held.asked_for}), as torch.save(model) writes it, which only the "
+            f"training's own code can open; save its weights with "
+            f"torch.save(model.state_dict(), FILE)"
+        )
+    keys = list(map(str, content))[:MOST_KEYS] if isinstance(content, Mapping) else []
+    found = f"found {', '.join(keys)}" if keys else f"found {type(content).__name__}"
+    return f"{found}; expected a trained model's weights"

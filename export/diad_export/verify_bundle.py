@@ -16,6 +16,7 @@ from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
 from diad_export.labelled_pictures import find_labelled
 from diad_export.observed_bundle import Rounding, observe_bundle
 from diad_export.pretrained_features import complete_features
+from diad_export.usable_weights import check_checkpoint
 from diad_export.verification import Limits, Verification
 from diad_export.verify import BATCH, VerifyOptions, verify
 from diad_export.weights import load_model
@@ -98,7 +99,9 @@ def settled_reading(bundle: Bundle, given: ImageOptions) -> ImageOptions:
 
 def _read(bundle: Bundle, sources: Sources) -> Checkpoint:
     """The checkpoint, once it is known to be the one that the bundle was built from."""
-    checkpoint, _ = complete_features(read_checkpoint(sources))
+    read = read_checkpoint(sources)
+    check_checkpoint(read)
+    checkpoint, _ = complete_features(read)
     expected, found = bundle.manifest.checkpoint, checkpoint.origin
     if found.sha256 != expected.sha256:
         raise InputError(

@@ -99,13 +99,21 @@ def compare_shapes(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> F
     return Fit(missing=tuple(missing), misshapen=tuple(misshapen))
 
 
-def check_fit(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise `CheckpointError` where `compare_shapes` finds anything."""
+def check_fit(
+    model: DiadModel, shapes: Mapping[str, tuple[int, ...]], *, without: str | None = None
+) -> None:
+    """Raise `CheckpointError` where `compare_shapes` finds anything.
+
+    Args:
+        model, shapes: what shall fit.
+        without: what begins with it may be missing.
+    """
     fit = compare_shapes(model, shapes)
-    if fit.missing or fit.misshapen:
+    missing = tuple(key for key in fit.missing if not (without and key.startswith(without)))
+    if missing or fit.misshapen:
         raise CheckpointError(
-            f"the checkpoint does not fit the model: {_listed('missing', fit.missing)}; "
-            f"{_listed('misshapen', fit.misshapen)}; see all with 'diad-export inspect'"
+            f"the checkpoint does not fit the model: {listed('missing', missing)}; "
+            f"{listed('misshapen', fit.misshapen)}; see all with 'diad-export inspect'"
         )
 
 
@@ -126,7 +134,8 @@ def save_checkpoint(
     save_file(tensors, path, metadata={SETTINGS_KEY: json.dumps(settings)})
 
 
-def _listed(word: str, items: tuple[str, ...]) -> str:
+def listed(word: str, items: tuple[str, ...]) -> str:
+    """How many there are, and the first of them."""
     more = f" and {len(items) - MOST_NAMED} more" if len(items) > MOST_NAMED else ""
     shown = f" ({', '.join(items[:MOST_NAMED])}{more})" if items else ""
     return f"{len(items)} {word}{shown}"

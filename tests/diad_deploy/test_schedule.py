@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diad_deploy.errors import OptionError
-from diad_deploy.schedule import ddim_steps, make_schedule
+from diad_deploy.schedule import ddim_steps, make_schedule, trailing_timesteps
 from tests.golden_case import TINY_A
 
 
@@ -51,3 +51,11 @@ def test_trailing_starts_where_the_latents_were_noised(asked: int) -> None:
     assert schedule.steps == asked
     assert schedule.timesteps[0] == 999
     assert sorted(schedule.timesteps, reverse=True) == list(schedule.timesteps)
+
+
+def test_trailing_gives_the_steps_that_were_asked_for() -> None:
+    """By rounding, 61 and 61 other numbers gave one step more, at timestep -1."""
+    for steps in range(1, 1001):
+        found = trailing_timesteps(steps)
+        assert len(found) == len(set(found)) == steps
+        assert 0 <= found[0] <= found[-1] == 999

@@ -1,6 +1,7 @@
 """`thresholds.json`: what is read is what was written, and nothing else passes for it."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from diad_deploy.amending import amend_manifest
 from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.engine_spec import BatchProfile, EngineSpec, LayerTypes
 from diad_deploy.errors import BundleVersionError, OutputError, ThresholdsError
+from diad_deploy.judging import find_judge
 from diad_deploy.manifest import FileRecord
 from diad_deploy.thresholds import (
     Thresholds,
@@ -114,7 +116,7 @@ def test_something_else_is_refused_with_all_faults(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"score": float("nan")}, "classes.a: expected finite score and pixel, found nan"),
+        ({"score": float("nan")}, "classes.a.score: expected a finite number, found nan"),
         ({"above": 99}, "classes.a: expected above from 0 to 98, found 99"),
         ({"rate_low": 0.02}, "classes.a: expected rate_low, expected_rate, rate_high to rise"),
     ],
@@ -148,6 +150,67 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / THRESHOLDS_NAME).symlink_to(tmp_path / "gone.json")
     with pytest.raises(ThresholdsError, match="cannot be read"):
         find_thresholds(tmp_path, fake_manifest())
+
+
+def stand_in_the_way(path: Path, what: str) -> None:
+    """Something else than a plain file of a bounded size in the place of thresholds."""
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"{")
+        os.truncate(path, 200_000_000)
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "folder", "huge file"])
+def test_what_is_no_small_plain_file_is_refused_at_once(own_bundle: Bundle, what: str) -> None:
+    path = own_bundle.path / THRESHOLDS_NAME
+    stand_in_the_way(path, what)
+    message = "leads out|cannot be read: expected (a plain file|at most)"
+    for read in (
+        lambda: find_thresholds(own_bundle.path, own_bundle.manifest),
+        lambda: find_judge(own_bundle.path),
+        lambda: find_judge(own_bundle.path, thresholds=path),
+    ):
+        with pytest.raises(ThresholdsError, match=message):
+            read()
+
+
+def test_a_link_may_not_leave_the_bundle_unless_it_is_named(
+    own_bundle: Bundle, tmp_path: Path
+) -> None:
+    path, other = own_bundle.path / THRESHOLDS_NAME, tmp_path / "others.json"
+    thresholds = make_thresholds(own_bundle.manifest)
+    write_thresholds(other, thresholds)
+    path.symlink_to(other)
+    for read in (
+        lambda: find_thresholds(own_bundle.path, own_bundle.manifest),
+        lambda: find_judge(own_bundle.path),
+    ):
+        with pytest.raises(ThresholdsError, match=r"leads out of the bundle, to .*--thresholds"):
+            read()
+    assert find_judge(own_bundle.path, thresholds=path).thresholds == thresholds
+    path.unlink()
+    other.rename(own_bundle.path / "line 3.json")
+    path.symlink_to("line 3.json")
+    assert find_thresholds(own_bundle.path, own_bundle.manifest) == thresholds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"confidence": 0.95, "confidence": 0.5', "the key 'confidence' is there twice"),
+        ('"confidence": NaN', "confidence: expected a finite number, found nan"),
+        ('"confidence": 1e999', "confidence: expected a finite number, found inf"),
+    ],
+)
+def test_a_value_that_could_be_read_in_two_ways(text: str, message: str) -> None:
+    written = to_json(make_thresholds())
+    with pytest.raises(ThresholdsError, match=message):
+        from_json(written.replace('"confidence": 0.95', text).encode(), where="t.json")
 
 
 def test_nothing_is_overwritten_unasked_or_halfway(tmp_path: Path) -> None:

@@ -121,12 +121,26 @@ def test_what_a_training_leaves_beside_the_weights_is_not_in_the_way(
     assert not (tmp_path / "hostile-was-here").exists()
 
 
-@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "ema_model.", "model_ema.module."])
+@pytest.mark.parametrize(
+    "wrapper", ["module.", "_orig_mod.", "model.", "net.", "ema_model.", "model_ema.module."]
+)
 def test_wrappers_are_taken_off(small_checkpoint: Path, tmp_path: Path, wrapper: str) -> None:
     tensors = load_file(small_checkpoint)
     path = tmp_path / "wrapped.safetensors"
     save_file({wrapper + key: value for key, value in tensors.items()}, path)
     assert read_checkpoint(path).tensors.keys() == tensors.keys()
+
+
+def test_two_models_in_one_file(small_checkpoint: Path, tmp_path: Path) -> None:
+    """One module under two names is read; which of two models is meant, nobody knows."""
+    tensors = load_file(small_checkpoint)
+    path = tmp_path / "two.ckpt"
+    wrapped = {f"model.{key}": value for key, value in tensors.items()}
+    torch.save({**wrapped, **{f"net.{key}": value for key, value in tensors.items()}}, path)
+    assert read_checkpoint(path).tensors.keys() == tensors.keys()
+    torch.save({**wrapped, **{f"net.{key}": value + 1 for key, value in tensors.items()}}, path)
+    with pytest.raises(CheckpointError, match=r"holds two models.*'model\..*' and 'net\..*'"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize("average", ["ema_model.{}", "model_ema.{}"])
@@ -180,6 +194,17 @@ def test_context_of_a_wrong_shape(small_checkpoint: Path, tmp_path: Path) -> Non
     path = tmp_path / "context.npy"
     np.save(path, np.zeros((4, 32), dtype=np.float32))
     with pytest.raises(CheckpointError, match=r"found float32 \[4, 32\]"):
+        read_checkpoint(Sources(checkpoint=small_checkpoint, context=path))
+
+
+@pytest.mark.parametrize("header", ["(" * 900, "(1, 100000, 1000000), }"])
+def test_a_context_that_claims_more_than_there_is(
+    small_checkpoint: Path, tmp_path: Path, header: str
+) -> None:
+    path = tmp_path / "context.npy"
+    text = "{'descr': '<f4', 'fortran_order': False, 'shape': " + header + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode())
+    with pytest.raises(CheckpointError, match="cannot be read as a NumPy array"):
         read_checkpoint(Sources(checkpoint=small_checkpoint, context=path))
 
 

@@ -94,6 +94,17 @@ def test_weights_beside_the_graph_come_along(
     assert np.isfinite(run(written, X)).all()
 
 
+def test_weights_that_a_link_stands_for(tmp_path: Path) -> None:
+    """As in a model hub's cache; a link's own place does not matter to its copy."""
+    graph = half_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
+    weights = graph.with_name("graph.onnx.data")
+    (tmp_path / "blobs").mkdir()
+    weights.rename(tmp_path / "blobs" / "weights")
+    weights.symlink_to(Path("blobs") / "weights")
+    (tmp_path / "rounded").mkdir()
+    assert np.isfinite(run(write_rounded(graph, tmp_path / "rounded"), X)).all()
+
+
 def test_a_float32_graph_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "graph.onnx"
     made = helper.make_graph(
