@@ -172,9 +172,11 @@ class Slot:
         mode = cuda.exchange_mode(cuda.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
         try:
             done = cuda.api.cudaEventSynchronize(self._downloaded)
-            cuda.check(done, "waiting for a batch's results")
         finally:
-            cuda.exchange_mode(mode)
+            left = cuda.api.cudaThreadExchangeStreamCaptureMode(mode)
+        # on a GPU that has failed, both have: the first is the one to tell
+        cuda.check(done, "waiting for a batch's results")
+        cuda.check(left, "leaving a thread as it was")
         arrays = {
             name: _view(self._pinned[name], tensor.shape)[:count].copy()
             for name, tensor in tensors.items()

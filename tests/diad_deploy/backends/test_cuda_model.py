@@ -5,16 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from diad_deploy import Detector
 from diad_deploy.backends.onnxruntime_cuda import open_onnxruntime_cuda
 from diad_deploy.backends.stages import Collect
 from diad_deploy.batch_noise import for_batch
 from diad_deploy.bundle import Bundle
-from diad_deploy.errors import BackendError
+from diad_deploy.errors import BackendError, CudaError
 from diad_deploy.pipeline import in_order
 from diad_deploy.preprocess import prepare_batch
 from diad_deploy.schedule import ddim_steps
 from tests.diad_deploy.backends.told_turn import TIMEOUT_S
 from tests.diad_deploy.test_detector import pictures
+from tests.simulator.cudart import Errors
 from tests.simulator.machine import Machine
 
 
@@ -95,3 +97,23 @@ def test_a_batch_that_waits_while_the_model_closes_is_told(
         pytest.raises(BackendError, match="the model is closed; open it again"),
     ):
         model.submit(image, *noises)
+
+
+def test_of_a_gpu_that_has_failed_the_first_error_is_told(
+    machine: Machine, standin_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.onnxruntime.for_cuda = True
+    with Detector.open(standin_bundle, device="cuda") as detector:
+        broken = Errors.cudaErrorIllegalAddress
+        exchange = machine.cudart.cudaThreadExchangeStreamCaptureMode
+
+        def fail(_: object) -> object:
+            monkeypatch.setattr(
+                machine.cudart, "cudaThreadExchangeStreamCaptureMode", lambda _: (broken, None)
+            )
+            return (broken,)
+
+        monkeypatch.setattr(machine.cudart, "cudaEventSynchronize", fail)
+        with pytest.raises(CudaError, match="waiting for a batch's results: CUDA answered"):
+            detector.detect(pictures(1))
+        monkeypatch.setattr(machine.cudart, "cudaThreadExchangeStreamCaptureMode", exchange)
