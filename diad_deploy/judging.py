@@ -11,12 +11,15 @@ from diad_deploy.detection import Detection
 from diad_deploy.errors import OptionError
 from diad_deploy.manifest import Manifest
 from diad_deploy.picture_classes import class_among
-from diad_deploy.thresholds import Thresholds, check_belongs, read_thresholds, to_json
+from diad_deploy.thresholds import Thresholds, check_belongs, check_finite, read_thresholds, to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
     """Gives detections their thresholds.
+
+    Raises:
+        OptionError, ThresholdsError: a threshold is NaN or infinite, by which all would be good.
 
     Attributes:
         thresholds: the bundle's; None for none.
@@ -33,6 +36,8 @@ class Judge:
     def __post_init__(self) -> None:
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise OptionError(f"--threshold {self.threshold:g}: expected a finite number")
+        if self.thresholds is not None:
+            check_finite(self.thresholds, where=self.source)
         self.check_class(self.class_name)
 
     @property

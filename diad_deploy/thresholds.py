@@ -135,6 +135,13 @@ def check_belongs(thresholds: Thresholds, manifest: Manifest, *, where: str) -> 
         )
 
 
+def check_finite(thresholds: Thresholds, *, where: str) -> None:
+    """Raise `ThresholdsError` where one is NaN or infinite: nothing would be above it."""
+    faults = list(_not_finite(thresholds))
+    if faults:
+        raise ThresholdsError(f"{where}: {'; '.join(faults)}; {_AGAIN}")
+
+
 def to_json(thresholds: Thresholds) -> str:
     """As indented JSON, ending in a newline."""
     return json.dumps(asdict(thresholds), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -224,11 +231,19 @@ def _contradictions(found: Thresholds) -> Iterator[str]:
     for name in ("false_alarm_rate", "confidence"):
         if not 0.0 < (value := getattr(found, name)) < 1.0:
             yield f"{name}: expected a number above 0 and below 1, found {value}"
-    named = {"overall": found.overall, **{f"classes.{k}": v for k, v in found.classes.items()}}
-    for place, one in named.items():
-        if not (math.isfinite(one.score) and math.isfinite(one.pixel)):
-            yield f"{place}: expected finite score and pixel, found {one.score} and {one.pixel}"
+    yield from _not_finite(found)
+    for place, one in _named(found).items():
         if not 0 <= one.above < one.pictures:
             yield f"{place}: expected above from 0 to {one.pictures - 1}, found {one.above}"
         if not 0.0 <= one.rate_low <= one.expected_rate <= one.rate_high <= 1.0:
             yield f"{place}: expected rate_low, expected_rate, rate_high to rise from 0 to 1"
+
+
+def _not_finite(found: Thresholds) -> Iterator[str]:
+    for place, one in _named(found).items():
+        if not (math.isfinite(one.score) and math.isfinite(one.pixel)):
+            yield f"{place}: expected finite score and pixel, found {one.score} and {one.pixel}"
+
+
+def _named(found: Thresholds) -> dict[str, Threshold]:
+    return {"overall": found.overall, **{f"classes.{k}": v for k, v in found.classes.items()}}

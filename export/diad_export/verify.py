@@ -1,5 +1,6 @@
 """A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ import torch
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle import Bundle
-from diad_deploy.errors import InputError
+from diad_deploy.errors import InputError, OptionError
 from diad_deploy.manifest import Manifest
 from diad_deploy.preprocess import prepare_batch
 from diad_deploy.run_summary import Progress
@@ -38,6 +39,10 @@ class VerifyOptions:
     noise_floor: bool = True
     torch_half: bool = False
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise OptionError(f"--threshold {self.threshold:g}: expected a finite number")
 
 
 def verify(
