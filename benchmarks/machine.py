@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from diad_deploy.strict import Strict
+from diad_deploy.usable_cores import usable_cores as usable_cores
 
 PACKAGES = (
     "diad_deploy",
@@ -61,13 +62,6 @@ def describe_machine() -> Machine:
         gpus=find_gpus(),
         versions=dict(_versions()),
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def find_gpus() -> tuple[str, ...]:

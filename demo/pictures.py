@@ -1,6 +1,5 @@
 """The pictures of the training, drawn once and kept in the work folder."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from demo.dataset import draw_generic_pictures, draw_training_pictures
 from demo.settings import Settings
 from demo.stages import Pictures
+from diad_deploy.usable_cores import usable_cores
 
 
 def training_pictures(settings: Settings, folder: Path) -> Pictures:
@@ -18,7 +18,7 @@ def training_pictures(settings: Settings, folder: Path) -> Pictures:
     return _cached(
         path,
         lambda: draw_training_pictures(
-            data.train_per_product, size_px=data.size_px, workers=_workers()
+            data.train_per_product, size_px=data.size_px, workers=usable_cores()
         ),
     )
 
@@ -30,15 +30,9 @@ def generic_pictures(settings: Settings, folder: Path) -> Pictures:
     return _cached(
         path,
         lambda: draw_generic_pictures(
-            data.generic_pictures, size_px=data.size_px, workers=_workers()
+            data.generic_pictures, size_px=data.size_px, workers=usable_cores()
         ),
     )
-
-
-def _workers() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cached(path: Path, draw: Callable[[], Pictures]) -> Pictures:

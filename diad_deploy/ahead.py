@@ -5,6 +5,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from diad_deploy.in_flight import finish
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -16,7 +18,7 @@ def map_ahead(
 
     At most `ahead` items are taken and not yet handed on as results, so memory does not grow with
     their number. When taking an item raises, even by Ctrl-C, what is in hand is finished and
-    handed on first.
+    handed on first; where that raises too, the error is as of `in_flight.finish`.
 
     Args:
         function: called in a thread; what it raises is raised here, at its place.
@@ -41,7 +43,7 @@ def map_ahead(
                 break
             waiting.append(pool.submit(function, item))
         while waiting:
-            yield waiting.popleft().result()
+            yield finish(waiting.popleft().result, stopped)
         if stopped is not None:
             raise stopped
     finally:

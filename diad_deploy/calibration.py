@@ -1,6 +1,7 @@
 """Good pictures in, thresholds beside the bundle out."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -80,6 +81,13 @@ class GoodScore:
     class_name: str | None
     score: float
     pixel: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.score) and math.isfinite(self.pixel)):
+            raise InputError(
+                f"{self.picture}: score {self.score:g}, highest value of its map {self.pixel:g}: "
+                f"expected finite numbers; leave the picture out, or run `diad-export verify`"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What the detector found on one picture."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -23,6 +24,9 @@ def rounded_score(score: float) -> float:
 class Detection:
     """Result for one picture.
 
+    Raises:
+        OptionError: score or threshold are NaN or infinite, by which it would pass for good.
+
     Attributes:
         score: the image score, the pooled maximum of the anomaly map; higher is more anomalous.
         anomaly_map: float32 `[S, S]`, in units of summed cosine distance.
@@ -42,6 +46,12 @@ class Detection:
     class_name: str | None = None
     threshold: float | None = None
     pixel_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("score", "threshold", "pixel_threshold"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise OptionError(f"{name} {value:g}: expected a finite number")
 
     @property
     def margin(self) -> float | None:
@@ -66,7 +76,7 @@ class Detection:
                 score is an average of the map, so some of the map is above that.
 
         Raises:
-            OptionError: neither a threshold nor `above`.
+            OptionError: neither a threshold nor `above`, or `above` is NaN.
         """
         if above is None:
             above = self.pixel_threshold if self.pixel_threshold is not None else self.threshold
@@ -83,7 +93,11 @@ class Detection:
     def decided_by(
         self, threshold: float, pixel_threshold: float, *, class_name: str | None = None
     ) -> Self:
-        """The same with these thresholds."""
+        """The same with these thresholds.
+
+        Raises:
+            OptionError: one is NaN or infinite.
+        """
         return replace(
             self, threshold=threshold, pixel_threshold=pixel_threshold, class_name=class_name
         )

@@ -1,12 +1,13 @@
 """The public API: pictures in, detections out."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,14 @@ from diad_deploy.batch_detections import Found, all_detections, detections_of
 from diad_deploy.batch_noise import for_batch, part_of, settle_noise
 from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.detection import Detection
-from diad_deploy.errors import BackendError, InputError, NotFiniteError, OptionError
+from diad_deploy.errors import (
+    BackendError,
+    BundleError,
+    DiadError,
+    InputError,
+    NotFiniteError,
+    OptionError,
+)
 from diad_deploy.given_pictures import Picture, decode, in_chunks, path_of
 from diad_deploy.images.options import image_options_of
 from diad_deploy.images.reader import ImageReader
@@ -30,7 +38,7 @@ from diad_deploy.manifest import Manifest
 from diad_deploy.pipeline import in_order
 from diad_deploy.preprocess import check_prepared, prepare_batch
 from diad_deploy.schedule import ddim_steps
-from diad_deploy.thresholds import Thresholds, check_belongs, find_thresholds
+from diad_deploy.thresholds import Thresholds, check_belongs, find_thresholds, scoring_sha256
 
 MOST_THREADS = 1024
 
@@ -40,7 +48,11 @@ class Detector:
 
     Threads may share a detector: one at a time hands a batch to a device, which uses all cores or
     the GPU for it; pictures are read and prepared, and results waited for, beside that. So threads
-    get the numbers that they would get alone, share the model's speed, and keep all GPUs busy.
+    get the numbers that they would get alone, share the model's speed, and keep all GPUs busy. They
+    take turns batch by batch, in the order of their arrival.
+
+    Pickled, as for a pool of processes, it opens once more in the other process: the bundle at the
+    same path, which must hold the same model, with the arguments and the thresholds of this one.
 
     >>> with Detector.open("bundle") as detector:
     ...     [detection] = detector.detect(["part.png"])
@@ -54,8 +66,12 @@ class Detector:
         batch_size: int,
         judge: Judge,
         reader: ImageReader,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self._bundle = bundle
+        self._given = given
+        # as it is now: the other process, or this one by then, may be in another folder
+        self._path = bundle.path.absolute()
         model = opened.model
         self._model: SharedModel | None = (
             model
@@ -118,11 +134,23 @@ class Detector:
             raise OptionError(f"batch_size {batch_size}: expected at least 1")
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise OptionError(f"threads {threads}: expected 1 to {MOST_THREADS}")
+        # what a pickled detector opens with in the other process
+        given = {
+            "backend": backend,
+            "device": device,
+            "threads": threads,
+            "batch_size": batch_size,
+            "tf32": tf32,
+            "bit_depth": bit_depth,
+            "white": white,
+            "max_megapixels": max_megapixels,
+        }
         checked = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         if thresholds == "auto":
             thresholds = find_thresholds(checked.path, checked.manifest)
         elif thresholds is not None:
             check_belongs(thresholds, checked.manifest, where="thresholds")
+        judge = Judge(thresholds=thresholds)
         options = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
         kept = None if thresholds is None else thresholds.white_level
         settled = settle_white(options.white, kept, where=THRESHOLDS_NAME)
@@ -132,13 +160,19 @@ class Detector:
         )
         opened = open_model(request, backend=backend, device=device)
         try:
-            judge = Judge(thresholds=thresholds)
             reader = ImageReader(settled, limit_px=options.limit_px)
             return cls(
-                bundle=checked, opened=opened, batch_size=batch_size, judge=judge, reader=reader
+                bundle=checked,
+                opened=opened,
+                batch_size=batch_size,
+                judge=judge,
+                reader=reader,
+                given=given,
             )
         except BaseException:
-            opened.model.close()
+            # the first error is the one to tell
+            with suppress(DiadError):
+                opened.model.close()
             raise
 
     @property
@@ -320,6 +354,13 @@ class Detector:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._open_model()
+        if self._given is None:
+            raise BackendError("this detector cannot be pickled: expected one of Detector.open")
+        given = {**self._given, "thresholds": self._judge.thresholds}
+        return _open_again, (type(self), self._path, scoring_sha256(self.manifest), given)
+
     def _open_model(self) -> SharedModel:
         if self._model is None:
             raise BackendError("the detector is closed; open it again with Detector.open")
@@ -371,3 +412,20 @@ class Detector:
 
     def _collect(self, collect: Collect, sizes: Sequence[tuple[int, int]]) -> list[Found]:
         return detections_of(collect(), sizes, self.manifest)
+
+
+def _open_again(kind: type[Detector], path: Path, scoring: str, given: dict[str, Any]) -> Detector:
+    """What a pickled detector is on arrival.
+
+    Raises:
+        BundleError: there is another model at `path`, or as of `Detector.open`.
+        OptionError, BackendError: as of `Detector.open`.
+    """
+    bundle = Bundle.open(path)
+    found = scoring_sha256(bundle.manifest)
+    if found != scoring:
+        raise BundleError(
+            f"{path}: another bundle than the detector was opened with before it was pickled "
+            f"(expected {scoring[:12]}…, found {found[:12]}…); open it again with Detector.open"
+        )
+    return kind.open(bundle, **given)

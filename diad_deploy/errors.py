@@ -21,9 +21,19 @@ Every message says what was wrong, what was expected, what was found, and the wa
 command line prints it in one line; a program can catch the class it cares about.
 """
 
+import copyreg
+from typing import Any
+
 
 class DiadError(Exception):
-    """Root of all errors that this project raises on purpose."""
+    """Root of all errors that this project raises on purpose.
+
+    It goes through `pickle` and `copy` with its message and attributes, whatever its class takes.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # not by calling the class, as exceptions do: the message is not what all of them take
+        return copyreg.__newobj__, (type(self), *self.args), dict(self.__dict__)  # type: ignore[attr-defined]
 
 
 class InputError(DiadError):

@@ -61,10 +61,16 @@ def threshold_at(values: Sequence[float], rate: float) -> tuple[float, FalseAlar
         rate: wanted share of good pictures above it.
 
     Raises:
-        OptionError: `rate` is none. InputError: too few values.
+        OptionError: `rate` is none. InputError: too few values, or some that are not finite.
     """
     check_rate(rate)
     count = len(values)
+    odd = [value for value in values if not math.isfinite(value)]
+    if odd:
+        raise InputError(
+            f"{len(odd)} of {count} values of good pictures are NaN or infinite, the first "
+            f"{odd[0]:g}: expected finite numbers; leave these pictures out"
+        )
     rank = math.floor((count + 1) * rate + _ROUNDING)
     if rank < 1:
         raise InputError(

@@ -12,7 +12,8 @@ def collect_in_order(
 ) -> Generator[Result, None, None]:
     """What each piece gives, in the order in which they were begun.
 
-    When beginning one raises, even by Ctrl-C, those under way are collected and handed on first.
+    When beginning one raises, even by Ctrl-C, those under way are collected and handed on first;
+    where one of these raises too, the error is as of `finish`.
 
     Args:
         begun: begins a piece each time one is taken from it; called, a piece waits and gives its
@@ -33,6 +34,24 @@ def collect_in_order(
         while len(waiting) >= in_flight:
             yield waiting.popleft()()
     while waiting:
-        yield waiting.popleft()()
+        yield finish(waiting.popleft(), stopped)
     if stopped is not None:
         raise stopped
+
+
+def finish(collect: Callable[[], Result], stopped: BaseException | None) -> Result:
+    """What `collect` gives, called after `stopped` came up, where something did.
+
+    Raises:
+        BaseException: of two errors the first, `stopped`, with the second as its cause, if it has
+            no other; but Ctrl-C goes before a failure, which a caller may pass over.
+    """
+    try:
+        return collect()
+    except BaseException as error:
+        if stopped is None or error is stopped:
+            raise
+        told, other = stopped, error
+        if isinstance(stopped, Exception) and not isinstance(error, Exception):
+            told, other = error, stopped
+        raise told from (told.__cause__ or other)

@@ -15,6 +15,7 @@ from diad_deploy.picture_classes import class_among
 from diad_deploy.thresholds import (
     Thresholds,
     check_belongs,
+    check_finite,
     read_thresholds,
     thresholds_beside,
     to_json,
@@ -24,6 +25,9 @@ from diad_deploy.thresholds import (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
     """Gives detections their thresholds.
+
+    Raises:
+        OptionError, ThresholdsError: a threshold is NaN or infinite, by which all would be good.
 
     Attributes:
         thresholds: the bundle's; None for none.
@@ -40,6 +44,8 @@ class Judge:
     def __post_init__(self) -> None:
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise OptionError(f"--threshold {self.threshold:g}: expected a finite number")
+        if self.thresholds is not None:
+            check_finite(self.thresholds, where=self.source)
         self.check_class(self.class_name)
 
     @property

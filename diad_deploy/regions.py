@@ -5,6 +5,7 @@ longer side is `WORKING_PX`: the map is smooth over several of its own cells, so
 show nothing more. Where the picture is smaller than the map, the map stays as it is.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.errors import OptionError
 
 WORKING_PX = 1024
 """Longest side of the map that regions are looked for on, unless the model's own is longer."""
@@ -48,9 +50,15 @@ def find_regions(
         anomaly_map: float32 `[S, S]`.
         picture_size_px: (height, width) of the picture.
         above: in the map's units.
+
+    Raises:
+        OptionError: `above` or a value of the map is NaN, than which nothing is higher.
     """
+    highest = float(anomaly_map.max())
+    if math.isnan(above) or math.isnan(highest):
+        raise OptionError(f"regions of a map up to {highest:g} above {above:g}: expected numbers")
     # resizing only averages: nothing comes out higher
-    if not anomaly_map.max() > above:
+    if not highest > above:
         return ()
     height, width = picture_size_px
     resized = _working_map(anomaly_map, height, width)

@@ -1,6 +1,5 @@
 """Pictures go through the model in batches, read and prepared ahead of it in threads."""
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -20,8 +19,9 @@ from diad_deploy.in_flight import collect_in_order
 from diad_deploy.manifest import ImageSpec, Manifest
 from diad_deploy.picture_files import PictureFile
 from diad_deploy.preprocess import prepare
+from diad_deploy.usable_cores import usable_cores
 
-WORKERS = max(2, min(4, os.cpu_count() or 1))
+WORKERS = max(2, min(4, usable_cores()))
 """Threads that read pictures where nobody says how many."""
 
 _MOST_WAITING = 64

@@ -7,6 +7,7 @@ as a hash, and thresholds of another model are refused.
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -165,6 +166,13 @@ def check_belongs(thresholds: Thresholds, manifest: Manifest, *, where: str) -> 
         )
 
 
+def check_finite(thresholds: Thresholds, *, where: str) -> None:
+    """Raise `ThresholdsError` where one is NaN or infinite: nothing would be above it."""
+    faults = list(_not_finite(thresholds))
+    if faults:
+        raise ThresholdsError(f"{where}: {'; '.join(faults)}; {_AGAIN}")
+
+
 def to_json(thresholds: Thresholds) -> str:
     """As indented JSON, ending in a newline."""
     values = asdict(thresholds)
@@ -252,9 +260,19 @@ def _contradictions(found: Thresholds) -> Iterator[str]:
         _ = found.white_level
     except OptionError as error:
         yield str(error)
-    named = {"overall": found.overall, **{f"classes.{k}": v for k, v in found.classes.items()}}
-    for place, one in named.items():
+    yield from _not_finite(found)
+    for place, one in _named(found).items():
         if not 0 <= one.above < one.pictures:
             yield f"{place}: expected above from 0 to {one.pictures - 1}, found {one.above}"
         if not 0.0 <= one.rate_low <= one.expected_rate <= one.rate_high <= 1.0:
             yield f"{place}: expected rate_low, expected_rate, rate_high to rise from 0 to 1"
+
+
+def _not_finite(found: Thresholds) -> Iterator[str]:
+    for place, one in _named(found).items():
+        if not (math.isfinite(one.score) and math.isfinite(one.pixel)):
+            yield f"{place}: expected finite score and pixel, found {one.score} and {one.pixel}"
+
+
+def _named(found: Thresholds) -> dict[str, Threshold]:
+    return {"overall": found.overall, **{f"classes.{k}": v for k, v in found.classes.items()}}

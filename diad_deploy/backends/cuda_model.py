@@ -120,9 +120,9 @@ class CudaModel:
             BackendError: the model is closed, or failed.
         """
         arrays = dict(zip(INPUTS, (image, noise, posterior_noise), strict=True))
-        with self._lock:
-            self._check_open()
-            return partial(_collect, self._thread.call(lambda: self._begin(arrays)))
+        parts = (slice(at, at + self._largest) for at in range(0, len(image), self._largest))
+        tickets = [self._begin({n: array[part] for n, array in arrays.items()}) for part in parts]
+        return partial(_collect, tickets)
 
     def run_unrecorded(
         self, order: Order, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
@@ -154,10 +154,7 @@ class CudaModel:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                try:
-                    self._thread.call(self._release)
-                finally:
-                    self._thread.close()
+                self._thread.call_last(self._release)
 
     def _release(self) -> None:
         # on a GPU that has failed nothing runs any more, and everything still has to go
@@ -195,28 +192,33 @@ class CudaModel:
         """The smallest recorded size that holds `count` images."""
         return min(batch for batch in self._programs if batch >= count)
 
-    def _begin(self, arrays: dict[str, FloatArray]) -> list[Ticket]:
-        """Put a batch on the GPU, in parts of at most `largest_batch`."""
-        parts = (
-            slice(at, at + self._largest) for at in range(0, len(arrays["image"]), self._largest)
-        )
+    def _begin(self, arrays: dict[str, FloatArray]) -> Ticket:
+        """Put at most `largest_batch` images on the GPU, once there is a slot for them."""
+        while True:
+            with self._lock:
+                self._check_open()
+                earlier = self._slots[0].ticket
+                if earlier is None or earlier.settled:
+                    return self._thread.call(lambda: self._enqueue(arrays))
+            # neither the lock nor the model's thread waits for the GPU
+            earlier.settle()
+
+    def _enqueue(self, arrays: dict[str, FloatArray]) -> Ticket:
         try:
-            return [
-                self._enqueue({n: array[part] for n, array in arrays.items()}) for part in parts
-            ]
+            return self._enqueue_in(self._slots[0], arrays)
         except BaseException:
             # nothing may still use what the next batch, or the memory's end, takes away
             with suppress(CudaError):
                 self._workspace.synchronize()
             raise
 
-    def _enqueue(self, arrays: dict[str, FloatArray]) -> Ticket:
+    def _enqueue_in(self, slot: Slot, arrays: dict[str, FloatArray]) -> Ticket:
         count = len(arrays["image"])
         batch = self._fitting(count)
         program = self._programs[batch]
-        slot = self._slots[0]
         if slot.ticket is not None:
-            slot.ticket.result()
+            # one whose caller was interrupted may have come in between
+            slot.ticket.settle()
         slot.upload(arrays, batch)
         slot.copy_in(self._workspace.inputs(batch))
         program.launch()

@@ -1,14 +1,24 @@
 """The thread that makes a model's CUDA calls."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import get_ident
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from diad_deploy.backends.cuda_calls import Cuda
-from diad_deploy.errors import BackendError
+from diad_deploy.errors import BackendError, CudaError, DiadError
+
+
+class Closable(Protocol):
+    """Has memory to be released."""
+
+    def close(self) -> None:
+        """Release it. Can be called more than once."""
+
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Closable)
 
 
 class CudaThread:
@@ -40,7 +50,38 @@ class CudaThread:
             return function()
         if self._closed:
             raise BackendError("the model is closed; open it again")
-        return self._pool.submit(self._prepared, function).result()
+        return self.begin(function).result()
+
+    def begin(self, function: Callable[[], T]) -> "Future[T]":
+        """Call `function` in the thread, without waiting.
+
+        Raises:
+            BackendError: the program is ending, and the thread has ended.
+        """
+        try:
+            return self._pool.submit(self._prepared, function)
+        except RuntimeError as error:
+            raise BackendError(
+                "the program is ending, and with it the model's thread; detect before that"
+            ) from error
+
+    def call_last(self, function: Callable[[], None]) -> None:
+        """Call `function` in the thread, wait, and end the thread.
+
+        At the program's end, the thread has ended before what `atexit` holds is called: there the
+        caller's thread does it.
+        """
+        try:
+            try:
+                pending = self.begin(function)
+            except BackendError:
+                with suppress(CudaError):
+                    self.cuda.use()
+                function()
+            else:
+                pending.result()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End the thread. Can be called more than once."""
@@ -54,15 +95,23 @@ class CudaThread:
         return function()
 
 
-def make_in_thread(cuda: Cuda, make: Callable[[CudaThread], T]) -> T:
+def make_in_thread(cuda: Cuda, make: Callable[[CudaThread], C]) -> C:
     """What `make` gives, called in a new thread that it takes over; ended where it fails.
+
+    Where Ctrl-C comes meanwhile, what is made is waited for and closed.
 
     Raises:
         CudaError: as of `CudaThread.call`. What `make` raises comes through.
     """
     thread = CudaThread(cuda)
+    made = thread.begin(lambda: make(thread))
     try:
-        return thread.call(lambda: make(thread))
+        return made.result()
     except BaseException:
-        thread.close()
+        try:
+            if made.exception() is None:
+                with suppress(DiadError):
+                    made.result().close()
+        finally:
+            thread.close()
         raise

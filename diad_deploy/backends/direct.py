@@ -1,6 +1,7 @@
 """A model that does a batch's whole work when it is handed in."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Generic, TypeVar
 
 from diad_deploy.arrays import FloatArray
@@ -33,6 +34,8 @@ class DirectModel(Generic[T]):
         self._order = order
         self._upload = upload
         self._download = download
+        # closing waits for what runs
+        self._lock = Lock()
 
     def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
         """Run the batch; what comes back has the result at once.
@@ -40,15 +43,17 @@ class DirectModel(Generic[T]):
         Raises:
             BackendError: the model is closed, or failed.
         """
-        tensors = [self._upload(array) for array in (image, noise, posterior_noise)]
-        outputs = self._order(self._stages, *tensors)
-        result = BatchResult(
-            anomaly_map=self._download(outputs.anomaly_map),
-            image_score=self._download(outputs.image_score),
-            reconstruction=self._download(outputs.reconstruction),
-        )
+        with self._lock:
+            tensors = [self._upload(array) for array in (image, noise, posterior_noise)]
+            outputs = self._order(self._stages, *tensors)
+            result = BatchResult(
+                anomaly_map=self._download(outputs.anomaly_map),
+                image_score=self._download(outputs.image_score),
+                reconstruction=self._download(outputs.reconstruction),
+            )
         return lambda: result
 
     def close(self) -> None:
-        """Close the stages."""
-        self._stages.close()
+        """Close the stages once a running batch is done."""
+        with self._lock:
+            self._stages.close()

@@ -16,6 +16,7 @@ from diad_deploy.backends.stages import GRAPH_TENSORS, check_graphs
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError, BundleDamagedError, DiadError
 from diad_deploy.manifest import GraphSpec, TensorSpec
+from diad_deploy.usable_cores import usable_cores
 
 Device = Literal["cpu", "cuda"]
 
@@ -86,7 +87,7 @@ def check_provider(runtime: ModuleType, device: Device) -> None:
 
 def _options(runtime: ModuleType, threads: int | None) -> Any:
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = _default_threads() if threads is None else threads
+    options.intra_op_num_threads = default_threads() if threads is None else threads
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # what fails is raised, and says so once
@@ -103,15 +104,14 @@ def _options(runtime: ModuleType, threads: int | None) -> Any:
     return options
 
 
-def _default_threads() -> int:
+def default_threads() -> int:
     """0, which is a thread a physical core, unless this process may not use all cores.
 
-    There ONNX Runtime would start threads for all of them and fail to pin them.
+    There ONNX Runtime would start threads for all of them, fail to pin them where it is affinity
+    that bounds them, and be stopped for most of the time where it is a quota.
     """
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    usable = len(os.sched_getaffinity(0))
-    return 0 if usable == os.cpu_count() else usable
+    usable = usable_cores()
+    return 0 if usable >= (os.cpu_count() or 1) else usable
 
 
 def _load(

@@ -1,8 +1,8 @@
 """Models on one or several devices, shared by as many threads as come.
 
-A model takes one batch at a time, so each device has a lock of its own: a thread that hands a
-batch to one device keeps no other thread from the others. Results are waited for outside of all
-locks.
+A model takes one batch at a time, so each device has a line of its own, in which threads stand in
+the order of their arrival: one with many batches goes to its end after each of them, and keeps
+nobody from the other devices. Results are waited for outside of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,17 +12,18 @@ from threading import Lock
 from weakref import WeakSet
 
 from diad_deploy.arrays import FloatArray
+from diad_deploy.backends.line import Line, Turn
 from diad_deploy.backends.stages import BatchResult, Collect, Model
 from diad_deploy.errors import BackendError, CudaError
 
 
 class _Device:
-    """A model, its lock, the batches that are not collected yet, and when it last got one."""
+    """A model, its line, the batches that are not collected yet, and when it last got one."""
 
     def __init__(self, name: str, model: Model) -> None:
         self.name = name
         self.model = model
-        self.lock = Lock()
+        self.line = Line()
         # weakly: a batch that nobody collects must not make its device look busy for ever
         self.pending: WeakSet[_Batch] = WeakSet()
         self.turn = 0
@@ -61,35 +62,38 @@ class SharedModel:
         self.in_flight = sum(model.in_flight for model in models.values())
 
     def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
-        """Begin a batch on the device with the least to do.
+        """Begin a batch on the device with the least to do, after those that came before.
 
         Raises:
             BackendError: the models are closed, or the device failed; where there are several,
                 the message begins with its name.
         """
-        batch = self._choose()
+        batch, turn = self._choose(), Turn()
         device = batch.device
         try:
-            with device.lock:
-                if self._closed:
-                    raise BackendError("the model is closed; open it again")
-                with self.naming(device.name):
-                    batch.collect = device.model.submit(image, noise, posterior_noise)
+            device.line.wait(turn)
+            if self._closed:
+                raise BackendError("the model is closed; open it again")
+            with self.naming(device.name):
+                batch.collect = device.model.submit(image, noise, posterior_noise)
         except BaseException:
             self.forget(batch)
             raise
+        finally:
+            turn.end()
         return batch
 
     def close(self) -> None:
-        """Close all models once running calls of `submit` are done. Can be called more than once.
+        """Close all models once running work is done. Can be called more than once.
 
-        A batch that was not collected before cannot be collected any more.
+        A batch that was not collected before cannot be collected any more; one that waits for its
+        turn does not begin.
         """
         self._closed = True
         with ExitStack() as stack:
             # also the others where one fails
             for device in self._devices:
-                stack.callback(_close, device)
+                stack.callback(device.model.close)
 
     def forget(self, batch: _Batch) -> None:
         """Count a batch no longer among those of its device."""
@@ -119,8 +123,3 @@ def with_device(error: BackendError, name: str) -> BackendError:
     """The same error with the device's name before its message."""
     message = f"{name}: {error}"
     return CudaError(error.name, message) if isinstance(error, CudaError) else BackendError(message)
-
-
-def _close(device: _Device) -> None:
-    with device.lock:
-        device.model.close()

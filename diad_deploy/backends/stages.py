@@ -95,7 +95,10 @@ May be called again, from any thread, and while other threads call the model.
 
 
 class Model(Protocol):
-    """A loaded model: batches in, results out. One call of its methods at a time."""
+    """A loaded model: batches in, results out.
+
+    One call of `submit` at a time; `close` may come meanwhile.
+    """
 
     @property
     def in_flight(self) -> int:
@@ -110,7 +113,7 @@ class Model(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the model's memory; safe to call again."""
+        """Release the model's memory once running work is done. Can be called more than once."""
         ...
 
 

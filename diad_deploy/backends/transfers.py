@@ -59,13 +59,26 @@ class Ticket:
             CudaError: the GPU has failed.
             BackendError: the model was closed before.
         """
+        self.settle()
+        if self._result is None:
+            raise BackendError("the model was closed before its results were taken")
+        return self._result
+
+    @property
+    def settled(self) -> bool:
+        """Whether the slot is free: the result was fetched, or the slot's memory goes."""
+        return self._slot is None
+
+    def settle(self) -> None:
+        """Wait until the slot is free, fetching the result.
+
+        Raises:
+            CudaError: the GPU has failed.
+        """
         with self._lock:
-            if self._result is None:
-                if self._slot is None:
-                    raise BackendError("the model was closed before its results were taken")
+            if self._slot is not None:
                 self._result = self._slot.fetch(self._outputs, self._count)
                 self._slot = None
-            return self._result
 
     def drop(self) -> None:
         """Forget the slot, whose memory goes."""
@@ -159,9 +172,11 @@ class Slot:
         mode = cuda.exchange_mode(cuda.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
         try:
             done = cuda.api.cudaEventSynchronize(self._downloaded)
-            cuda.check(done, "waiting for a batch's results")
         finally:
-            cuda.exchange_mode(mode)
+            left = cuda.api.cudaThreadExchangeStreamCaptureMode(mode)
+        # on a GPU that has failed, both have: the first is the one to tell
+        cuda.check(done, "waiting for a batch's results")
+        cuda.check(left, "leaving a thread as it was")
         arrays = {
             name: _view(self._pinned[name], tensor.shape)[:count].copy()
             for name, tensor in tensors.items()

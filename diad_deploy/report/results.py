@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal, Self
 from diad_deploy.detection import Decision
 from diad_deploy.detection import rounded_score as rounded_score
 from diad_deploy.errors import OutputError
+from diad_deploy.finite_json import loads_finite
 from diad_deploy.regions import Region
 from diad_deploy.report.region_json import regions_from_json
 
@@ -128,18 +129,20 @@ def parse_row(line: bytes, where: str) -> ResultRow:
         OutputError: it is no row.
     """
     try:
-        values = json.loads(line)
+        values = loads_finite(line)
         regions = regions_from_json(values.pop("regions", None))
         row = ResultRow(class_name=values.pop(_CLASS, None), regions=regions, **values)
         if not isinstance(row.picture, str) or row.status not in ("ok", "failed"):
             raise TypeError("picture or status")
         if row.status == "ok" and not isinstance(row.score, float):
             raise TypeError("score")
+        if not all(isinstance(n, (float, int, type(None))) for n in (row.threshold, row.margin)):
+            raise TypeError("threshold or margin")
         if row.decision not in (None, "good", "defect"):
             raise TypeError("decision")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OutputError(
-            f"{where}: expected a result as this version writes it, found another line; "
+            f"{where}: expected a result as this version writes it, found another line ({error}); "
             f"take another folder, or --force to start again"
         ) from error
     return row

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diad_deploy.errors import OutputError
+from diad_deploy.finite_json import loads_finite
 from diad_deploy.images.white_level import shown_white
 from diad_deploy.report import folder as layout
 from diad_deploy.report.results import read_rows
@@ -105,7 +106,7 @@ def read_record(folder: Path) -> RunRecord:
     """
     path = folder / layout.RUN
     try:
-        values = json.loads(path.read_bytes())
+        values = loads_finite(path.read_bytes())
         if values.pop("format") != FORMAT:
             raise ValueError("format")
         values.pop(_IMAGES, None)

@@ -120,7 +120,9 @@ def build(
     from diad_export.engines.shown_build import shown_build
     from diad_export.options import BuildOptions
     from diad_export.peak_memory import watch_memory
+    from diad_export.torch_threads import bound_threads
 
+    bound_threads()
     start = time.monotonic()
     size_px, count = pool or (None, None)
     options = BuildOptions(pool_size_px=size_px, pool_count=count, **given)
@@ -221,8 +223,10 @@ def verify(*, as_json: bool, **given: Any) -> int:
 
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
+    from diad_export.torch_threads import bound_threads
     from diad_export.verify_bundle import verify_bundle
 
+    bound_threads()
     found = verify_bundle(**given)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))

@@ -1,5 +1,6 @@
 """How a bundle is built: what the user says, what the checkpoint recommends, what was published."""
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -129,7 +130,7 @@ def settle(options: BuildOptions, recommended: Recommended) -> Settled:
 
 def _check(settled: Settled) -> None:
     faults = []
-    if settled.sigma_px <= 0:
+    if not 0 < settled.sigma_px < math.inf:
         faults.append(f"--sigma {settled.sigma_px} must be above 0")
     if settled.pool_size_px < 1 or settled.pool_count < 0:
         faults.append(f"--pool {settled.pool_size_px} {settled.pool_count} must be 1 0 or more")
@@ -138,7 +139,7 @@ def _check(settled: Settled) -> None:
             f"{settled.pool_count} poolings of {settled.pool_size_px} px leave nothing of "
             f"{settled.image_size_px} px; take fewer or smaller ones with --pool"
         )
-    if not settled.heatmap_low < settled.heatmap_high:
+    if not -math.inf < settled.heatmap_low < settled.heatmap_high < math.inf:
         faults.append(
             f"--heatmap-scale {settled.heatmap_low} {settled.heatmap_high}: expected low, then high"
         )

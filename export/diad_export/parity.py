@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from diad_deploy.backends.onnxruntime_module import import_onnxruntime
+from diad_deploy.backends.onnxruntime_sessions import default_threads
 from diad_deploy.errors import ExportError
 from diad_deploy.manifest import ParityRecord
 from diad_export.components import Component, example_inputs
@@ -144,6 +145,7 @@ def open_session(path: Path, *, as_written: bool = False) -> Any:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = default_threads()
     if as_written:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # a few runs of large graphs: memory counts, not the last tenth of their speed. Nodes run where

@@ -18,6 +18,8 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
+from diad_export.inferred_types import infer_types
+
 _READ = ".rounded"
 _EXACT = ".unrounded"
 
@@ -33,9 +35,12 @@ def write_rounded(path: Path, folder: Path) -> Path:
 
     Inputs, outputs and names stay; a graph without float16 nodes stays as it is. Weights in a
     file of their own are linked, or copied where they cannot be.
+
+    Raises:
+        ExportError: ONNX refuses the graph.
     """
     model = onnx.load(path, load_external_data=False)
-    types = _types(model)
+    types = _types(infer_types(model, path).graph)
     halves = {name for name, kind in types.items() if kind == TensorProto.FLOAT16}
     nodes = [*_widened_constants(model, halves), *_rounded_nodes(model, halves)]
     _drop_unread_casts(nodes, {value.name for value in model.graph.output})
@@ -49,8 +54,7 @@ def write_rounded(path: Path, folder: Path) -> Path:
     return written
 
 
-def _types(model: onnx.ModelProto) -> dict[str, int]:
-    graph = onnx.shape_inference.infer_shapes(model).graph
+def _types(graph: onnx.GraphProto) -> dict[str, int]:
     types = {
         value.name: value.type.tensor_type.elem_type
         for value in (*graph.value_info, *graph.input, *graph.output)

@@ -1,9 +1,11 @@
 """What a verification found, the limits it is held against, and how it is told."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from diad_deploy.errors import OptionError
 from diad_deploy.mask_findings import MaskCounts
 
 
@@ -26,6 +28,11 @@ class Limits:
     score_difference: float = 0.05
     flipped_share: float = 0.01
     auroc_change: float = 0.005
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if math.isnan(value):
+                raise OptionError(f"--{name.replace('_', '-')} nan: expected a number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

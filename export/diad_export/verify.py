@@ -1,5 +1,6 @@
 """A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,7 +9,7 @@ import torch
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle import Bundle
-from diad_deploy.errors import InputError
+from diad_deploy.errors import InputError, OptionError
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.images.white_level import AUTO_WHITE
@@ -45,6 +46,10 @@ class VerifyOptions:
     torch_half: bool = False
     reading: ImageOptions = field(default_factory=ImageOptions)
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise OptionError(f"--threshold {self.threshold:g}: expected a finite number")
 
 
 def verify(

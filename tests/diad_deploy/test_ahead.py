@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from diad_deploy.ahead import map_ahead
+from diad_deploy.errors import BackendError
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -83,6 +84,21 @@ def test_what_is_in_hand_is_handed_on_before_an_interruption() -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(KeyboardInterrupt):
         next(results)
+
+
+def test_of_two_errors_the_one_that_stopped_the_items_is_told() -> None:
+    in_hand = OSError("disk full")
+
+    def items() -> Iterator[int]:
+        yield 0
+        raise BackendError("the GPU has failed")
+
+    def work(item: int) -> int:
+        raise in_hand
+
+    with pytest.raises(BackendError) as raised:
+        list(map_ahead(work, items(), threads=1, ahead=4))
+    assert raised.value.__cause__ is in_hand
 
 
 def test_closing_ends_the_threads() -> None:

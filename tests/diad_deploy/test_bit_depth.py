@@ -1,6 +1,7 @@
 """Images of 12 bits through calibration and inspection, from the commands and from Python."""
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,6 +144,9 @@ def test_from_python(folders: tuple[Path, Path], own_bundle: Bundle) -> None:
         assert [found.score for found in detector.detect(twelve)] == expected
         assert [found.score for found in detector.detect(wide)] == expected
         assert detector.reader.warnings() == ()
+        again = pickle.loads(pickle.dumps(detector))
+    with again:
+        assert [found.score for found in again.detect(wide)] == expected
 
 
 def test_a_detector_takes_the_depth_of_its_thresholds(

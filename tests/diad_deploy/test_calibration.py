@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
-from diad_deploy.calibration import CalibrationRequest, calibrate
+from diad_deploy.calibration import CalibrationRequest, GoodScore, calibrate
 from diad_deploy.detector import Detector
 from diad_deploy.errors import BundleMissingError, InputError, OptionError, OutputError
 from diad_deploy.preprocess import prepare
@@ -167,3 +167,10 @@ def test_with_a_model_the_good_pictures_stay_within_their_rate(
     highest = max(found, key=lambda one: one.score)
     assert highest.decision == "defect"
     assert highest.regions()
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_a_good_picture_whose_map_is_not_finite_is_named(odd: float) -> None:
+    for numbers in ({"score": odd, "pixel": 1.0}, {"score": 1.0, "pixel": odd}):
+        with pytest.raises(InputError, match=r"^good/a\.png: .*expected finite numbers"):
+            GoodScore(picture="good/a.png", class_name=None, **numbers)

@@ -1,6 +1,7 @@
 """What a detection says of good and defective."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -31,6 +32,22 @@ def test_without_a_threshold_nothing_is_decided() -> None:
         found.regions()
     (region,) = found.regions(above=0.5)
     assert region.box == (15, 14, 1, 1)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_never_good(value: float) -> None:
+    with pytest.raises(OptionError, match=r"^score (nan|-?inf): expected a finite number"):
+        detection(value)
+    with pytest.raises(OptionError, match=r"^threshold (nan|-?inf)"):
+        detection().decided_by(value, 0.5)
+    with pytest.raises(OptionError, match=r"^pixel_threshold (nan|-?inf)"):
+        detection().decided_by(0.5, value)
+
+
+def test_regions_above_nan() -> None:
+    with pytest.raises(OptionError, match="above nan: expected numbers"):
+        detection().regions(above=math.nan)
+    assert detection().regions(above=math.inf) == ()
 
 
 def test_only_above_the_threshold_is_a_defect() -> None:

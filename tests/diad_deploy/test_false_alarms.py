@@ -66,3 +66,12 @@ def test_equal_scores_exceed_less_never_more() -> None:
 def test_a_rate_that_is_none(rate: float) -> None:
     with pytest.raises(OptionError, match="above 0 and below 1"):
         threshold_at([1.0], rate)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("place", [0, 50, 98])
+def test_values_that_are_not_finite_set_no_threshold(odd: float, place: int) -> None:
+    values = [float(value) for value in range(99)]
+    values[place] = odd
+    with pytest.raises(InputError, match=f"1 of 99 values .* the first {odd:g}"):
+        threshold_at(values, 0.01)

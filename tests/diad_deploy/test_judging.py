@@ -1,11 +1,13 @@
 """Which threshold decides about which picture, and what the detection then says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diad_deploy.bundle import THRESHOLDS_NAME
+from diad_deploy import Detector
+from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.detection import Detection
 from diad_deploy.errors import OptionError, ThresholdsError
 from diad_deploy.judging import Judge, find_judge
@@ -101,3 +103,21 @@ def test_another_bundles_thresholds_are_refused() -> None:
     Judge(thresholds=BOTH).check_belongs(fake_manifest())
     with pytest.raises(ThresholdsError, match="another bundle"):
         Judge(thresholds=BOTH).check_belongs(fake_manifest(seed=1))
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["score", "pixel"])
+@pytest.mark.parametrize("place", ["overall", "screw"])
+def test_thresholds_that_are_not_finite(
+    standin_bundle: Bundle, odd: float, field: str, place: str
+) -> None:
+    good = make_thresholds(standin_bundle.manifest, screw=0.2)
+    bad = replace(good.for_class(place), **{field: odd})
+    changed = (
+        replace(good, overall=bad) if place == "overall" else replace(good, classes={place: bad})
+    )
+    words = f"{place}: expected finite score and pixel, found .*{odd}"
+    with pytest.raises(ThresholdsError, match=words):
+        Judge(thresholds=changed)
+    with pytest.raises(ThresholdsError, match=words):
+        Detector.open(standin_bundle, thresholds=changed)

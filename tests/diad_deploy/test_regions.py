@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from diad_deploy.errors import OptionError
 from diad_deploy.regions import WORKING_PX, find_regions
 
 
@@ -98,3 +99,10 @@ def test_a_large_picture_costs_no_more_than_the_working_size(
     find_regions(disc(256, 100, 100, 50, 1.0), (4000, 5000), 0.5)
     find_regions(disc(256, 100, 100, 50, 1.0), (300, 3000), 0.5)
     assert sizes == [(819, WORKING_PX), (256, WORKING_PX)]
+
+
+def test_a_map_with_nan_has_no_regions_to_speak_of() -> None:
+    odd = np.zeros((8, 8), np.float32)
+    odd[2, 2], odd[5, 5] = np.nan, 0.9
+    with pytest.raises(OptionError, match=r"a map up to nan above 0\.5"):
+        find_regions(odd, (8, 8), 0.5)

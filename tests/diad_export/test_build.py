@@ -241,6 +241,8 @@ def test_settling_prefers_the_user_then_the_checkpoint_then_what_was_published()
     ("options", "message"),
     [
         ({"sigma_px": 0.0}, "--sigma 0.0 must be above 0"),
+        ({"sigma_px": float("nan")}, "--sigma nan must be above 0"),
+        ({"heatmap_scale": (0.0, float("inf"))}, "--heatmap-scale 0.0 inf: expected low, then"),
         ({"pool_size_px": 33, "pool_count": 8}, "leave nothing of 256 px"),
         ({"heatmap_scale": (1.0, 1.0)}, "expected low, then high"),
         ({"convolutions": "winograd", "precision": "fp16"}, "float16 cannot hold"),

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from diad_deploy import errors
 from diad_deploy.errors import DiadError, ExportError
-from diad_export.engines.protocol import Advance, Answer, Request
+from diad_export.engines.protocol import Advance, Answer, Failure, Request
 
 STOP_SECONDS = 3.0
 """How long a worker may take to stop by itself before it is killed.
@@ -45,9 +45,19 @@ def ask_worker(request: Request, tell: Callable[[Advance], None] = lambda now: N
         if last is None:
             raise ExportError(_death(worker.returncode, complaints))
     if last.failure is not None:
-        kind = getattr(errors, last.failure.kind, ExportError)
-        raise kind(last.failure.message) if issubclass(kind, DiadError) else ExportError(str(last))
+        raise error_of(last.failure)
     return last
+
+
+def error_of(failure: Failure) -> DiadError:
+    """The error as the worker raised it; an `ExportError` where its class is none of the tree."""
+    kind = getattr(errors, failure.kind, None)
+    if not (isinstance(kind, type) and issubclass(kind, DiadError)):
+        return ExportError(failure.message)
+    # without `__init__`, which takes more than the message in some classes
+    error = kind.__new__(kind, failure.message)
+    vars(error).update(failure.attributes)
+    return error
 
 
 def _converse(

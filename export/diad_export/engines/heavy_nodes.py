@@ -5,6 +5,8 @@ from pathlib import Path
 
 import onnx
 
+from diad_export.inferred_types import infer_types
+
 HEAVY = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum", "Attention"})
 
 
@@ -17,11 +19,15 @@ class HeavyNodes:
 
 
 def read_heavy_nodes(path: Path) -> HeavyNodes:
-    """Read them from the graph alone; weights beside it are not read."""
+    """Read them from the graph alone; weights beside it are not read.
+
+    Raises:
+        ExportError: ONNX refuses the graph.
+    """
     model = onnx.load(str(path), load_external_data=False)
     types = _types(model.graph)
     if any(node.output[0] not in types for node in _heavy(model.graph)):
-        types |= _types(onnx.shape_inference.infer_shapes(model).graph)
+        types |= _types(infer_types(model, path).graph)
     found: dict[int | None, list[str]] = {}
     for node in _heavy(model.graph):
         found.setdefault(types.get(node.output[0]), []).append(node.name)

@@ -52,10 +52,14 @@ class BuiltEngine(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Strict):
-    """An error of the tree in `diad_deploy.errors`, by the name of its class."""
+    """An error of the tree in `diad_deploy.errors`, by the name of its class.
+
+    `attributes` are what it holds beside its message.
+    """
 
     kind: str
     message: str
+    attributes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,18 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from diad_export.inferred_types import infer_types
+
 TURING = "7.5"
 
 
 def write_out_products(path: Path, folder: Path, *, only: tuple[str, ...]) -> Path:
-    """A copy in `folder` of the graph at `path`, the MatMul nodes called `only` written out."""
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
+    """A copy in `folder` of the graph at `path`, the MatMul nodes called `only` written out.
+
+    Raises:
+        ExportError: ONNX refuses the graph.
+    """
+    model = infer_types(onnx.load(str(path)), path)
     rewritten = ir.from_proto(model)
     for node in list(rewritten.graph):
         if node.op_type == "MatMul" and node.name in only:

@@ -44,7 +44,7 @@ def main() -> int:
     except Cancelled:
         return CANCELLED_STATUS
     except DiadError as error:
-        send(Answer(failure=Failure(kind=type(error).__name__, message=str(error))))
+        send(Answer(failure=failure_of(error)))
     return 0
 
 
@@ -56,6 +56,12 @@ def _answer(
         return Answer(machine=look_at_machine(module))
     built = build_engine(module, request.engine, tell=tell, is_cancelled=is_cancelled)
     return Answer(built=built, peak_bytes=peak_memory_bytes())
+
+
+def failure_of(error: DiadError) -> Failure:
+    """The error for the way to the command's process."""
+    attributes = {name: str(value) for name, value in vars(error).items() if name[0] != "_"}
+    return Failure(kind=type(error).__name__, message=str(error), attributes=attributes)
 
 
 def _own_output() -> TextIO:

@@ -3,7 +3,7 @@
 import gc
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from diad_deploy import Detector
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends import choice
+from diad_deploy.backends import choice, several_devices
 from diad_deploy.backends.choice import ModelRequest
 from diad_deploy.backends.direct import DirectModel
 from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
@@ -20,11 +20,10 @@ from diad_deploy.backends.several_devices import SharedModel
 from diad_deploy.backends.stages import BatchResult, Collect, Model
 from diad_deploy.bundle import Bundle
 from diad_deploy.errors import BackendError, CudaError
+from tests.diad_deploy.backends.told_turn import TIMEOUT_S, InterruptsFirst, ToldTurn, wait_joined
 from tests.diad_deploy.test_detector import pictures
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
-
-TIMEOUT_S = 10
 
 
 def image(value: float) -> FloatArray:
@@ -119,6 +118,61 @@ def test_many_threads_get_their_own() -> None:
         found = pool.map(lambda value: float(submit(model, value)().image_score[0]), range(400))
         assert list(found) == list(range(400))
     assert sorted(value for one in models for value in one.seen) == list(range(400))
+
+
+def test_requests_take_turns_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several_devices, "Turn", ToldTurn)
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def wait() -> None:
+        begun.release()
+        assert go_on.acquire(timeout=TIMEOUT_S)
+
+    only = FakeModel(submitting=wait)
+    model = shared(only)
+    with ThreadPoolExecutor(3) as pool:
+        many = pool.submit(lambda: [submit(model, value)() for value in (1, 2, 3)])
+        wait_joined(), begun.acquire()
+        for value in (10, 20):
+            pool.submit(submit, model, value)
+            wait_joined()
+        # whoever has three batches goes to the end of the line after the first of them
+        go_on.release(5)
+        many.result(TIMEOUT_S)
+    assert only.seen == [1, 10, 20, 2, 3]
+    wait_joined(), wait_joined()
+
+
+def test_ctrl_c_while_waiting_loses_nobody_s_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several_devices, "Turn", ToldTurn)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        assert go_on.wait(TIMEOUT_S)
+
+    only = FakeModel(submitting=wait)
+    model = shared(only)
+
+    def another_comes() -> None:
+        wait_joined()
+        behind.append(pool.submit(submit, model, 3))
+        wait_joined()
+
+    behind: list[Future[Collect]] = []
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(submit, model, 1)
+        wait_joined()
+        assert begun.wait(TIMEOUT_S)
+        turn = model._devices[0].line._last
+        turn.ended = InterruptsFirst(turn.ended, another_comes)  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            submit(model, 2)
+        assert only.seen == []
+        go_on.set()
+        assert first.result(TIMEOUT_S)().image_score == [1]
+        assert behind[0].result(TIMEOUT_S)().image_score == [3]
+    assert only.seen == [1, 3]
 
 
 def fail(error: Exception) -> Callable[[], None]:

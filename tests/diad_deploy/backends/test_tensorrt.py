@@ -234,6 +234,15 @@ def test_a_folder_in_two_batches_under_way_gives_onnx_runtime_s_rows(
         assert replace(one, score=None) == replace(other, score=None)
 
 
+def test_tensors_whose_shapes_are_not_settled_are_named(
+    machine: Machine, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedContext, "infer_shapes", lambda _: ["image", "noise"])
+    with pytest.raises(BackendError, match=r"^encoder: .* refuses to tell the shapes of image, no"):
+        Detector.open(bundle, backend="tensorrt-rtx")
+    assert machine.cudart.left_over() == {}
+
+
 def raise_error(*_: object) -> None:
     raise RuntimeError("a C++\nexception")
 

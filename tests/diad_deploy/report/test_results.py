@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,12 +162,27 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path, kept: int) -> None:
         '{"picture": "a", "path": "a", "status": "failed", "decision": "odd"}',
         '{"picture": "a", "path": "a", "status": "failed", "regions": {}}',
         '{"picture": "a", "path": "a", "status": "failed", "regions": [{"box": [1, 2]}]}',
+        '{"picture": "a", "path": "a", "status": "failed", "threshold": "0.5"}',
     ],
 )
 def test_another_line_is_refused_and_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "results.jsonl"
     path.write_text(to_json_line(OK).decode() + line + "\n")
     with pytest.raises(OutputError, match=r"results\.jsonl, line 2: expected a result"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("name", ["score", "threshold", "margin", "peak"])
+def test_a_number_that_is_not_finite_is_refused_and_named(
+    tmp_path: Path, name: str, number: str
+) -> None:
+    line = to_json_line(DECIDED).decode()
+    changed = re.sub(rf'"{name}": [-0-9.]+', f'"{name}": {number}', line)
+    assert changed != line
+    path = tmp_path / "results.jsonl"
+    path.write_text(to_json_line(OK).decode() + changed)
+    with pytest.raises(OutputError, match=rf"line 2: .*{number} is no finite number.*--force"):
         list(read_rows(path))
 
 

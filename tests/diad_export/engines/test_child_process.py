@@ -1,14 +1,24 @@
 """A worker's answer, its error in its own class, and its death."""
 
 import sys
+from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 
-from diad_deploy.errors import BackendError, ExportError
+from diad_deploy.errors import (
+    BackendError,
+    CudaError,
+    DiadError,
+    ExportError,
+    NotFiniteError,
+    PictureError,
+)
 from diad_export.engines import child_process
 from diad_export.engines.child_process import ask_worker
 from diad_export.engines.options import EngineOptions
-from diad_export.engines.protocol import Request
+from diad_export.engines.protocol import Answer, Request
+from diad_export.engines.worker import failure_of
 
 RTX = Request(options=EngineOptions(target="tensorrt-rtx"))
 
@@ -24,6 +34,34 @@ def test_an_error_comes_in_its_own_class(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(BackendError, match=r"libnvinfer\.so: no such file; install"):
         ask_worker(Request(options=EngineOptions(target="tensorrt")))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CudaError("cudaErrorNoDevice", "looking for a GPU: there is none"),
+        PictureError("a.png", "empty"),
+        NotFiniteError("a.png", "3 NaN"),
+        BackendError("refused"),
+    ],
+)
+def test_an_error_that_takes_more_than_a_message(
+    monkeypatch: pytest.MonkeyPatch, error: DiadError
+) -> None:
+    answer = TypeAdapter(Answer).dump_json(Answer(failure=failure_of(error))).decode()
+    code = f"print({answer!r})"
+    monkeypatch.setattr(child_process, "_COMMAND", (sys.executable, "-c", code))
+    with pytest.raises(DiadError) as raised:
+        ask_worker(RTX)
+    assert type(raised.value) is type(error)
+    assert (str(raised.value), vars(raised.value)) == (str(error), vars(error))
+
+
+def test_an_error_of_another_tree_is_told_with_its_message() -> None:
+    failure = failure_of(BackendError("refused"))
+    for kind in ("ValueError", "copyreg", "os"):
+        found = child_process.error_of(replace(failure, kind=kind))
+        assert (type(found), str(found)) == (ExportError, "refused")
 
 
 @pytest.mark.parametrize(
