@@ -124,8 +124,10 @@ def export_graphs(
     if options.precision == "fp32":
         graphs = write_float32(components, folder, progress, options.convolutions)
     else:
-        pictures = read_calibration(options.calibration, image)
+        pictures = read_calibration(options.calibration, image, options.reading)
         progress(f"calibrating on {len(pictures.images)} pictures of {pictures.source}")
+        for warning in pictures.warnings:
+            progress(f"warning: {warning}")
         calibration = Calibration(pictures, *read_noise(folder), schedule)
         graphs = write_float16(components, folder, calibration, progress)
     return Manifest(

@@ -9,7 +9,9 @@ import numpy as np
 from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle import builtin_pictures
 from diad_deploy.errors import InputError
-from diad_deploy.images import read_picture
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.reader import ImageReader
+from diad_deploy.images.white_level import AUTO_WHITE
 from diad_deploy.manifest import ImageSpec, ScheduleSpec
 from diad_deploy.picture_files import find_pictures
 from diad_deploy.preprocess import prepare_batch
@@ -27,13 +29,16 @@ Run = Callable[[Feed], tuple[FloatArray, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CalibrationPictures:
-    """Model input `[N, 3, S, S]`, and where the pictures came from."""
+    """Model input `[N, 3, S, S]`, where the pictures came from, and what may be wrong with them."""
 
     source: str
     images: FloatArray
+    warnings: tuple[str, ...] = ()
 
 
-def read_calibration(folder: Path | None, image: ImageSpec) -> CalibrationPictures:
+def read_calibration(
+    folder: Path | None, image: ImageSpec, reading: ImageOptions | None = None
+) -> CalibrationPictures:
     """Up to `MOST_PICTURES` of `folder`, spread over it, or the built-in ones.
 
     Raises:
@@ -47,10 +52,13 @@ def read_calibration(folder: Path | None, image: ImageSpec) -> CalibrationPictur
         )
     files = find_pictures([folder or builtin_pictures()])
     most = MOST_PICTURES if folder else MOST_BUILTIN
+    given = reading or ImageOptions()
+    reader = ImageReader(given.white or AUTO_WHITE, limit_px=given.limit_px)
     taken = np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))
     return CalibrationPictures(
         source=folder.resolve().name if folder else "built-in pictures",
-        images=prepare_batch([read_picture(files[place].path) for place in taken], image),
+        images=prepare_batch([reader.read(files[place].path).pixels for place in taken], image),
+        warnings=reader.warnings(),
     )
 
 

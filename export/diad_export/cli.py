@@ -99,6 +99,7 @@ def command() -> None:
     metavar="DIR",
     help="Good pictures that show where fp16 needs float32 [default: the built-in ones].",
 )
+@image_options
 def build(
     checkpoint: Path,
     autoencoder: Path | None,

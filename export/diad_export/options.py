@@ -1,11 +1,12 @@
 """How a bundle is built: what the user says, what the checkpoint recommends, what was published."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from diad_deploy.errors import OptionError
+from diad_deploy.images.options import ImageOptions
 from diad_deploy.manifest import Convolutions, Manifest, Posterior, Spacing
 
 BuildPrecision = Literal["fp32", "fp16"]
@@ -43,8 +44,9 @@ PUBLISHED = Recommended(
 class BuildOptions:
     """How to build. `None` takes what the checkpoint recommends, else the published value.
 
-    `calibration` is the folder of pictures that float16 graphs are measured on; `None` takes the
-    built-in ones. `convolutions` are the model's own, or rewritten for processors (`winograd.py`).
+    `calibration` is the folder of pictures that float16 graphs are measured on, read with
+    `reading`; `None` takes the built-in ones. `convolutions` are the model's own, or rewritten for
+    processors (`winograd.py`).
     """
 
     image_size_px: int | None = None
@@ -59,6 +61,7 @@ class BuildOptions:
     seed: int = 0
     precision: BuildPrecision = "fp32"
     calibration: Path | None = None
+    reading: ImageOptions = field(default_factory=ImageOptions)
     convolutions: Convolutions = "plain"
 
 
@@ -116,6 +119,11 @@ def settle(options: BuildOptions, recommended: Recommended) -> Settled:
         raise OptionError(
             "--calibration: only float16 graphs are calibrated; add --precision fp16, or leave it "
             "out"
+        )
+    if options.calibration is None and options.reading != ImageOptions():
+        raise OptionError(
+            "--bit-depth, --white and --max-megapixels: a build reads no images but those of "
+            "--calibration; add it, or leave them out"
         )
     if options.convolutions == "winograd" and options.precision != "fp32":
         raise OptionError(

@@ -9,7 +9,9 @@ from PIL import Image
 from diad_deploy import Detector
 from diad_deploy.bundle import Bundle, builtin_pictures
 from diad_deploy.errors import InputError, PictureError
+from diad_deploy.images.options import image_options_of
 from diad_deploy.picture_files import find_pictures
+from diad_deploy.preprocess import prepare_batch
 from diad_export.calibration import (
     BATCH,
     MOST_BUILTIN,
@@ -52,6 +54,7 @@ def test_of_many_those_are_taken_that_are_spread_over_all(
 
 def test_built_in_pictures_are_taken_where_no_folder_is_named() -> None:
     found = read_calibration(None, IMAGE)
+    assert found.warnings == ()
     assert found.source == "built-in pictures"
     assert len(found.images) == min(MOST_BUILTIN, len(find_pictures([builtin_pictures()])))
 
@@ -95,3 +98,14 @@ def runner(path: Path) -> Run:
         return tuple(session.run(None, dict(feed)))
 
     return run
+
+
+def test_pictures_of_12_bits_are_read_with_their_depth(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).integers(0, 4096, (16, 16), dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    (warning,) = read_calibration(tmp_path, IMAGE).warnings
+    assert "nearly black" in warning
+    found = read_calibration(tmp_path, IMAGE, image_options_of(bit_depth=12))
+    assert found.warnings == ()
+    expected = np.rint(values / 4095 * 255).astype(np.uint8)[..., None].repeat(3, -1)
+    np.testing.assert_array_equal(found.images, prepare_batch([expected], IMAGE))
