@@ -12,13 +12,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from diad_deploy.bundle import THRESHOLDS_NAME
 from diad_deploy.errors import BundleVersionError, OutputError, ThresholdsError
 from diad_deploy.manifest import Manifest
 from diad_deploy.strict import Strict
+from diad_deploy.whole_file import write_whole
 
 FORMAT_REVISION = 1
 
@@ -150,17 +150,7 @@ def write_thresholds(path: Path, thresholds: Thresholds, *, force: bool = False)
     text = to_json(thresholds).encode("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".json", delete=False) as file:
-            partial = Path(file.name)
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                partial.chmod(0o644)
-                partial.replace(path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
+        write_whole(path, text)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}; give yourself the right to "

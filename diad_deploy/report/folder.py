@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from diad_deploy.errors import OutputError
+from diad_deploy.whole_file import partial_of
+from diad_deploy.whole_file import replacing as replacing
 
 RUN = "run.json"
 RESULTS = "results.jsonl"
@@ -59,7 +61,7 @@ def is_our_report(folder: Path) -> bool:
 
 def is_empty(folder: Path) -> bool:
     """Whether there is nothing here, or nothing but what a kill left before the first row."""
-    passed_over = (LOCK, _partial(folder / RUN).name)
+    passed_over = (LOCK, partial_of(folder / RUN).name)
     return all(path.name in passed_over for path in folder.iterdir())
 
 
@@ -107,21 +109,6 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that its name always stands for all of the old or all of the new one."""
     with replacing(path) as partial:
         partial.write_bytes(content)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a path to write to, and moves it over `path` if nothing was raised."""
-    partial = _partial(path)
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
 
 
 @contextmanager
