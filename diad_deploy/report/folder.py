@@ -26,6 +26,7 @@ MAP_SUFFIXES = {"npy": ".npy", "tiff": ".tiff"}
 
 TOP_LEVEL = (TABLE, PAGE, RUN, RESULTS)
 _LONGEST_NAME_BYTES = 255
+_MOST_TRIES = 100
 
 
 def heatmap_path(picture: str) -> str:
@@ -95,14 +96,37 @@ def remove_output(folder: Path, relative: str) -> None:
             parent.rmdir()
 
 
-def write_output(path: Path, content: bytes) -> None:
-    """Write a picture's file, making its folders; what a full disk leaves is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_output(folder: Path, relative: str, content: bytes) -> None:
+    """Write a picture's file below `folder`, making the folders between, not `folder` itself.
+
+    What a full disk leaves is removed. A report that somebody removed is not begun anew.
+
+    Raises:
+        OSError: it cannot be written, or `folder` is not there.
+    """
+    path = folder / relative
+    for tries_left in reversed(range(_MOST_TRIES)):
+        _make_below(folder, path.parent)
+        try:
+            path.write_bytes(content)
+            return
+        except FileNotFoundError:
+            # another thread removed the last thumbnail there, and with it the folder
+            if not tries_left:
+                raise
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _make_below(folder: Path, path: Path) -> None:
+    if path == folder:
+        return
     try:
-        path.write_bytes(content)
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+        path.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        _make_below(folder, path.parent)
+        path.mkdir(exist_ok=True)
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -150,6 +151,7 @@ class ResultsFiles:
     """
 
     def __init__(self, jsonl: Path, csv_path: Path) -> None:
+        self._paths = jsonl, csv_path
         self._jsonl: BinaryIO = jsonl.open("ab", buffering=0)
         try:
             self._csv: BinaryIO = csv_path.open("ab", buffering=0)
@@ -160,9 +162,20 @@ class ResultsFiles:
             _write_whole(self._csv, to_csv_line(None))
 
     def append(self, row: ResultRow) -> None:
-        """Write one row to both files, whole or not at all in each."""
+        """Write one row to both files, whole or not at all in each.
+
+        Raises:
+            OutputError: one of the files is not under its name any more.
+            OSError: one cannot be written.
+        """
+        self.check()
         _write_whole(self._jsonl, to_json_line(row))
         _write_whole(self._csv, to_csv_line(row))
+
+    def check(self) -> None:
+        """Raise `OutputError` where one of the files is not under its name any more."""
+        for file, path in zip((self._jsonl, self._csv), self._paths, strict=True):
+            _check_there(file, path)
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +188,19 @@ class ResultsFiles:
     ) -> None:
         self._jsonl.close()
         self._csv.close()
+
+
+def _check_there(file: BinaryIO, path: Path) -> None:
+    """Raise where what is written would go nowhere: hours of work would be lost in silence."""
+    try:
+        there = os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:
+        there = False
+    if not there:
+        raise OutputError(
+            f"{path}: was removed or replaced while the run was writing to it; go on with "
+            f"--resume and leave the file until the run ends"
+        )
 
 
 def _write_whole(file: BinaryIO, line: bytes) -> None:

@@ -1,6 +1,7 @@
 """`diad-evaluate` as a person or a script meets it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -131,6 +132,24 @@ def test_figures_are_told_where_another_run_took_the_folder(
     assert one_line(err.splitlines(keepends=True)[-1])
     assert "exists already" in err
     assert names(tmp_path / "out") == ["a.png"]
+
+
+def test_figures_are_told_where_the_folder_was_removed_meanwhile(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(_: int) -> None:
+        [scratch] = tmp_path.glob("deep/.out.partial-*")
+        shutil.rmtree(scratch)
+
+    monkeypatch.setattr(
+        "diad_evaluate.request.Detector.open", lambda *_, **__: FakeDetector(before=remove)
+    )
+    status, out, err = run(data, "--bundle", "b", "-o", tmp_path / "deep" / "out")
+    assert status == 2
+    assert "bolt" in out
+    assert "page:" not in out
+    assert one_line(err.splitlines(keepends=True)[-1])
+    assert "was removed meanwhile" in err
 
 
 def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:
