@@ -1,7 +1,5 @@
 """The rows of a report: one a picture, as JSON Lines and as CSV."""
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -10,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
+from diad_deploy.csv_rows import to_csv
 from diad_deploy.detection import Decision
 from diad_deploy.detection import rounded_score as rounded_score
 from diad_deploy.errors import OutputError
@@ -85,9 +84,7 @@ def to_json_line(row: ResultRow) -> bytes:
 
 def to_csv_line(row: ResultRow | None) -> bytes:
     """One line of `results.csv`, UTF-8; the line of column names for None."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(COLUMNS if row is None else _cells(row))
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    return to_csv([COLUMNS if row is None else _cells(row)])
 
 
 def _cells(row: ResultRow) -> list[object]:

@@ -138,8 +138,8 @@ def test_figures_are_told_where_the_folder_was_removed_meanwhile(
     run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remove(_: int) -> None:
-        [scratch] = tmp_path.glob("deep/.out.partial-*")
-        shutil.rmtree(scratch)
+        for scratch in tmp_path.glob("deep/.out.partial-*"):
+            shutil.rmtree(scratch)
 
     monkeypatch.setattr(
         "diad_evaluate.request.Detector.open", lambda *_, **__: FakeDetector(before=remove)

@@ -46,3 +46,11 @@ def test_the_papers_row_is_marked(tmp_path: Path) -> None:
     last = read(tmp_path / "evaluation.csv")[-1]
     assert (last["row"], last["image_auroc"]) == ("paper", "0.972")
     assert last["notes"] == "the paper's, mean of 15 classes of MVTec-AD; not measured"
+
+
+def test_names_run_in_no_spreadsheet(tmp_path: Path) -> None:
+    found = evaluation(class_found("=pill"), rows=(row("-1\r.png", score=-0.5),))
+    write_evaluation(tmp_path, found)
+    assert read(tmp_path / "evaluation.csv")[0]["class"] == "'=pill"
+    [picture] = read(tmp_path / "pictures.csv")
+    assert (picture["picture"], picture["score"]) == ("'-1\r.png", "-0.5")
