@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,9 @@ MAP_SUFFIXES = {"npy": ".npy", "tiff": ".tiff"}
 
 TOP_LEVEL = (TABLE, PAGE, RUN, RESULTS)
 _LONGEST_NAME_BYTES = 255
+_DIGEST_LETTERS = 32
+_LOOKS_SHORTENED = re.compile(rf"~[0-9a-f]{{{_DIGEST_LETTERS}}}\Z")
+_LOOKS_LIKE_OUTPUT = re.compile(r"\.(?:png|jpg|npy|tiff)~*\Z", re.IGNORECASE)
 _MOST_TRIES = 100
 
 
@@ -45,14 +49,26 @@ def thumbnail_path(picture: str, kind: str) -> str:
 
 
 def _output_path(subfolder: str, picture: str, ending: str) -> str:
-    """The suffix is added, not replaced, so that a.png and a.jpg do not meet."""
+    """Unique, and never a folder of another one's.
+
+    The ending is added, not replaced, so that a.png and a.jpg do not meet. Names of files end in
+    one of the endings and names of folders never do, so that a.png does not meet a.png.png/b.png.
+    """
     path = PurePosixPath(picture)
-    name = path.name + ending
-    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
-        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-        # cut by letters: a letter can take four bytes
-        name = f"{path.name[:50]}~{digest}{ending}"
-    return (PurePosixPath(subfolder) / path.parent / name).as_posix()
+    folders = [
+        _fitting(name, "~" if _LOOKS_LIKE_OUTPUT.search(name) else "") for name in path.parts[:-1]
+    ]
+    return PurePosixPath(subfolder, *folders, _fitting(path.name, ending)).as_posix()
+
+
+def _fitting(name: str, ending: str) -> str:
+    """`name` with `ending`, shortened where the file system takes no such length; one to one."""
+    whole = name + ending
+    if len(os.fsencode(whole)) <= _LONGEST_NAME_BYTES and not _LOOKS_SHORTENED.search(name):
+        return whole
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:_DIGEST_LETTERS]
+    # cut by letters: a letter can take four bytes
+    return f"{name[:50]}~{digest}{ending}"
 
 
 def is_our_report(folder: Path) -> bool:

@@ -120,6 +120,18 @@ def test_pictures_that_differ_in_folder_or_suffix_do_not_meet(tmp_path: Path) ->
         assert np.load(out / row.map).mean() == pytest.approx(row.score, abs=1e-5)
 
 
+def test_a_picture_beside_a_folder_that_is_called_as_its_heatmap(tmp_path: Path) -> None:
+    write_picture(tmp_path / "parts/b.png", red=10)
+    write_picture(tmp_path / "parts/b.png.png/c.png", red=20)
+    out = tmp_path / "out"
+    assert run(tmp_path / "parts", out, InspectionOptions(maps="npy")).ok == 2
+    found = {row.picture: (out / str(row.heatmap)).is_file() for row in rows(out)}
+    assert found == {"parts/b.png": True, "parts/b.png.png/c.png": True}
+    before = files(out)
+    run(tmp_path / "parts", out, InspectionOptions(existing="force", maps="npy"))
+    assert files(out) == before
+
+
 def test_raw_maps_as_tiff(tmp_path: Path) -> None:
     write_picture(tmp_path / "parts" / "a.png", red=100)
     run(tmp_path / "parts", tmp_path / "out", InspectionOptions(maps="tiff"))

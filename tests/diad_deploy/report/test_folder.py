@@ -28,6 +28,37 @@ def test_names_too_long_for_the_file_system_are_shortened_and_stay_apart(tmp_pat
     assert len(os.fsencode(Path(layout.heatmap_path("a" * 252)).name)) <= 255
 
 
+def all_paths(picture: str) -> list[str]:
+    return [
+        layout.heatmap_path(picture),
+        *(layout.map_path(picture, kind) for kind in layout.MAP_SUFFIXES),
+        *(layout.thumbnail_path(picture, kind) for kind in layout.THUMBNAIL_KINDS),
+    ]
+
+
+LONG = "a" * 252
+SHORTENED = Path(layout.heatmap_path(LONG)).name.removesuffix(".png")
+CLASHING = (
+    *("b.png", "b.png.png", "b.png.png.png", "b.png.png/c.png", "b.png.png~/c.png"),
+    *("b.png.PNG/c.png", "b.png.npy/c.png", "b.png.tiff/c.png", "b.png.input.jpg/c.png"),
+    *(LONG, SHORTENED, f"{LONG}/c.png", f"{SHORTENED}/c.png", f"{'a' * 250}.png/c.png"),
+    *(f"{'a' * 250}.png~/c.png", f"{'a' * 251}.png/c.png"),
+)
+
+
+def test_no_output_is_anothers_or_a_folder_of_anothers(tmp_path: Path) -> None:
+    paths = [path for picture in CLASHING for path in all_paths(picture)]
+    assert len(set(paths)) == len(paths)
+    for path in paths:
+        layout.write_output(tmp_path, path, path.encode())
+    assert all((tmp_path / path).read_bytes() == path.encode() for path in paths)
+
+
+def test_folders_that_look_like_no_output_keep_their_names() -> None:
+    assert layout.heatmap_path("v1.0/png/a.b/x~/c.png") == "heatmaps/v1.0/png/a.b/x~/c.png.png"
+    assert layout.heatmap_path("b.png.png/c.png") == "heatmaps/b.png.png~/c.png.png"
+
+
 def test_a_folder_that_empties_under_a_writer_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
