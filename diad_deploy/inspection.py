@@ -171,6 +171,7 @@ def _inspect(
     progress: Callable[[Progress], None],
 ) -> Summary:
     options.judge.check_belongs(detector.manifest)
+    held.check_names(file.name for file in pictures)
     run = _Run(pictures, detector, folder, options, progress)
     try:
         run.write_rows()

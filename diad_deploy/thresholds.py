@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,10 @@ def check_belongs(thresholds: Thresholds, manifest: Manifest, *, where: str) -> 
 
 
 def to_json(thresholds: Thresholds) -> str:
-    """As indented JSON, ending in a newline."""
+    """As indented JSON, ending in a newline.
+
+    Bytes of a class's name that are no UTF-8 are lone surrogates; encode with `backslashreplace`.
+    """
     return json.dumps(asdict(thresholds), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -175,11 +178,11 @@ def from_json(text: bytes, *, where: str) -> Thresholds:
     Raises:
         BundleVersionError, ThresholdsError: as of `read_thresholds`.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
-    _check_revision(text, where=where)
+    raw = _check_revision(text, where=where)
     try:
-        found = TypeAdapter(Thresholds).validate_json(text)
+        found = _validated(text, raw)
     except ValidationError as error:
         faults = [
             ".".join(str(part) for part in fault["loc"]) + f": {fault['msg']}"
@@ -192,7 +195,29 @@ def from_json(text: bytes, *, where: str) -> Thresholds:
     raise ThresholdsError(f"{where}: not valid thresholds: {'; '.join(faults)}; {_AGAIN}")
 
 
-def _check_revision(text: bytes, *, where: str) -> None:
+def _validated(text: bytes, raw: dict[str, Any]) -> Thresholds:
+    """The fields of `raw`, which is `text` as Python reads it.
+
+    A folder's name may hold bytes that are no text. Python keeps them as lone surrogates, which
+    pydantic refuses: it sees such names escaped, one to one.
+    """
+    from pydantic import TypeAdapter
+
+    kind = TypeAdapter(Thresholds)
+    classes = raw.get("classes")
+    if b"\\ud" not in text.lower() or not isinstance(classes, dict):
+        return kind.validate_json(text)
+    names = {
+        name.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode(): name
+        for name in classes
+    }
+    escaped = {known: classes[name] for known, name in names.items()}
+    found = kind.validate_json(json.dumps({**raw, "classes": escaped}))
+    return replace(found, classes={names[known]: one for known, one in found.classes.items()})
+
+
+def _check_revision(text: bytes, *, where: str) -> dict[str, Any]:
+    """The JSON object, where this version reads it."""
     try:
         raw: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -207,6 +232,8 @@ def _check_revision(text: bytes, *, where: str) -> None:
             f"{where}: thresholds of format {revision}, but this diad_deploy reads up to "
             f"{FORMAT_REVISION}; upgrade diad_deploy, or {_AGAIN}"
         )
+    found: dict[str, Any] = raw
+    return found
 
 
 def _contradictions(found: Thresholds) -> Iterator[str]:

@@ -6,7 +6,8 @@ holds nobody up. The file says whose it is, for the message.
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -47,6 +48,23 @@ class HeldFolder:
                 f"{self._folder}: was removed or replaced while the run was writing to it; run it "
                 f"again and leave the folder until it ends"
             )
+
+    def check_names(self, pictures: Iterable[str]) -> None:
+        """Raise `OutputError` where outputs would meet as the file system takes A.png for a.png.
+
+        Args:
+            pictures: their names.
+        """
+        if not os.path.lexists(self._folder / layout.LOCK.upper()):
+            return
+        seen: dict[str, str] = {}
+        for name in pictures:
+            other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+            if other != name:
+                raise OutputError(
+                    f"{self._folder}: its file system takes {name} and {other} for the same, so "
+                    f"their outputs would meet; rename one, or take a folder on another disk"
+                )
 
     def release(self) -> None:
         """Give the lock back; folders made for nothing go, unless they are somebody else's now."""

@@ -177,3 +177,16 @@ def test_a_folder_that_is_another_one_now_is_noticed_and_left_alone(
         with pytest.raises(OutputError, match="was removed or replaced while the run was writing"):
             held.check()
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == left
+
+
+def test_names_that_meet_where_case_does_not_count(tmp_path: Path) -> None:
+    names = ["a.png", "A.png", "b.png"]
+    with only_run(tmp_path / "out") as held:
+        held.check_names(names)
+        # as a file system shows it that takes both names for the same
+        (tmp_path / "out" / layout.LOCK.upper()).touch()
+        held.check_names(["a.png", "b.png"])
+        with pytest.raises(OutputError, match=r"takes A.png and a.png for the same"):
+            held.check_names(names)
+        with pytest.raises(OutputError, match="for the same"):
+            held.check_names(["u\u0308.png", "\u00fc.png"])
