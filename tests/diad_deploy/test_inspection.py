@@ -351,7 +351,7 @@ def made_anew(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("after", [1, 20, 30])
+@pytest.mark.parametrize("after", [1, 30])
 @pytest.mark.parametrize("change", [gone, as_file, made_anew])
 def test_a_folder_removed_under_a_run_ends_it_and_is_left_alone(
     parts: Path, tmp_path: Path, after: int, change: Callable[[Path], object]
@@ -367,7 +367,7 @@ def test_a_folder_removed_under_a_run_ends_it_and_is_left_alone(
     assert not any((out / name).exists() for name in layout.TOP_LEVEL)
 
 
-@pytest.mark.parametrize("after", [1, 20, 30])
+@pytest.mark.parametrize("after", [1, 30])
 @pytest.mark.parametrize(
     ("name", "change"),
     [("results.jsonl", Path.unlink), ("results.jsonl", empty), ("results.csv", Path.unlink)],
