@@ -6,6 +6,7 @@ that a command does.
 
 import os
 import signal
+import sys
 import weakref
 
 TYPE_CHECKING = False
@@ -17,6 +18,8 @@ STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Windows has no SIGHUP."""
+
+_AGAIN_SECONDS = 0.01
 
 
 class Stopped(KeyboardInterrupt):
@@ -67,6 +70,7 @@ class StopSignals:
         return _reason(self.number or signal.SIGINT)
 
     def __enter__(self) -> "Self":
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
         self._before = _set(self._stop)
         return self
 
@@ -78,6 +82,18 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = self._hook
+
+    def _lost(self, given: "sys.UnraisableHookArgs") -> None:
+        """Send the signal again where Python could not raise it, as in a module's destructor."""
+        if given.exc_type is not Stopped:
+            self._hook(given)
+            return
+        import threading
+
+        again = threading.Timer(_AGAIN_SECONDS, signal.raise_signal, (self.number,))
+        again.daemon = True
+        again.start()
 
     def _stop(self, number: int, _frame: "FrameType | None") -> None:
         # an exception that got lost, as in a destructor, is gone by now, and the next is raised
