@@ -41,11 +41,15 @@ def write_results(results: Results, folder: Path) -> None:
     Raises:
         OutputError: the file system refuses.
     """
-    files = {RESULTS: to_json(results), TABLE: to_csv(results), PAGE: render_page(results)}
-    for name, text in files.items():
+    files = {
+        RESULTS: to_json(results).encode(),
+        TABLE: to_csv(results),
+        PAGE: render_page(results).encode(),
+    }
+    for name, content in files.items():
         path = folder / name
         try:
-            replace_file(path, text.encode())
+            replace_file(path, content)
         except OSError as error:
             raise OutputError(
                 f"{path}: cannot be written: {error.strerror or error}; free the space or rights, "

@@ -1,7 +1,5 @@
 """All that one run of the benchmark found, and the files it is kept in."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from benchmarks.rates import Rates
 from benchmarks.rows import Row
 from benchmarks.surroundings import Surroundings
 from benchmarks.sweeps import Sweeps
+from diad_deploy import csv_rows
 from diad_deploy.errors import InputError
 from diad_deploy.strict import Strict
 
@@ -145,20 +144,18 @@ BY_BATCH = (
 """Figures with a column for each batch size."""
 
 
-def to_csv(results: Results) -> str:
+def to_csv(results: Results) -> bytes:
     """One line a row of the comparison."""
     batches = sorted({t.batch for row in results.rows for t in row.throughput})
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     names = [f"{figure}_batch_{batch}" for figure in BY_BATCH for batch in batches]
-    writer.writerow([*COLUMNS, *names])
+    lines: list[list[object]] = [[*COLUMNS, *names]]
     for row in results.rows:
         known = {t.batch: t for t in row.throughput}
         figures = [
             getattr(known.get(batch), figure, None) for figure in BY_BATCH for batch in batches
         ]
-        writer.writerow([*_cells(row), *figures])
-    return out.getvalue()
+        lines.append([*_cells(row), *figures])
+    return csv_rows.to_csv(lines)
 
 
 def _cells(row: Row) -> list[object]:

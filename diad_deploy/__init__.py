@@ -12,9 +12,11 @@ is imported. Where ORT_DISABLE_TELEMETRY is set already, it stays.
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as typing's, which takes longer to import than a command may be deaf
 if TYPE_CHECKING:
+    from typing import Any
+
     from diad_deploy.bundle import Bundle
     from diad_deploy.detection import Detection
     from diad_deploy.detector import Detector
@@ -34,7 +36,7 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Load a public name on first use, so that `diad-run --help` starts at once."""
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)

@@ -1,12 +1,11 @@
 """Puts another manifest into a bundle that is there already; its files stay as they are."""
 
-import os
 from dataclasses import replace
-from tempfile import NamedTemporaryFile
 
 from diad_deploy.bundle import MANIFEST_NAME, Bundle
 from diad_deploy.errors import OutputError
 from diad_deploy.manifest import FORMAT_REVISION, Manifest, to_json
+from diad_deploy.whole_file import write_whole
 
 
 def amend_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
@@ -20,18 +19,7 @@ def amend_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
     current = replace(manifest, format_revision=FORMAT_REVISION)
     target = bundle.path / MANIFEST_NAME
     try:
-        with NamedTemporaryFile(
-            "w", encoding="utf-8", dir=bundle.path, prefix=".", suffix=".json", delete=False
-        ) as file:
-            try:
-                file.write(to_json(current))
-                file.flush()
-                os.fsync(file.fileno())
-                os.chmod(file.name, target.stat().st_mode)  # noqa: PTH101
-                os.replace(file.name, target)  # noqa: PTH105
-            except BaseException:
-                os.unlink(file.name)  # noqa: PTH108
-                raise
+        write_whole(target, to_json(current).encode(), mode=target.stat().st_mode)
     except OSError as error:
         raise OutputError(
             f"{target}: cannot be written: {error.strerror or error}; give yourself the right to "

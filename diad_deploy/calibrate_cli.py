@@ -69,7 +69,7 @@ def command(*, good_dir: Path, as_json: bool, **given: Any) -> int:
     their number. A rate of 1 in 100 needs 99 pictures at least.
 
     Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
-    done, and 130 if interrupted.
+    done, and 130, 143 or 129 if interrupted.
     """
     from diad_deploy.calibration import CalibrationRequest, calibrate
     from diad_deploy.progress import shown_progress

@@ -85,8 +85,8 @@ def command(*, as_json: bool, **given: Any) -> int:
     and report.html, which opens in any browser.
 
     Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
-    done, and 130 if interrupted. With --fail-on-defect, 3 if a picture is defective, also where
-    others failed.
+    done, and 130, 143 or 129 if interrupted. With --fail-on-defect, 3 if a picture is defective,
+    also where others failed.
     """
     from diad_deploy.inspection import inspect_paths
     from diad_deploy.progress import shown_progress

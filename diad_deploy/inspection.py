@@ -16,7 +16,7 @@ import numpy as np
 from diad_deploy import __version__
 from diad_deploy.ahead import map_ahead
 from diad_deploy.detector import Detector
-from diad_deploy.errors import DiadError, OptionError
+from diad_deploy.errors import DiadError, OptionError, OutputError
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.images.white_level import WhiteLevel
@@ -25,7 +25,7 @@ from diad_deploy.picture_files import PictureFile, find_pictures
 from diad_deploy.picture_rows import failed_row, write_picture
 from diad_deploy.report import folder as layout
 from diad_deploy.report.decision_counts import DecisionCounts
-from diad_deploy.report.folder_lock import only_run
+from diad_deploy.report.folder_lock import HeldFolder, only_run
 from diad_deploy.report.page import PageFacts, write_page
 from diad_deploy.report.picture_outputs import MapFormat
 from diad_deploy.report.ranking import Highest, rank
@@ -128,7 +128,7 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
         KeyboardInterrupt: as it came.
     """
     # what can be refused is refused before the model loads
-    with only_run(request.output):
+    with only_run(request.output) as held:
         check_folder(request.output, request.options.existing)
         written = [request.output / name for name in layout.SUBFOLDERS]
         pictures = find_pictures(request.paths, exclude=written)
@@ -142,7 +142,7 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
             # the run decides by itself: it knows the class of each picture
             thresholds=None,
         ) as detector:
-            return _inspect(pictures, detector, request.output, request.options, progress)
+            return _inspect(pictures, detector, request.output, held, request.options, progress)
 
 
 def inspect(
@@ -172,24 +172,31 @@ def inspect(
         KeyboardInterrupt: as it came.
     """
     folder = Path(output)
-    with only_run(folder):
-        return _inspect(pictures, detector, folder, options, progress)
+    with only_run(folder) as held:
+        return _inspect(pictures, detector, folder, held, options, progress)
 
 
 def _inspect(
     pictures: Sequence[PictureFile],
     detector: PreparedDetector,
     folder: Path,
+    held: HeldFolder,
     options: InspectionOptions,
     progress: Callable[[Progress], None],
 ) -> Summary:
     options.judge.check_belongs(detector.manifest)
+    held.check_names(file.name for file in pictures)
     run = _Run(pictures, detector, folder, options, progress)
     try:
         run.write_rows()
-    except (DiadError, KeyboardInterrupt):
+        held.check()
+    except (DiadError, KeyboardInterrupt) as error:
+        # where the folder is gone, this is the reason for whatever the file system said
+        if isinstance(error, OutputError):
+            held.check()
         # a full disk may refuse this too; the first error is the one to tell
         with suppress(DiadError):
+            held.check()
             run.finish(stopped=True)
         raise
     return run.finish(stopped=False)
@@ -259,6 +266,7 @@ class _Run:
             with closing(results), closing(written):
                 for _ in written:
                     pass
+            files.check()
 
     def finish(self, *, stopped: bool) -> Summary:
         """Put the results in order where the run was not one piece, and write the page."""
@@ -267,6 +275,8 @@ class _Run:
         judge, decisions = self._options.judge, DecisionCounts()
         ranking = rank(decisions.counting(read_rows(self._folder / layout.RESULTS)))
         ok = ranking.read
+        if not stopped:
+            self._check_whole(ok + ranking.failed)
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
         passed_over = getattr(self._pictures, "passed_over", {})
@@ -302,6 +312,15 @@ class _Run:
             warnings=facts.warnings,
             passed_over=facts.passed_over,
         )
+
+    def _check_whole(self, found: int) -> None:
+        """Raise where rows were lost that this run or an earlier one had written."""
+        expected = len(self._kept) + self._left
+        if found < expected:
+            raise OutputError(
+                f"{self._folder / layout.RESULTS}: expected {expected} rows, found {found}: it was "
+                f"changed while the run was writing to it; go on with --resume"
+            )
 
     def _ranked(
         self, results: Iterable[Inspected | Unread]

@@ -53,7 +53,9 @@ class Judge:
         """Of the thresholds, as JSON, where they decide."""
         if self.thresholds is None or self.threshold is not None:
             return None
-        return hashlib.sha256(to_json(self.thresholds).encode()).hexdigest()
+        return hashlib.sha256(
+            to_json(self.thresholds).encode("utf-8", "backslashreplace")
+        ).hexdigest()
 
     @property
     def decides(self) -> bool:

@@ -10,9 +10,8 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from diad_deploy.bundle import THRESHOLDS_NAME
@@ -23,6 +22,7 @@ from diad_deploy.manifest import Manifest
 from diad_deploy.plain_file import MOST_JSON_BYTES, read_plain_file
 from diad_deploy.strict import Strict
 from diad_deploy.strict_json import parse_object, read_record
+from diad_deploy.whole_file import write_whole
 
 FORMAT_REVISION = 2
 """2 adds `bit_depth` and `white`; without either the file is written as 1."""
@@ -174,7 +174,10 @@ def check_finite(thresholds: Thresholds, *, where: str) -> None:
 
 
 def to_json(thresholds: Thresholds) -> str:
-    """As indented JSON, ending in a newline."""
+    """As indented JSON, ending in a newline.
+
+    Bytes of a class's name that are no UTF-8 are lone surrogates; encode with `backslashreplace`.
+    """
     values = asdict(thresholds)
     for name in ("bit_depth", "white"):
         if values[name] is None:
@@ -192,17 +195,7 @@ def write_thresholds(path: Path, thresholds: Thresholds, *, force: bool = False)
     text = to_json(thresholds).encode("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".json", delete=False) as file:
-            partial = Path(file.name)
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                partial.chmod(0o644)
-                partial.replace(path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
+        write_whole(path, text)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}; give yourself the right to "
@@ -232,10 +225,30 @@ def from_json(text: bytes, *, where: str) -> Thresholds:
     except ValueError as error:
         raise ThresholdsError(f"{where}: {error}; {_AGAIN}") from None
     _check_revision(values, where=where)
+    names = _escaped(values.get("classes"))
+    if names:
+        values["classes"] = {known: values["classes"][name] for known, name in names.items()}
     try:
-        return read_record(Thresholds, values, _contradictions)
+        found = read_record(Thresholds, values, _contradictions)
     except ValueError as error:
         raise ThresholdsError(f"{where}: not valid thresholds: {error}; {_AGAIN}") from None
+    return replace(
+        found, classes={names.get(name, name): one for name, one in found.classes.items()}
+    )
+
+
+def _escaped(classes: object) -> dict[str, str]:
+    """The classes' names by what stands for them while they are checked, one to one.
+
+    A folder's name may hold bytes that are no text. Python keeps them as lone surrogates, which
+    pydantic refuses.
+    """
+    if not isinstance(classes, dict):
+        return {}
+    return {
+        name.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode(): name
+        for name in classes
+    }
 
 
 def _check_revision(values: dict[str, Any], *, where: str) -> None:

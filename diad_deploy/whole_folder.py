@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +26,9 @@ except ImportError:  # Windows: leftovers of killed runs stay, as nothing tells 
 
 _DISK_FAULTS = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
 """What a write meets on a full or failing disk."""
+
+_MOST_TRIES = 100
+"""Of making a folder and locking it, while other runs remove it in between."""
 
 
 class WholeFolder:
@@ -61,9 +64,7 @@ class WholeFolder:
             self.destination.parent.mkdir(parents=True, exist_ok=True)
             _tidy_up(self.destination)
             self._check_destination()
-            prefix = _prefix(self.destination)
-            self._scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=self.destination.parent))
-            self._lock = _lock(self._scratch)
+            self._scratch, self._lock = _make_scratch(self.destination)
             self.folder.mkdir()
         return self
 
@@ -119,16 +120,34 @@ def _prefix(destination: Path) -> str:
     return f".{destination.name}.partial-"
 
 
+def _make_scratch(destination: Path) -> tuple[Path, int | None]:
+    """A new hidden sibling, and what locks it; None where locks do not work."""
+    for tries_left in reversed(range(_MOST_TRIES)):
+        scratch = Path(tempfile.mkdtemp(prefix=_prefix(destination), dir=destination.parent))
+        try:
+            lock = _lock(scratch)
+            if lock is None or scratch.exists():
+                return scratch, lock
+            os.close(lock)
+        except (BlockingIOError, FileNotFoundError):
+            # another run took it for a leftover, as it was not locked yet, and removes it
+            if not tries_left:
+                raise
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(destination.parent))
+
+
 def _tidy_up(destination: Path) -> None:
     """Remove what killed runs left beside `destination`; put back a folder they had moved away."""
     pattern = re.compile(re.escape(_prefix(destination)) + r"[a-z0-9_]{8}")
     for leftover in list(destination.parent.iterdir()):
         if not pattern.fullmatch(leftover.name) or leftover.is_symlink():
             continue
-        lock = _lock(leftover)
-        if lock is not None:
-            _remove(leftover, destination)
-            os.close(lock)
+        # in use, or another run that begins removed it
+        with suppress(BlockingIOError, FileNotFoundError):
+            lock = _lock(leftover)
+            if lock is not None:
+                _remove(leftover, destination)
+                os.close(lock)
 
 
 def _remove(scratch: Path, destination: Path) -> None:
@@ -139,12 +158,20 @@ def _remove(scratch: Path, destination: Path) -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    """Hold `folder` until the process ends; None where another holds it or locks do not work."""
+    """Hold `folder` until the process ends; None where locks do not work.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        FileNotFoundError: it is gone.
+    """
     if fcntl is None:
         return None
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
     except OSError:
         os.close(descriptor)
         return None
@@ -177,6 +204,11 @@ def _refusals(destination: Path) -> Iterator[None]:
 
 
 def _refusal(destination: Path, error: OSError) -> OutputError:
+    if isinstance(error, FileNotFoundError):
+        return OutputError(
+            f"{destination}: the folder that it was being written in was removed meanwhile; run it "
+            f"again and leave .{destination.name}.partial-… beside it until it ends"
+        )
     reason = error.strerror or str(error)
     return OutputError(
         f"{destination}: cannot be written: {reason}; free the space or rights, or take another "

@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.simulator.machine",
     "tests.real_cuda.card",
     "tests.real_cuda.subjects",
+    "tests.windows_files",
 ]
 LACKING = [name for name in ("diffusers", "filelock", "timm", "torch") if find_spec(name) is None]
 """Of what the export and the demo's training need; the GPU's other tests run without."""

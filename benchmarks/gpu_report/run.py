@@ -14,6 +14,7 @@ from benchmarks.gpu_report.steps import run_step
 from diad_deploy.backends.gpu_check import check_gpu
 from diad_deploy.backends.nvidia_driver import NvidiaDriver
 from diad_deploy.errors import OutputError
+from diad_deploy.whole_file import replacing
 
 ROOT = Path(__file__).parents[2]
 NEEDS_BYTES = 4 * 2**30
@@ -125,8 +126,6 @@ def _keep_earlier(folder: Path) -> None:
 def _pack(folder: Path) -> Path:
     """The folder as `FOLDER.tar.gz`, whole or not at all."""
     archive = folder.with_name(f"{folder.name}.tar.gz")
-    partial = archive.with_name(f"{archive.name}.partial")
-    with tarfile.open(partial, "w:gz") as tar:
+    with replacing(archive) as partial, tarfile.open(partial, "w:gz") as tar:
         tar.add(folder, arcname=folder.name)
-    partial.replace(archive)
     return archive

@@ -9,7 +9,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from diad_deploy.backends.cuda_calls import Gpu
 from diad_deploy.engine_spec import Target
 from diad_deploy.manifest import Manifest
+from diad_deploy.whole_file import PARTIAL, write_whole
 
 FOLDER_VARIABLE = "DIAD_CACHE_DIR"
 MOST_BYTES = 2**30
@@ -25,7 +25,6 @@ MOST_BYTES = 2**30
 
 _TARGET: Target = "tensorrt-rtx"
 _SUFFIX = ".kernels"
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +108,7 @@ class RuntimeCacheFile:
             return
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _place(self.path, content)
+            write_whole(self.path, content, mode=0o600)
             _remove_oldest(self.path.parent)
 
 
@@ -128,19 +127,6 @@ def _is_own(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _place(path: Path, content: bytes) -> None:
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_PARTIAL)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-
-
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
     """Those kept and what killed runs left, the one unused for the longest time first."""
     found = []
@@ -148,7 +134,7 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
         for path in folder.iterdir():
             # another process may remove it meanwhile
             with suppress(OSError):
-                if path.name.endswith((_SUFFIX, _PARTIAL)):
+                if path.name.endswith((_SUFFIX, PARTIAL)):
                     found.append((path, path.stat()))
     return sorted(found, key=lambda one: one[1].st_mtime_ns)
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from diad_deploy.errors import OutputError
+from diad_deploy.whole_file import partial_of
+from diad_deploy.whole_file import replacing as replacing
 
 RUN = "run.json"
 RESULTS = "results.jsonl"
@@ -24,6 +27,10 @@ MAP_SUFFIXES = {"npy": ".npy", "tiff": ".tiff"}
 
 TOP_LEVEL = (TABLE, PAGE, RUN, RESULTS)
 _LONGEST_NAME_BYTES = 255
+_DIGEST_LETTERS = 32
+_LOOKS_SHORTENED = re.compile(rf"~[0-9a-f]{{{_DIGEST_LETTERS}}}\Z")
+_LOOKS_LIKE_OUTPUT = re.compile(r"\.(?:png|jpg|npy|tiff)~*\Z", re.IGNORECASE)
+_MOST_TRIES = 100
 
 
 def heatmap_path(picture: str) -> str:
@@ -42,14 +49,26 @@ def thumbnail_path(picture: str, kind: str) -> str:
 
 
 def _output_path(subfolder: str, picture: str, ending: str) -> str:
-    """The suffix is added, not replaced, so that a.png and a.jpg do not meet."""
+    """Unique, and never a folder of another one's.
+
+    The ending is added, not replaced, so that a.png and a.jpg do not meet. Names of files end in
+    one of the endings and names of folders never do, so that a.png does not meet a.png.png/b.png.
+    """
     path = PurePosixPath(picture)
-    name = path.name + ending
-    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
-        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-        # cut by letters: a letter can take four bytes
-        name = f"{path.name[:50]}~{digest}{ending}"
-    return (PurePosixPath(subfolder) / path.parent / name).as_posix()
+    folders = [
+        _fitting(name, "~" if _LOOKS_LIKE_OUTPUT.search(name) else "") for name in path.parts[:-1]
+    ]
+    return PurePosixPath(subfolder, *folders, _fitting(path.name, ending)).as_posix()
+
+
+def _fitting(name: str, ending: str) -> str:
+    """`name` with `ending`, shortened where the file system takes no such length; one to one."""
+    whole = name + ending
+    if len(os.fsencode(whole)) <= _LONGEST_NAME_BYTES and not _LOOKS_SHORTENED.search(name):
+        return whole
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:_DIGEST_LETTERS]
+    # cut by letters: a letter can take four bytes
+    return f"{name[:50]}~{digest}{ending}"
 
 
 def is_our_report(folder: Path) -> bool:
@@ -59,7 +78,7 @@ def is_our_report(folder: Path) -> bool:
 
 def is_empty(folder: Path) -> bool:
     """Whether there is nothing here, or nothing but what a kill left before the first row."""
-    passed_over = (LOCK, _partial(folder / RUN).name)
+    passed_over = (LOCK, partial_of(folder / RUN).name)
     return all(path.name in passed_over for path in folder.iterdir())
 
 
@@ -93,35 +112,43 @@ def remove_output(folder: Path, relative: str) -> None:
             parent.rmdir()
 
 
-def write_output(path: Path, content: bytes) -> None:
-    """Write a picture's file, making its folders; what a full disk leaves is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_output(folder: Path, relative: str, content: bytes) -> None:
+    """Write a picture's file below `folder`, making the folders between, not `folder` itself.
+
+    What a full disk leaves is removed. A report that somebody removed is not begun anew.
+
+    Raises:
+        OSError: it cannot be written, or `folder` is not there.
+    """
+    path = folder / relative
+    for tries_left in reversed(range(_MOST_TRIES)):
+        _make_below(folder, path.parent)
+        try:
+            path.write_bytes(content)
+            return
+        except FileNotFoundError:
+            # another thread removed the last thumbnail there, and with it the folder
+            if not tries_left:
+                raise
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _make_below(folder: Path, path: Path) -> None:
+    if path == folder:
+        return
     try:
-        path.write_bytes(content)
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+        path.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        _make_below(folder, path.parent)
+        path.mkdir(exist_ok=True)
 
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that its name always stands for all of the old or all of the new one."""
     with replacing(path) as partial:
         partial.write_bytes(content)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a path to write to, and moves it over `path` if nothing was raised."""
-    partial = _partial(path)
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
 
 
 @contextmanager

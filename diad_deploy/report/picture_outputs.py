@@ -41,7 +41,7 @@ def write_heatmap(
     heatmap = draw_heatmap(pixels, detection.map_at_picture_size(), scale)
     # run lengths only: a third of the time on photographs, for a fifth more bytes at most
     content = _encoded(heatmap, "PNG", compress_type=zlib.Z_RLE)
-    layout.write_output(folder / layout.heatmap_path(picture), content)
+    layout.write_output(folder, layout.heatmap_path(picture), content)
     return heatmap
 
 
@@ -57,7 +57,7 @@ def write_map(folder: Path, picture: str, anomaly_map: FloatArray, kind: MapForm
         content = file.getvalue()
     else:
         content = _encoded(Image.fromarray(anomaly_map), "TIFF")
-    layout.write_output(folder / layout.map_path(picture, kind), content)
+    layout.write_output(folder, layout.map_path(picture, kind), content)
 
 
 def write_thumbnails(
@@ -76,7 +76,7 @@ def write_thumbnails(
     shown = {"input": photograph, "reconstruction": reconstruction, "heatmap": small}
     for kind in layout.THUMBNAIL_KINDS:
         content = _encoded(shown[kind], "JPEG", quality=82, optimize=True)
-        layout.write_output(folder / layout.thumbnail_path(picture, kind), content)
+        layout.write_output(folder, layout.thumbnail_path(picture, kind), content)
 
 
 def _encoded(image: Image.Image, kind: str, **settings: int) -> bytes:

@@ -1,14 +1,14 @@
 """The rows of a report: one a picture, as JSON Lines and as CSV."""
 
-import csv
-import io
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
+from diad_deploy.csv_rows import to_csv
 from diad_deploy.detection import Decision
 from diad_deploy.detection import rounded_score as rounded_score
 from diad_deploy.errors import OutputError
@@ -87,9 +87,7 @@ def to_json_line(row: ResultRow) -> bytes:
 
 def to_csv_line(row: ResultRow | None) -> bytes:
     """One line of `results.csv`, UTF-8; the line of column names for None."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(COLUMNS if row is None else _cells(row))
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    return to_csv([COLUMNS if row is None else _cells(row)])
 
 
 def _cells(row: ResultRow) -> list[object]:
@@ -155,6 +153,7 @@ class ResultsFiles:
     """
 
     def __init__(self, jsonl: Path, csv_path: Path) -> None:
+        self._paths = jsonl, csv_path
         self._jsonl: BinaryIO = jsonl.open("ab", buffering=0)
         try:
             self._csv: BinaryIO = csv_path.open("ab", buffering=0)
@@ -165,9 +164,20 @@ class ResultsFiles:
             _write_whole(self._csv, to_csv_line(None))
 
     def append(self, row: ResultRow) -> None:
-        """Write one row to both files, whole or not at all in each."""
+        """Write one row to both files, whole or not at all in each.
+
+        Raises:
+            OutputError: one of the files is not under its name any more.
+            OSError: one cannot be written.
+        """
+        self.check()
         _write_whole(self._jsonl, to_json_line(row))
         _write_whole(self._csv, to_csv_line(row))
+
+    def check(self) -> None:
+        """Raise `OutputError` where one of the files is not under its name any more."""
+        for file, path in zip((self._jsonl, self._csv), self._paths, strict=True):
+            _check_there(file, path)
 
     def __enter__(self) -> Self:
         return self
@@ -180,6 +190,19 @@ class ResultsFiles:
     ) -> None:
         self._jsonl.close()
         self._csv.close()
+
+
+def _check_there(file: BinaryIO, path: Path) -> None:
+    """Raise where what is written would go nowhere: hours of work would be lost in silence."""
+    try:
+        there = os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:
+        there = False
+    if not there:
+        raise OutputError(
+            f"{path}: was removed or replaced while the run was writing to it; go on with "
+            f"--resume and leave the file until the run ends"
+        )
 
 
 def _write_whole(file: BinaryIO, line: bytes) -> None:

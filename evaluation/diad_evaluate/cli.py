@@ -66,7 +66,7 @@ def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
     is missing, cannot be used, or marks nothing or everything.
 
     Ends with status 0 if all was used, 1 if some pictures or masks could not be, 2 if nothing
-    could be done, and 130 if interrupted; what was whole by then is kept.
+    could be done, and 130, 143 or 129 if interrupted; what was whole by then is kept.
     """
     from diad_evaluate.extra import check_extra
 

@@ -6,13 +6,12 @@ OUT/pictures.csv      a row a picture: score, or why there is none
 OUT/page.html         the figures, the curves, the worst false alarms and misses
 """
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from diad_deploy.csv_rows import to_csv
 from diad_deploy.mask_findings import MaskCounts
 from diad_evaluate.metrics import METRICS, Figures
 from diad_evaluate.page import render_page
@@ -28,21 +27,20 @@ COLUMNS = (
     *("row", "class", "good", "defective", "failed", "masked", *METRICS, "notes"),
     *MASK_COLUMNS,
 )
+PICTURE_COLUMNS = tuple(field.name for field in fields(PictureRow))
 
 
 def write_evaluation(folder: Path, found: Evaluation) -> None:
     """Write all files into `folder`, which exists. Raises `OSError` where it cannot be written."""
+    # names of files may hold bytes that are no text
     contents = {
-        RESULT: json.dumps(found.as_json(), indent=2) + "\n",
-        TABLE: _csv(COLUMNS, class_rows(found)),
-        PICTURES: _csv(
-            [field.name for field in fields(PictureRow)], (astuple(row) for row in found.rows)
-        ),
-        PAGE: render_page(found),
+        RESULT: f"{json.dumps(found.as_json(), indent=2)}\n".encode(),
+        TABLE: to_csv([COLUMNS, *class_rows(found)]),
+        PICTURES: to_csv([PICTURE_COLUMNS, *map(astuple, found.rows)]),
+        PAGE: render_page(found).encode("utf-8", "backslashreplace"),
     }
-    for name, text in contents.items():
-        # names of files may hold bytes that are no text
-        (folder / name).write_bytes(text.encode("utf-8", "backslashreplace"))
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
 
 
 def class_rows(found: Evaluation) -> list[Sequence[object]]:
@@ -71,11 +69,3 @@ def class_rows(found: Evaluation) -> list[Sequence[object]]:
 
 def _cells(figures: Figures) -> list[object]:
     return [figures.get(name, "") for name in METRICS]
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -15,7 +15,7 @@ def test_json_comes_back(tmp_path: Path) -> None:
 
 
 def test_csv() -> None:
-    rows = list(csv.DictReader(to_csv(planted_results()).splitlines()))
+    rows = list(csv.DictReader(to_csv(planted_results()).decode().splitlines()))
     assert [row["name"] for row in rows] == ["published", "onnxruntime", "tensorrt"]
     assert float(rows[1]["p50_ms"]) == 200.0
     assert float(rows[1]["pictures_per_s_batch_8"]) > float(rows[1]["pictures_per_s_batch_1"])

@@ -1,11 +1,11 @@
 """Another manifest for a bundle that is there."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from diad_deploy import amending
 from diad_deploy.amending import amend_manifest
 from diad_deploy.bundle import MANIFEST_NAME, Bundle
 from diad_deploy.errors import OutputError
@@ -29,7 +29,7 @@ def test_a_full_disk_leaves_the_old_one(
 
     before = (own_bundle.path / MANIFEST_NAME).read_bytes()
     listed = sorted(path.name for path in Path(own_bundle.path).iterdir())
-    monkeypatch.setattr(amending.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OutputError, match="No space left"):
         amend_manifest(own_bundle, own_bundle.manifest)
     assert (own_bundle.path / MANIFEST_NAME).read_bytes() == before

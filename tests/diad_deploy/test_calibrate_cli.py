@@ -130,3 +130,20 @@ def test_from_good_pictures_to_decisions_with_the_built_in_bundle(run: Run, tmp_
         assert row.regions
         assert row.margin is not None
         assert row.margin > 0
+
+
+def test_a_class_whose_name_is_no_text_reaches_a_run(
+    run: Run, tmp_path: Path, own_bundle: Bundle
+) -> None:
+    stray = os.fsdecode(b"b\xff")
+    for name, red in ((stray, 10), ("c", 200)):
+        for place in range(2):
+            write_picture(tmp_path / "good" / name / f"{place}.png", red=red + place)
+    assert run(tmp_path / "good", "--bundle", own_bundle.path, "--false-alarm-rate", 0.34)[0] == 0
+    out = tmp_path / "out"
+    status, *_ = run(tmp_path / "good", "--bundle", own_bundle.path, "-o", out, entry=run_main)
+    assert status == 0
+    classes = read_thresholds(own_bundle.path / THRESHOLDS_NAME).classes
+    rows = list(read_rows(out / "results.jsonl"))
+    assert [row.class_name for row in rows] == [stray, stray, "c", "c"]
+    assert [row.threshold for row in rows] == [classes[row.class_name or ""].score for row in rows]

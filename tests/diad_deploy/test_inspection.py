@@ -23,6 +23,7 @@ from diad_deploy.errors import BackendError, OptionError, OutputError
 from diad_deploy.inspection import WRITERS, InspectionOptions, inspect
 from diad_deploy.judging import Judge
 from diad_deploy.picture_files import find_pictures
+from diad_deploy.report import folder as layout
 from diad_deploy.report.heatmap import draw_heatmap
 from diad_deploy.report.results import ResultRow, read_rows
 from diad_deploy.run_summary import Progress, Summary
@@ -117,6 +118,18 @@ def test_pictures_that_differ_in_folder_or_suffix_do_not_meet(tmp_path: Path) ->
     for row in rows(out):
         assert row.map is not None
         assert np.load(out / row.map).mean() == pytest.approx(row.score, abs=1e-5)
+
+
+def test_a_picture_beside_a_folder_that_is_called_as_its_heatmap(tmp_path: Path) -> None:
+    write_picture(tmp_path / "parts/b.png", red=10)
+    write_picture(tmp_path / "parts/b.png.png/c.png", red=20)
+    out = tmp_path / "out"
+    assert run(tmp_path / "parts", out, InspectionOptions(maps="npy")).ok == 2
+    found = {row.picture: (out / str(row.heatmap)).is_file() for row in rows(out)}
+    assert found == {"parts/b.png": True, "parts/b.png.png/c.png": True}
+    before = files(out)
+    run(tmp_path / "parts", out, InspectionOptions(existing="force", maps="npy"))
+    assert files(out) == before
 
 
 def test_raw_maps_as_tiff(tmp_path: Path) -> None:
@@ -317,6 +330,72 @@ def test_a_disk_that_fills_up_keeps_what_is_finished(
     run(parts, out, RESUME)
     run(parts, tmp_path / "whole")
     assert files(out) == files(tmp_path / "whole")
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def gone(path: Path) -> None:
+    # one step, also while other threads write there
+    path.rename(path.with_name("gone"))
+
+
+def as_file(path: Path) -> None:
+    gone(path)
+    path.write_text("a file")
+
+
+def made_anew(path: Path) -> None:
+    gone(path)
+    path.mkdir()
+
+
+@pytest.mark.parametrize("after", [1, 30])
+@pytest.mark.parametrize("change", [gone, as_file, made_anew])
+def test_a_folder_removed_under_a_run_ends_it_and_is_left_alone(
+    parts: Path, tmp_path: Path, after: int, change: Callable[[Path], object]
+) -> None:
+    out = tmp_path / "out"
+
+    def disturb(now: Progress) -> None:
+        if now.done == after:
+            change(out)
+
+    with pytest.raises(OutputError, match=rf"{out}: was removed or replaced while the run was"):
+        run(parts, out, progress=disturb)
+    assert not any((out / name).exists() for name in layout.TOP_LEVEL)
+
+
+@pytest.mark.parametrize("after", [1, 30])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("results.jsonl", Path.unlink), ("results.jsonl", empty), ("results.csv", Path.unlink)],
+)
+def test_results_removed_under_a_run_end_it_and_it_can_go_on(
+    parts: Path, tmp_path: Path, after: int, name: str, change: Callable[[Path], object]
+) -> None:
+    out = tmp_path / "out"
+
+    def disturb(now: Progress) -> None:
+        if now.done == after:
+            change(out / name)
+
+    with pytest.raises(OutputError, match=r"(was removed or replaced|was changed).*--resume"):
+        run(parts, out, progress=disturb)
+    run(parts, out, RESUME)
+    run(parts, tmp_path / "whole")
+    assert files(out) == files(tmp_path / "whole")
+
+
+def test_a_removed_folder_hides_no_error_of_the_model(parts: Path, tmp_path: Path) -> None:
+    def fail(batch: int) -> None:
+        gone(tmp_path / "out")
+        raise BackendError("broken")
+
+    with pytest.raises(BackendError, match="broken"):
+        run(parts, tmp_path / "out", detector=FakeDetector(before=fail))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_limit_that_nothing_gets_past_leaves_whole_lines(parts: Path, tmp_path: Path) -> None:

@@ -52,8 +52,9 @@ def test_many_threads(tmp_path: Path) -> None:
 def test_the_thumbnails_of_who_drops_out_go_and_ones_own_name_means_none(
     tmp_path: Path, dropped: str, left: bool
 ) -> None:
-    thumbnail = tmp_path / layout.thumbnail_path("000.png", "input")
-    layout.write_output(thumbnail, b"x")
+    relative = layout.thumbnail_path("000.png", "input")
+    thumbnail = tmp_path / relative
+    layout.write_output(tmp_path, relative, b"x")
     with open_files(tmp_path) as files:
         rows = RowsInOrder(files, tmp_path, lambda now: None, total=2, done=0)
         rows.put(1, row(1), (dropped,))

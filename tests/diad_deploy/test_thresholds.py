@@ -1,5 +1,6 @@
 """`thresholds.json`: what is read is what was written, and nothing else passes for it."""
 
+import hashlib
 import json
 import os
 from dataclasses import replace
@@ -12,7 +13,7 @@ from diad_deploy.amending import amend_manifest
 from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
 from diad_deploy.engine_spec import BatchProfile, EngineSpec, LayerTypes
 from diad_deploy.errors import BundleVersionError, OutputError, ThresholdsError
-from diad_deploy.judging import find_judge
+from diad_deploy.judging import Judge, find_judge
 from diad_deploy.manifest import FileRecord
 from diad_deploy.thresholds import (
     Thresholds,
@@ -229,3 +230,21 @@ def test_nothing_is_overwritten_unasked_or_halfway(tmp_path: Path) -> None:
         write_thresholds(tmp_path, make_thresholds(), force=True)
     with pytest.raises(OutputError, match="cannot be written"):
         write_thresholds(path / "below" / "t.json", make_thresholds())
+
+
+def test_classes_whose_names_are_no_text_come_back(tmp_path: Path) -> None:
+    names = ("b\udcff", "b\\udcff", "\udc80\udcff", "\\", "größe", "\U0001f600", '"')
+    thresholds = make_thresholds(**{name: 0.1 * place for place, name in enumerate(names, 1)})
+    write_thresholds(tmp_path / "t.json", thresholds)
+    assert read_thresholds(tmp_path / "t.json") == thresholds
+    # and so that the hash of thresholds that are there already stays
+    assert (
+        Judge(thresholds=thresholds).thresholds_sha256
+        == hashlib.sha256((tmp_path / "t.json").read_bytes()).hexdigest()
+    )
+
+
+def test_a_fault_in_a_class_whose_name_is_no_text_is_named() -> None:
+    text = changed(make_thresholds(**{"b\udcff": 0.1}), overall=None)
+    with pytest.raises(ThresholdsError, match="overall"):
+        from_json(text, where="t.json")

@@ -1,6 +1,7 @@
 """`diad-evaluate` as a person or a script meets it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -156,6 +157,24 @@ def test_strict_names_masks_before_anything_runs(
     assert "marks the whole picture: 1 (cap/test/scratch/001.png)" in err
     assert not (tmp_path / "out").exists()
     assert run(data, "--bundle", "b")[0] == 0
+
+
+def test_figures_are_told_where_the_folder_was_removed_meanwhile(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(_: int) -> None:
+        for scratch in tmp_path.glob("deep/.out.partial-*"):
+            shutil.rmtree(scratch)
+
+    monkeypatch.setattr(
+        "diad_evaluate.request.Detector.open", lambda *_, **__: FakeDetector(before=remove)
+    )
+    status, out, err = run(data, "--bundle", "b", "-o", tmp_path / "deep" / "out")
+    assert status == 2
+    assert "bolt" in out
+    assert "page:" not in out
+    assert one_line(err.splitlines(keepends=True)[-1])
+    assert "was removed meanwhile" in err
 
 
 def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:

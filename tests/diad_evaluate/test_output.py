@@ -68,3 +68,11 @@ def test_masks_are_counted_in_the_table_and_told_with_each_picture(tmp_path: Pat
     assert (classes["pill"]["masks"]["empty"], classes["pill"]["masks"]["full"]) == (2, 1)
     assert "Image metrics only</th>" in (tmp_path / "page.html").read_text()
     assert '<td class="number">4</td>' in (tmp_path / "page.html").read_text()
+
+
+def test_names_run_in_no_spreadsheet(tmp_path: Path) -> None:
+    found = evaluation(class_found("=pill"), rows=(row("-1\r.png", score=-0.5),))
+    write_evaluation(tmp_path, found)
+    assert read(tmp_path / "evaluation.csv")[0]["class"] == "'=pill"
+    [picture] = read(tmp_path / "pictures.csv")
+    assert (picture["picture"], picture["score"]) == ("'-1\r.png", "-0.5")

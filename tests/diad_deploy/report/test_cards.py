@@ -37,7 +37,7 @@ def test_all_pictures_are_shown_as_large_as_each_other(
 
 
 def test_thumbnails_stand_in_the_page_and_a_lost_one_is_none(tmp_path: Path) -> None:
-    layout.write_output(tmp_path / layout.thumbnail_path("line/a b.png", "input"), b"jpeg")
+    layout.write_output(tmp_path, layout.thumbnail_path("line/a b.png", "input"), b"jpeg")
     found = card(tmp_path, row())
     assert found["thumbnails"] == {
         "input": "data:image/jpeg;base64,anBlZw==",

@@ -22,10 +22,62 @@ def test_names_too_long_for_the_file_system_are_shortened_and_stay_apart(tmp_pat
     paths = [layout.heatmap_path("parts/" + "ü" * 120 + f"{n}.png") for n in range(2)]
     assert len(set(paths)) == 2
     for path in paths:
-        layout.write_output(tmp_path / path, b"x")
+        layout.write_output(tmp_path, path, b"x")
     just_fits = "a" * 251
     assert layout.heatmap_path(just_fits) == f"heatmaps/{just_fits}.png"
     assert len(os.fsencode(Path(layout.heatmap_path("a" * 252)).name)) <= 255
+
+
+def all_paths(picture: str) -> list[str]:
+    return [
+        layout.heatmap_path(picture),
+        *(layout.map_path(picture, kind) for kind in layout.MAP_SUFFIXES),
+        *(layout.thumbnail_path(picture, kind) for kind in layout.THUMBNAIL_KINDS),
+    ]
+
+
+LONG = "a" * 252
+SHORTENED = Path(layout.heatmap_path(LONG)).name.removesuffix(".png")
+CLASHING = (
+    *("b.png", "b.png.png", "b.png.png.png", "b.png.png/c.png", "b.png.png~/c.png"),
+    *("b.png.PNG/c.png", "b.png.npy/c.png", "b.png.tiff/c.png", "b.png.input.jpg/c.png"),
+    *(LONG, SHORTENED, f"{LONG}/c.png", f"{SHORTENED}/c.png", f"{'a' * 250}.png/c.png"),
+    *(f"{'a' * 250}.png~/c.png", f"{'a' * 251}.png/c.png"),
+)
+
+
+def test_no_output_is_anothers_or_a_folder_of_anothers(tmp_path: Path) -> None:
+    paths = [path for picture in CLASHING for path in all_paths(picture)]
+    assert len(set(paths)) == len(paths)
+    for path in paths:
+        layout.write_output(tmp_path, path, path.encode())
+    assert all((tmp_path / path).read_bytes() == path.encode() for path in paths)
+
+
+def test_folders_that_look_like_no_output_keep_their_names() -> None:
+    assert layout.heatmap_path("v1.0/png/a.b/x~/c.png") == "heatmaps/v1.0/png/a.b/x~/c.png.png"
+    assert layout.heatmap_path("b.png.png/c.png") == "heatmaps/b.png.png~/c.png.png"
+
+
+def test_a_folder_that_empties_under_a_writer_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.write_bytes
+
+    def emptied_once(path: Path, content: bytes) -> int:
+        monkeypatch.setattr(Path, "write_bytes", real)
+        path.parent.rmdir()
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", emptied_once)
+    layout.write_output(tmp_path, "thumbnails/parts/a.jpg", b"x")
+    assert (tmp_path / "thumbnails/parts/a.jpg").read_bytes() == b"x"
+
+
+def test_a_report_that_was_removed_is_not_begun_anew(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        layout.write_output(tmp_path / "out", "heatmaps/parts/a.png", b"x")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_replacing_leaves_the_old_file_where_writing_fails(tmp_path: Path) -> None:
@@ -52,7 +104,7 @@ def test_removing_takes_a_pictures_files_and_the_folders_left_empty(tmp_path: Pa
         "report.html",
         "mine.txt",
     ):
-        layout.write_output(tmp_path / path, b"x")
+        layout.write_output(tmp_path, path, b"x")
     layout.remove_report(tmp_path, iter(["parts/a.png", "parts/never.png"]))
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     assert left == ["heatmaps", "heatmaps/parts", "heatmaps/parts/mine.txt", "mine.txt"]

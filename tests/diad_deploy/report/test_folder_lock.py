@@ -3,10 +3,11 @@
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,90 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(fcntl, "flock", refuse)
     with only_run(tmp_path / "out"):
         assert (tmp_path / "out" / layout.LOCK).exists()
+
+
+def test_a_run_that_ends_between_making_and_locking_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    earlier = only_run(out)
+    earlier.__enter__()
+    real = os.open
+
+    def ends_first(path: Path, *rest: int) -> int:
+        monkeypatch.setattr(os, "open", real)
+        earlier.__exit__(None, None, None)
+        assert not out.exists()
+        return real(path, *rest)
+
+    monkeypatch.setattr(os, "open", ends_first)
+    with only_run(out):
+        assert (out / layout.LOCK).read_text() == f"{os.getpid()}\n"
+    assert not out.exists()
+
+
+def test_a_folder_that_somebody_else_made_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "deep" / "out"
+    real = Path.mkdir
+
+    def second(path: Path, *rest: object, **given: object) -> None:
+        real(path)  # somebody else's
+        real(path, *rest, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", second)
+    with only_run(out):
+        pass
+    assert out.is_dir()
+
+
+def test_a_place_where_folders_never_stay_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanish(path: Path, *rest: object, **given: object) -> None:
+        """As in /proc, or where another process removes it each time."""
+
+    monkeypatch.setattr(Path, "mkdir", vanish)
+    with pytest.raises(OutputError, match="cannot be written"), only_run(tmp_path / "out"):
+        pass
+
+
+def remade(out: Path) -> None:
+    shutil.rmtree(out)
+    out.mkdir()
+    (out / layout.LOCK).write_text("another run's\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (shutil.rmtree, []),
+        (lambda out: out.rename(out.with_name("moved")), ["moved", f"moved/{layout.LOCK}"]),
+        (lambda out: (shutil.rmtree(out), out.write_text("a file")), ["out"]),
+        (remade, ["out", f"out/{layout.LOCK}"]),
+    ],
+)
+def test_a_folder_that_is_another_one_now_is_noticed_and_left_alone(
+    tmp_path: Path, change: Callable[[Path], object], left: list[str]
+) -> None:
+    out = tmp_path / "out"
+    with only_run(out) as held:
+        held.check()
+        change(out)
+        with pytest.raises(OutputError, match="was removed or replaced while the run was writing"):
+            held.check()
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == left
+
+
+def test_names_that_meet_where_case_does_not_count(tmp_path: Path) -> None:
+    names = ["a.png", "A.png", "b.png"]
+    with only_run(tmp_path / "out") as held:
+        held.check_names(names)
+        # as a file system shows it that takes both names for the same
+        (tmp_path / "out" / layout.LOCK.upper()).touch()
+        held.check_names(["a.png", "b.png"])
+        with pytest.raises(OutputError, match=r"takes A.png and a.png for the same"):
+            held.check_names(names)
+        with pytest.raises(OutputError, match="for the same"):
+            held.check_names(["u\u0308.png", "\u00fc.png"])

@@ -84,7 +84,7 @@ def page(folder: Path, rows: list[ResultRow], total: int | None = None) -> Page:
 
 def test_pictures_stand_with_three_thumbnails_and_a_link(tmp_path: Path) -> None:
     for kind in layout.THUMBNAIL_KINDS:
-        layout.write_output(tmp_path / layout.thumbnail_path("a b#.png", kind), kind.encode())
+        layout.write_output(tmp_path, layout.thumbnail_path("a b#.png", kind), kind.encode())
     found = page(tmp_path, [ok("a b#.png", 0.31)])
     images = found.all("img")
     assert [image["alt"] for image in images] == [
@@ -227,7 +227,7 @@ REGION = Region(
 
 
 def test_decisions_thresholds_and_regions_stand_on_the_card(tmp_path: Path) -> None:
-    layout.write_output(tmp_path / layout.thumbnail_path("a.png", "input"), b"x")
+    layout.write_output(tmp_path, layout.thumbnail_path("a.png", "input"), b"x")
     row = replace(
         ok("a.png", 0.31),
         class_name="gear",

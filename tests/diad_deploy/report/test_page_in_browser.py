@@ -59,7 +59,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for found in rank(ROWS).highest:
         for kind in layout.THUMBNAIL_KINDS:
             path = layout.thumbnail_path(found.picture, kind)
-            layout.write_output(folder / path, file.getvalue())
+            layout.write_output(folder, path, file.getvalue())
     facts = PageFacts(total=COUNT + 1, seconds=9, pictures_per_second=70, version="0")
     return write_page(folder, RECORD, rank([*ROWS, FAILED]), facts)
 

@@ -121,6 +121,17 @@ def test_the_table_counts_regions_and_gives_their_boxes(tmp_path: Path) -> None:
     assert (decided["regions"], decided["boxes"]) == ("1", "[[1, 2, 4, 7]]")
 
 
+def test_names_cannot_break_the_table_or_run_in_it_and_the_lines_keep_them(tmp_path: Path) -> None:
+    names = ["a\rb.png", "=cmd|x!A1", "-1.png", "a\n\r\n.png"]
+    rows = [replace(DECIDED, picture=name, path=name, margin=-0.05) for name in names]
+    lines, table = write(tmp_path, *rows)
+    assert [row.picture for row in read_rows(lines)] == names
+    with table.open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert [row["picture"] for row in found] == ["a\rb.png", "'=cmd|x!A1", "'-1.png", names[3]]
+    assert {row["margin"] for row in found} == {"-0.05"}
+
+
 def test_a_line_of_a_version_without_decisions_is_read(tmp_path: Path) -> None:
     values = json.loads(to_json_line(OK))
     for name in ("class", "threshold", "decision", "margin", "regions"):

@@ -32,9 +32,9 @@ def out(tmp_path: Path) -> Path:
 
 def ok_row(out: Path, file: PictureFile, score: float = 0.5) -> ResultRow:
     """A row with its outputs, as a run leaves them."""
-    layout.write_output(out / layout.heatmap_path(file.name), b"x")
+    layout.write_output(out, layout.heatmap_path(file.name), b"x")
     for kind in layout.THUMBNAIL_KINDS:
-        layout.write_output(out / layout.thumbnail_path(file.name, kind), b"x")
+        layout.write_output(out, layout.thumbnail_path(file.name, kind), b"x")
     identity = file.identity()
     assert identity is not None
     return ResultRow(

@@ -1,0 +1,19 @@
+"""The programs `diad-run` and `diad-calibrate`: signals are heeded before anything is imported."""
+
+from diad_deploy.stop_signals import exit_on_signals
+
+
+def run() -> None:
+    """Entry point of `diad-run`."""
+    exit_on_signals("diad-run")
+    from diad_deploy.cli import main
+
+    main()
+
+
+def calibrate() -> None:
+    """Entry point of `diad-calibrate`."""
+    exit_on_signals("diad-calibrate")
+    from diad_deploy.calibrate_cli import main
+
+    main()

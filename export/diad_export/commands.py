@@ -1,0 +1,11 @@
+"""The program `diad-export`: signals are heeded before anything is imported."""
+
+from diad_deploy.stop_signals import exit_on_signals
+
+
+def export() -> None:
+    """Entry point of `diad-export`."""
+    exit_on_signals("diad-export")
+    from diad_export.cli import main
+
+    main()
