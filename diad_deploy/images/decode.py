@@ -85,7 +85,7 @@ def _decode(path: Path, file: BinaryIO, image: Image.Image, *, raw: bool) -> Sam
         jpeg.check_jpeg(path, file.read(), image.mode)
     says_more = layout.stated or layout.significant_bits
     if layout.plain_colours and (raw or says_more):
-        found = _with_raw_colours(found, file, image, orientation)
+        found = _with_raw_colours(path, found, file, image, orientation)
     if layout.significant_bits:
         found = _with_significant_bits(found, layout.significant_bits)
     return replace(found, note=pages.note_on(image))
@@ -137,13 +137,14 @@ def _arrays(
 
 
 def _with_raw_colours(
-    found: Samples, file: BinaryIO, image: Image.Image, orientation: int
+    path: Path, found: Samples, file: BinaryIO, image: Image.Image, orientation: int
 ) -> Samples:
     values = tiff.decode_raw(file)
     if values is not None and image.format == "PNG":
         values = _upright(values, orientation)
     if values is None or values.shape != found.values.shape:
-        raise ValueError("its colours of 16 bits cannot be decoded")
+        reason = "colours of 16 bits, stored in a way of which only the high bytes can be read"
+        raise PictureError(str(path), f"{reason}; save it as PNG")
     stated = found.stated
     if image.format == "PPM" and stated is not None:
         stated = replace(stated, scaled=False)
@@ -151,7 +152,8 @@ def _with_raw_colours(
 
 
 def _with_significant_bits(found: Samples, bits: int) -> Samples:
-    scaled = png.are_scaled(found.values, bits)
+    # high bytes do not show where the bits lie: then the standard counts
+    scaled = found.are_high_bytes or png.are_scaled(found.values, bits)
     stated = StatedWhite(value=2.0**bits - 1, source="the PNG's sBIT", scaled=scaled)
     return replace(found, stated=stated)
 

@@ -99,6 +99,8 @@ def test_alpha_beside_16_bits_goes_with_the_whole_range_only(tmp_path: Path, cha
     np.testing.assert_array_equal(read_picture(path), np.broadcast_to(expected, (9, 7, 3)))
     with pytest.raises(PictureError, match="PNG colours of more than 8 bits"):
         ImageReader(TWELVE).read(path)
+    path = write_png(tmp_path / "a.png", values, [(b"sBIT", bytes([12] * channels))])
+    np.testing.assert_array_equal(read_picture(path), np.broadcast_to(expected, (9, 7, 3)))
 
 
 @pytest.mark.parametrize("channels", [2, 4])
