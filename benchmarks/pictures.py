@@ -11,6 +11,7 @@ from PIL import Image
 from demo.dataset import draw_split
 from demo.products import PRODUCTS
 from diad_deploy.arrays import PictureArray
+from diad_deploy.images.reader import ImageReader
 from diad_export.agreement import Truth
 from diad_export.labelled_pictures import find_labelled
 
@@ -57,15 +58,17 @@ def read_pictures(folder: Path, count: int, *, size_px: int) -> PictureSet:
     Raises:
         InputError: there are none. PictureError: one cannot be read.
     """
-    labelled = find_labelled(folder, most=count)
+    labelled, reader = find_labelled(folder, most=count), ImageReader()
+    pixels = np.stack([_resized(picture.read(reader), size_px) for picture in labelled])
+    warned = "".join(f"; warning: {warning}" for warning in reader.warnings())
     return PictureSet(
-        pixels=np.stack([_resized(picture.read(), size_px) for picture in labelled]),
+        pixels=pixels,
         truth=Truth(
             names=tuple(picture.name for picture in labelled),
             defective=tuple(picture.defective for picture in labelled),
             masks=[picture.read_mask(size_px) for picture in labelled],
         ),
-        source=f"{len(labelled)} pictures of {folder.name}, resized to {size_px} px",
+        source=f"{len(labelled)} pictures of {folder.name}, resized to {size_px} px{warned}",
     )
 
 

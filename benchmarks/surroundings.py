@@ -95,6 +95,7 @@ def _work_ms(
     files: Sequence[PictureFile], detector: Detector, found: Sequence[Detection], folder: Path
 ) -> dict[str, float]:
     """Each part of the work on each picture, alone: the median."""
+    folder.mkdir()
     image, heatmap = detector.manifest.image, detector.manifest.heatmap
     scale = (heatmap.low, heatmap.high)
     parts: dict[str, list[float]] = {"read": [], "prepare": [], "heatmap": [], "thumbnails": []}

@@ -129,7 +129,7 @@ class Tally:
 
     def _dim(self, group: _Group) -> str:
         found = (
-            f"{group.images} of {self._images} images ({group.format}) are nearly black: white is "
+            f"{group.images} of {self._images} images ({group.format}) are dark: white is "
             f"{group.white:.10g}, and none holds more than {group.peak:.6g}"
         )
         if group.is_float:

@@ -94,17 +94,17 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     (twelve / "notes.txt").write_bytes(b"x")
     status, out, _ = run(inspect, twelve, "--bundle", own_bundle.path, "-o", tmp_path / "a")
     assert status == 0
-    assert "warning: 9 of 9 images (PNG) are nearly black: white is 65535" in out
+    assert "warning: 9 of 9 images (PNG) are dark: white is 65535" in out
     assert "such as --bit-depth 12" in out
     assert out.count("passed over: 3 files (.heic 2, .dng 1)") == 1
     page = (tmp_path / "a" / "report.html").read_text()
-    assert "Warning: 9 of 9 images (PNG) are nearly black" in page
+    assert "Warning: 9 of 9 images (PNG) are dark" in page
     assert page.count("Passed over: 3 files (.heic 2, .dng 1).") == 1
     # with nothing left to read, too
     arguments = ("--bundle", own_bundle.path, "-o", tmp_path / "a", "--resume", "--json")
     summary = json.loads(run(inspect, twelve, *arguments)[1])
     assert summary["resumed"] == 9
-    assert summary["warnings"][0].startswith("9 of 9 images (PNG) are nearly black")
+    assert summary["warnings"][0].startswith("9 of 9 images (PNG) are dark")
     assert summary["passed_over"] == {".heic": 2, ".dng": 1}
     # a record says what was white: another does not go on with it
     arguments = ("--bundle", own_bundle.path, "-o", tmp_path / "a", "--resume", "--bit-depth", 12)
@@ -114,7 +114,7 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     options = ("--bundle", own_bundle.path, "--false-alarm-rate", 0.2)
     status, out, _ = run(calibrate, twelve, *options)
     assert status == 0
-    assert "warning: 9 of 9 images (PNG) are nearly black" in out
+    assert "warning: 9 of 9 images (PNG) are dark" in out
     assert "passed over: 3 files (.heic 2, .dng 1)" in out
     kept = json.loads((own_bundle.path / "thresholds.json").read_text())
     assert kept["format_revision"] == 1
@@ -139,7 +139,7 @@ def test_from_python(folders: tuple[Path, Path], own_bundle: Bundle) -> None:
         expected = [found.score for found in detector.detect(eight)]
         detector.detect(twelve)
         (warning,) = detector.reader.warnings()
-        assert warning.startswith("3 of 6 images (PNG) are nearly black")
+        assert warning.startswith("3 of 6 images (PNG) are dark")
     with Detector.open(own_bundle, bit_depth=12) as detector:
         assert [found.score for found in detector.detect(twelve)] == expected
         assert [found.score for found in detector.detect(wide)] == expected
@@ -196,10 +196,10 @@ def test_an_evaluation_reads_as_the_thresholds_were_set(
         depth = ("--bit-depth", 12) if folder.name == "twelve" else ()
         found = json.loads(run(evaluate, *arguments, *depth)[1])
         figures[folder.name] = found["classes"][folder.name]["figures"]
-        assert not any("nearly black" in note for note in found["notes"])
+        assert not any("are dark" in note for note in found["notes"])
     assert figures["eight"] == figures["twelve"]
     found = json.loads(run(evaluate, *arguments)[1])
-    assert found["notes"][0].startswith("warning: 9 of 9 images (PNG) are nearly black")
+    assert found["notes"][0].startswith("warning: 9 of 9 images (PNG) are dark")
 
     options = ("--bundle", own_bundle.path, "--false-alarm-rate", 0.25, "--bit-depth", 12)
     assert run(calibrate, folders[1] / "good", *options, "--overall")[0] == 0

@@ -37,7 +37,7 @@ def full(value: float, kind: str) -> Values:
 )
 def test_upper_bits_that_no_image_uses(tmp_path: Path, largest: float, kind: str, way: str) -> None:
     (warning,) = told(tmp_path, full(largest / 4, kind), full(largest, kind), full(200, "uint8"))
-    assert warning.startswith("2 of 3 images (TIFF) are nearly black: white is ")
+    assert warning.startswith("2 of 3 images (TIFF) are dark: white is ")
     assert warning.endswith(way)
 
 
@@ -49,7 +49,7 @@ def test_one_bright_image_shows_that_the_bits_are_used(tmp_path: Path) -> None:
 
 def test_each_kind_of_sample_is_looked_at_for_itself(tmp_path: Path) -> None:
     (warning,) = told(tmp_path, full(0.9, "float32"), full(900, "uint16"))
-    assert warning.startswith("1 of 2 images (TIFF) are nearly black: white is 65535")
+    assert warning.startswith("1 of 2 images (TIFF) are dark: white is 65535")
 
 
 def test_floats_far_above_white(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_run_that_goes_on_counts_on(tmp_path: Path) -> None:
     second.tally.add_json(json.loads(json.dumps(first.tally.as_json())))
     assert second.warnings() == first.warnings() != ()
     second.read(write_tiff(tmp_path / "b.tif", full(900, "uint16")))
-    assert second.warnings()[0].startswith("2 of 2 images (TIFF) are nearly black")
+    assert second.warnings()[0].startswith("2 of 2 images (TIFF) are dark")
     second.read(write_tiff(tmp_path / "c.tif", full(60000, "uint16")))
     assert second.warnings() == ()
     with pytest.raises(KeyError):
