@@ -25,6 +25,7 @@ def decode(picture: Picture, reader: ImageReader) -> PictureArray:
     if isinstance(picture, (str, os.PathLike)):
         return reader.read(Path(picture)).pixels
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
+        check_picture(picture, dtype=np.uint16)
         array = reader.convert(picture.astype(np.uint16, copy=False))
     else:
         array = picture  # type: ignore[assignment]

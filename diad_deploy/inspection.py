@@ -235,6 +235,8 @@ class _Run:
             kept = keep_finished(folder, pictures)
             self._kept, self._highest = kept.pictures, kept.highest
             counted = images_of(folder)
+            if counted is None and self._kept:
+                self._reader.tally.begin_late()
             # a record that somebody changed costs the warnings, not the run
             with suppress(KeyError, TypeError, ValueError):
                 self._reader.tally.add_json(counted or {})

@@ -15,7 +15,8 @@ SUFFIXES = frozenset(
     f".{name}"
     for name in (
         *("apng", "avif", "bmp", "dib", "gif", "j2c", "j2k", "jfif", "jp2", "jpc", "jpe", "jpeg"),
-        *("jpf", "jpg", "jpx", "mpo", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
+        *("jpf", "jpg", "jpx", "mpo", "pbm", "pfm", "pgm", "png", "pnm", "ppm", "tif", "tiff"),
+        "webp",
     )
 )
 """What a file in a folder must end in, in any case, to be taken for a picture."""
@@ -26,7 +27,7 @@ OTHER_SUFFIXES = frozenset(
         *("3fr", "arw", "bif", "cr2", "cr3", "crw", "czi", "dcm", "dds", "dng", "emf", "eps"),
         *("erf", "exr", "fff", "fit", "fits", "hdr", "heic", "heif", "hif", "icns", "ico", "iiq"),
         *("jls", "jpm", "jxl", "jxr", "kdc", "mef", "mos"),
-        *("mrw", "ndpi", "nef", "nrw", "ora", "orf", "pam", "pcx", "pef", "pfm", "psb", "psd"),
+        *("mrw", "ndpi", "nef", "nrw", "ora", "orf", "pam", "pcx", "pef", "psb", "psd"),
         *("qoi", "raf", "ras", "raw", "rw2", "rwl", "sgi", "sr2", "srf", "srw", "svg", "svs"),
         *("tga", "vda", "wdp", "wmf", "x3f", "xbm", "xcf", "xpm"),
     )

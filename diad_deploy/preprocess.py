@@ -1,8 +1,10 @@
 """Pictures -> model input, as the published loaders do it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, PictureArray
@@ -44,12 +46,15 @@ def prepare_batch(pictures: Sequence[PictureArray], image: ImageSpec) -> FloatAr
     return batch
 
 
-def check_picture(picture: PictureArray) -> None:
-    """Raise `InputError` unless `picture` is uint8 `[H, W, 3]` with at least one pixel."""
-    expected = "expected a uint8 array [H, W, 3] in RGB order"
+def check_picture(picture: npt.NDArray[Any], *, dtype: npt.DTypeLike = np.uint8) -> None:
+    """Raise `InputError` unless `picture` is uint8 `[H, W, 3]` with at least one pixel.
+
+    `dtype` is another type to expect in its place.
+    """
+    expected = f"expected a {np.dtype(dtype)} array [H, W, 3] in RGB order"
     if not isinstance(picture, np.ndarray):
         raise InputError(f"picture: {expected}, found {type(picture).__name__}; convert it first")
-    fits = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+    fits = picture.dtype == dtype and picture.ndim == 3 and picture.shape[2] == 3
     if not fits or picture.size == 0:
         raise InputError(
             f"picture: {expected}, at least 1x1, found {picture.dtype} {list(picture.shape)}; "

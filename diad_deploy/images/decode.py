@@ -45,9 +45,6 @@ def read_samples(
             return _read(file, stream, limit_px, raw=raw)
     except PictureError:
         raise
-    except Image.DecompressionBombError as error:
-        reason = f"too large, the limit is {limit_px / 1e6:.0f} megapixels; make it smaller"
-        raise PictureError(str(file), reason) from error
     except UnidentifiedImageError as error:
         raise PictureError(
             str(file), "not a picture, or of a kind that cannot be read; save it as PNG"
@@ -68,6 +65,14 @@ def _read(path: Path, file: BinaryIO, limit_px: int, *, raw: bool) -> Samples:
         file.seek(0)
         if not tiff.is_tiff(file):
             raise
+    except ValueError:
+        file.seek(0)
+        if not png.is_png(file):
+            raise
+        # megabytes of text or of a colour profile, which Pillow refuses; the pixels are whole
+        pixels = png.without_metadata(path, file)
+        with open_image(path, pixels, limit_px) as image:
+            return _decode(path, pixels, image, raw=raw)
     tags = tiff.first_tags(file)
     check_size(tags.size, path, limit_px)
     return tiff.decode_other(path, file, tags)
@@ -87,7 +92,7 @@ def _decode(path: Path, file: BinaryIO, image: Image.Image, *, raw: bool) -> Sam
     if layout.plain_colours and (raw or says_more):
         found = _with_raw_colours(path, found, file, image, orientation)
     if layout.significant_bits:
-        found = _with_significant_bits(found, layout.significant_bits)
+        found = _with_significant_bits(path, found, layout.significant_bits)
     return replace(found, note=pages.note_on(image))
 
 
@@ -151,9 +156,17 @@ def _with_raw_colours(
     return replace(found, values=values, stated=stated)
 
 
-def _with_significant_bits(found: Samples, bits: int) -> Samples:
-    # high bytes do not show where the bits lie: then the standard counts
-    scaled = found.are_high_bytes or png.are_scaled(found.values, bits)
+def _with_significant_bits(path: Path, found: Samples, bits: int) -> Samples:
+    if found.are_high_bytes:
+        scaled = found.peak() >= 2**bits
+        if not scaled:
+            raise PictureError(
+                str(path),
+                f"dark, or its {bits} bits lie at the bottom of 16: beside transparency only the "
+                f"upper bits can be read; save it as PNG without transparency",
+            )
+    else:
+        scaled = png.are_scaled(found.values, bits)
     stated = StatedWhite(value=2.0**bits - 1, source="the PNG's sBIT", scaled=scaled)
     return replace(found, stated=stated)
 

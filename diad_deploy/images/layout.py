@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
+from diad_deploy.errors import PictureError
 from diad_deploy.images import jpeg2000, png, tiff
 from diad_deploy.images.samples import (
     EIGHT_BIT_WHITE,
@@ -48,7 +49,7 @@ def layout_of(path: Path, image: Image.Image, file: BinaryIO) -> Layout:
         if image.format == "TIFF":
             return _tiff(path, image)
         if image.format == "PNG":
-            return _png(image, file)
+            return _png(path, image, file)
         if image.format == "PPM":
             return _ppm(image)
         if image.format == "JPEG2000":
@@ -73,15 +74,23 @@ def _tiff(path: Path, image: Image.Image) -> Layout:
     )
 
 
-def _png(image: Image.Image, file: BinaryIO) -> Layout:
+def _png(path: Path, image: Image.Image, file: BinaryIO) -> Layout:
     raw_mode = str(_arguments(image))
+    transparent = image.info.get("transparency")
+    if raw_mode in ("L;2", "L;4") and isinstance(transparent, int):
+        # Pillow scales the samples to 8 bits, and not this
+        image.info["transparency"] = transparent * (85 if raw_mode == "L;2" else 17)
+    if raw_mode == "RGB;16B" and transparent is not None:
+        raise PictureError(
+            str(path), "RGB of 16 bits with a transparent colour; save it as PNG without"
+        )
     if not raw_mode.endswith(";16B"):
         return Layout()
     bits = max(png.significant_bits(file)[: 3 if raw_mode.startswith("RGB") else 1], default=16)
     return Layout(
         white_of_type=SIXTEEN_BIT_WHITE,
         significant_bits=bits if 0 < bits < 16 else None,
-        plain_colours=raw_mode == "RGB;16B" and "transparency" not in image.info,
+        plain_colours=raw_mode == "RGB;16B",
     )
 
 

@@ -1,6 +1,7 @@
 """A file is opened by Pillow: which formats, how large, and what of its metadata."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -10,7 +11,6 @@ from typing import BinaryIO
 from PIL import Image
 
 from diad_deploy.errors import PictureError
-from diad_deploy.images import png
 from diad_deploy.images.memory import memory_gib
 
 LIMIT_PX = 178_956_970
@@ -19,6 +19,10 @@ LIMIT_PX = 178_956_970
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Tried by content, in Pillow's names. Others stay closed: EPS would start a program, and TGA has
 no mark of its own, so that damaged files of any kind pass for it."""
+
+
+_PIXELS = re.compile(r"\((\d+) pixels\)")
+"""In Pillow's own refusal."""
 
 
 @contextmanager
@@ -31,12 +35,10 @@ def open_image(path: Path, file: BinaryIO, limit_px: int) -> Iterator[Image.Imag
     _lift_limit(limit_px)
     try:
         image = Image.open(file, formats=_formats())
-    except ValueError:
-        # megabytes of text or of a colour profile, which Pillow refuses; the pixels are whole
-        file.seek(0)
-        if not png.is_png(file):
-            raise
-        image = Image.open(png.without_metadata(path, file), formats=("PNG",))
+    except Image.DecompressionBombError as error:
+        pixels = _PIXELS.search(str(error))
+        count = int(pixels[1]) if pixels else limit_px + 1
+        raise PictureError(str(path), _too_large(count, limit_px)) from error
     with image:
         check_size(image.size, path, limit_px)
         yield image
@@ -48,15 +50,16 @@ def check_size(size: tuple[int, int], path: Path, limit_px: int) -> None:
     if width < 1 or height < 1:
         raise PictureError(str(path), f"{width} x {height} pixels: there is nothing to see")
     if width * height > limit_px:
-        raise PictureError(str(path), _too_large(width, height, limit_px))
+        reason = _too_large(width * height, limit_px)
+        raise PictureError(str(path), f"{width} x {height} pixels: {reason}")
 
 
-def _too_large(width: int, height: int, limit_px: int) -> str:
-    megapixels = math.ceil(width * height / 1e6)
+def _too_large(pixels: int, limit_px: int) -> str:
+    megapixels = math.ceil(pixels / 1e6)
     return (
-        f"{width} x {height} pixels: too large, the limit is {limit_px / 1e6:.0f} megapixels; make "
-        f"it smaller, or take --max-megapixels {megapixels}: a run with --workers 1 --batch-size 1 "
-        f"then needs about {memory_gib(width * height):.0f} GiB"
+        f"too large, {megapixels} megapixels, the limit is {limit_px / 1e6:.0f}; make it smaller, "
+        f"or take --max-megapixels {megapixels}: a run with --workers 1 --batch-size 1 then needs "
+        f"about {memory_gib(pixels):.0f} GiB"
     )
 
 

@@ -81,22 +81,49 @@ def without_metadata(path: Path, file: BinaryIO) -> io.BytesIO:
     kept = io.BytesIO()
     kept.write(SIGNATURE)
     for kind, length in _chunks(file):
-        header = struct.pack(">I", length) + kind
-        if kind in _TEXT:
-            keyword = file.read(min(length, 80)).split(b"\0", 1)[0]
-            if keyword in _MAY_TURN:
-                raise PictureError(
-                    str(path),
-                    f"its metadata ({keyword.decode()}) is over {_MOST_TEXT_BYTES >> 20} MiB and "
-                    f"may say how it is turned; save it without metadata",
-                )
+        if kind in _TEXT and not _may_turn(path, file, kind, length):
             continue
-        kept.write(header)
-        kept.write(file.read(length + 4))
+        kept.write(struct.pack(">I", length) + kind + file.read(length + 4))
         if kind == b"IEND":
             break
     kept.seek(0)
     return kept
+
+
+def _may_turn(path: Path, file: BinaryIO, kind: bytes, length: int) -> bool:
+    """Whether a text may say how the image is turned; the file's place is kept.
+
+    Raises:
+        PictureError: it may, and is too large.
+    """
+    place = file.tell()
+    content = file.read(min(length, _MOST_TEXT_BYTES))
+    file.seek(place)
+    keyword = content.split(b"\0", 1)[0]
+    if keyword not in _MAY_TURN:
+        return False
+    if length > _MOST_TEXT_BYTES or _inflated(kind, content) > _MOST_TEXT_BYTES:
+        raise PictureError(
+            str(path),
+            f"its metadata ({keyword.decode()}) is over {_MOST_TEXT_BYTES >> 20} MiB and may say "
+            f"how it is turned; save it without metadata",
+        )
+    return True
+
+
+def _inflated(kind: bytes, content: bytes) -> int:
+    """Length of a text, at most a byte more than the largest that is read."""
+    text = content.split(b"\0", 1)[-1]
+    if kind == b"zTXt":
+        packed = text[1:]
+    elif kind == b"iTXt" and text[:1] == b"\1":
+        packed = text[2:].split(b"\0", 2)[-1]
+    else:
+        return len(text)
+    try:
+        return len(zlib.decompressobj().decompress(packed, _MOST_TEXT_BYTES + 1))
+    except zlib.error:
+        return len(packed)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -23,6 +23,7 @@ class _Group:
     white_of_type: float
     white: float
     is_float: bool
+    settled: bool
     images: int = 0
     dim: int = 0
     over: int = 0
@@ -42,6 +43,7 @@ class Tally:
         self._lock = Lock()
         self._images = 0
         self._paged = 0
+        self._is_whole = True
         self._groups: dict[tuple[str, float, float], _Group] = {}
 
     def add(self, samples: Samples, white: float | None) -> None:
@@ -57,12 +59,17 @@ class Tally:
                 white_of_type=samples.white_of_type,
                 white=white,
                 is_float=samples.is_float,
+                settled=self._level.value is not None or samples.stated is not None,
             )
             group = self._groups.setdefault(new.key, new)
             group.images += 1
             group.dim += peak < white * _DIM
             group.over += peak > white * OVERSHOOT
             group.peak = max(group.peak, peak)
+
+    def begin_late(self) -> None:
+        """An earlier part of the run was not counted: what is told is then of the rest."""
+        self._is_whole = False
 
     def as_json(self) -> dict[str, Any] | None:
         """What was counted, for a run that goes on later; None where nothing can be warned of."""
@@ -128,10 +135,13 @@ class Tally:
                 )
 
     def _dim(self, group: _Group) -> str:
+        since = "" if self._is_whole else " read since the run went on"
         found = (
-            f"{group.images} of {self._images} images ({group.format}) are dark: white is "
+            f"{group.images} of {self._images} images{since} ({group.format}) are dark: white is "
             f"{group.white:.10g}, and none holds more than {group.peak:.6g}"
         )
+        if group.settled:
+            return f"{found}; where that is not as it should be, another depth was given or stated"
         if group.is_float:
             return f"{found}; give the value that is white with --white"
         bits = next((n for n in _CAMERA_BITS if group.peak < 2**n), None)

@@ -136,7 +136,8 @@ def decode_other(path: Path, file: BinaryIO, tags: TiffTags) -> Samples:
         (3, _RGB),
     )
     together = not tags.apart or tags.channels == 1
-    values = decode_raw(file) if plain and together and tags.bits in (16, 32, 64) else None
+    widths = (32, 64) if tags.kind == _FLOAT else (16, 32, 64)
+    values = decode_raw(file) if plain and together and tags.bits in widths else None
     if values is None:
         raise PictureError(str(path), _refused(tags))
     return Samples(

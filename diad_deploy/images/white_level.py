@@ -38,7 +38,7 @@ class WhiteLevel:
             )
         if self.bit_depth is not None and not 1 <= self.bit_depth <= MOST_BITS:
             raise OptionError(f"--bit-depth {self.bit_depth}: expected 1 to {MOST_BITS}, or auto")
-        if self.white is not None and not (math.isfinite(self.white) and self.white > 0):
+        if self.white is not None and not (math.isfinite(self.white) and self.white >= 1e-30):
             raise OptionError(f"--white {self.white:g}: expected a finite number above 0")
 
     @property

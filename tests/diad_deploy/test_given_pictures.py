@@ -37,8 +37,11 @@ def test_16_bit_arrays_need_a_white_level() -> None:
     with pytest.raises(InputError, match="holds the value 4095, bit_depth=10 allows up to 1023"):
         decode(wide, ImageReader(WhiteLevel(bit_depth=10)))
     assert decode(wide, ImageReader(WhiteLevel(white=1023))).min() == 255
-    with pytest.raises(InputError, match=r"found uint8 \[2, 3\]"):
+    with pytest.raises(InputError, match=r"found uint16 \[2, 3\]"):
         decode(wide[..., 0], ImageReader(WhiteLevel(bit_depth=12)))
+    for empty in (wide[:0], wide[:, :0], wide[0, 0, 0], wide[0, 0]):
+        with pytest.raises(InputError, match="expected a uint16 array"):
+            decode(np.asarray(empty), ImageReader(WhiteLevel(bit_depth=12)))
 
 
 def test_chunks_are_taken_as_they_are_needed() -> None:

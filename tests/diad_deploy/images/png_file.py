@@ -19,7 +19,10 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def write_png(
-    path: Path, values: np.ndarray[Any, Any], chunks: Sequence[tuple[bytes, bytes]] = ()
+    path: Path,
+    values: np.ndarray[Any, Any],
+    chunks: Sequence[tuple[bytes, bytes]] = (),
+    behind: Sequence[tuple[bytes, bytes]] = (),
 ) -> Path:
     """A PNG of uint8 or uint16 `[H, W]` or `[H, W, C]`: grey, grey and alpha, RGB, RGBA.
 
@@ -27,6 +30,7 @@ def write_png(
         path: the file.
         values: of the samples.
         chunks: kind and content of those that stand before the pixels.
+        behind: of those behind them.
     """
     height, width = values.shape[:2]
     channels = 1 if values.ndim == 2 else values.shape[2]
@@ -38,6 +42,7 @@ def write_png(
         + chunk(b"IHDR", header)
         + b"".join(chunk(kind, content) for kind, content in chunks)
         + chunk(b"IDAT", zlib.compress(rows))
+        + b"".join(chunk(kind, content) for kind, content in behind)
         + chunk(b"IEND", b"")
     )
     return path

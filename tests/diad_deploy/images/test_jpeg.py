@@ -37,8 +37,15 @@ def test_a_whole_one_is_read(tmp_path: Path, settings: dict[str, object]) -> Non
     expected = read_picture(path)
     with Image.open(path) as image:
         np.testing.assert_array_equal(expected, np.asarray(image.convert("RGB")))
-    # what cameras add behind and before the end
-    for padded in (whole + bytes(64), whole[:-2] + bytes(37) + whole[-2:]):
+    # what cameras and phones add: between segments, before the end and behind it
+    start = whole.index(b"\xff\xdb")
+    for padded in (
+        whole + bytes(64),
+        whole[:-2] + bytes(37) + whole[-2:],
+        whole[:-2] + bytes(500) + whole[-2:] + whole + b"trailer \xff\xd9",
+        whole[:start] + bytes(16) + whole[start:],
+        whole[:start] + b"\xff\xfe\x00\x06\xff\xd9ab" + whole[start:],
+    ):
         path.write_bytes(padded)
         np.testing.assert_array_equal(read_picture(path), expected)
 
@@ -53,3 +60,25 @@ def test_zeros_in_the_middle_are_damage(tmp_path: Path, settings: dict[str, obje
     with pytest.raises(PictureError, match=r"damaged \(Corrupt JPEG data") as raised:
         read_picture(path)
     assert raised.value.reason.endswith("copy it again")
+
+
+def test_a_harmless_warning_hides_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    broken = bytearray(content(path))
+    version = broken.index(b"JFIF\0") + 5
+    broken[version] = 2
+    path.write_bytes(broken)
+    read_picture(path)
+    broken[len(broken) // 2 : len(broken) // 2 + 2048] = bytes(2048)
+    path.write_bytes(broken)
+    with pytest.raises(PictureError, match="damaged"):
+        read_picture(path)
+
+
+def test_fillings_between_the_scans_of_a_progressive_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    whole = content(path, progressive=True)
+    expected = read_picture(path)
+    scan = whole.index(b"\xff\xda", whole.index(b"\xff\xda") + 2)
+    path.write_bytes(whole[:scan] + bytes(4) + whole[scan:])
+    np.testing.assert_array_equal(read_picture(path), expected)

@@ -10,9 +10,10 @@ from PIL import Image
 
 from diad_deploy.errors import PictureError
 from diad_deploy.images import read_picture
+from diad_deploy.images.decode import read_samples
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.images.white_level import WhiteLevel
-from tests.diad_deploy.images.png_file import chunk, write_png
+from tests.diad_deploy.images.png_file import SIGNATURE, chunk, write_png
 
 RNG = np.random.default_rng(4)
 GREY = RNG.integers(0, 256, (9, 7), dtype=np.uint8)
@@ -104,6 +105,16 @@ def test_alpha_beside_16_bits_goes_with_the_whole_range_only(tmp_path: Path, cha
 
 
 @pytest.mark.parametrize("channels", [2, 4])
+def test_significant_bits_at_the_bottom_beside_transparency_are_refused(
+    tmp_path: Path, channels: int
+) -> None:
+    values = np.full((9, 7, channels), 3000, np.uint16)
+    path = write_png(tmp_path / "a.png", values, [(b"sBIT", bytes([12] * channels))])
+    with pytest.raises(PictureError, match="its 12 bits lie at the bottom of 16"):
+        ImageReader(TWELVE).read(path)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
 def test_what_is_wholly_transparent_shows_nothing(tmp_path: Path, channels: int) -> None:
     values = RNG.integers(0, 256, (9, 7, channels), dtype=np.uint8)
     values[..., -1] = 0
@@ -120,6 +131,30 @@ def test_a_transparent_palette_and_a_transparent_grey_everywhere(tmp_path: Path)
     for name in ("p.png", "g.png"):
         with pytest.raises(PictureError, match="wholly transparent"):
             read_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_transparent_grey_of_few_bits(tmp_path: Path, bits: int) -> None:
+    most = 2**bits - 1
+    rows = bytes([0, most << (8 - bits), 0, 0])  # two rows of two pixels: white and black, black
+    header = struct.pack(">IIBBBBB", 2, 2, bits, 0, 0, 0, 0)
+    for transparent, alpha in ((0, [[255, 0], [0, 0]]), (most, [[0, 255], [255, 255]])):
+        (tmp_path / "a.png").write_bytes(
+            SIGNATURE
+            + chunk(b"IHDR", header)
+            + chunk(b"tRNS", struct.pack(">H", transparent))
+            + chunk(b"IDAT", zlib.compress(rows))
+            + chunk(b"IEND", b"")
+        )
+        found = read_samples(tmp_path / "a.png").alpha
+        assert found is not None
+        assert found.tolist() == alpha
+
+
+def test_a_transparent_colour_of_16_bits_is_refused(tmp_path: Path) -> None:
+    path = write_png(tmp_path / "a.png", RGB_12, [(b"tRNS", bytes(6))])
+    with pytest.raises(PictureError, match="RGB of 16 bits with a transparent colour"):
+        read_picture(path)
 
 
 def test_the_unused_fourth_byte_of_a_bmp_is_no_alpha(tmp_path: Path) -> None:
@@ -153,6 +188,16 @@ def test_megabytes_of_text_leave_the_pixels_whole(
     exif[0x0112] = 3
     path = write_png(tmp_path / "a.png", RGB, [large, (b"eXIf", exif.tobytes()[6:])])
     np.testing.assert_array_equal(read_picture(path), RGB[::-1, ::-1])
+    path = write_png(tmp_path / "a.png", RGB, behind=[large])
+    np.testing.assert_array_equal(read_picture(path), RGB)
+
+
+def test_a_small_text_that_turns_the_image_counts_beside_a_large_one(tmp_path: Path) -> None:
+    turn = b'<x tiff:Orientation="3"/>'
+    for xmp in (b"\0\0\0\0" + turn, b"\x01\0\0\0" + zlib.compress(turn)):
+        text = (b"iTXt", b"XML:com.adobe.xmp\0" + xmp)
+        path = write_png(tmp_path / "a.png", RGB, [(b"iCCP", b"profile\0\0" + LARGE), text])
+        np.testing.assert_array_equal(read_picture(path), RGB[::-1, ::-1])
 
 
 def test_a_large_text_that_may_turn_the_image_is_refused(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def bomb(path: Path) -> None:
         (lambda path: path.symlink_to("nowhere"), "no such file"),
         (lambda path: None, "no such file"),
         (truncated, "damaged or cut short"),
-        (bomb, "too large, the limit is 179 megapixels"),
+        (bomb, "too large, 400 megapixels, the limit is 179; make it smaller, or take --max-megap"),
     ],
 )
 def test_what_cannot_be_read_has_a_reason(

@@ -52,6 +52,23 @@ def test_each_kind_of_sample_is_looked_at_for_itself(tmp_path: Path) -> None:
     assert warning.startswith("1 of 2 images (TIFF) are dark: white is 65535")
 
 
+def test_where_the_depth_is_settled_no_other_one_is_advised(tmp_path: Path) -> None:
+    (warning,) = told(tmp_path, full(300, "uint16"), level=WhiteLevel(bit_depth=12))
+    assert "are dark: white is 4095, and none holds more than 300" in warning
+    assert "--bit-depth" not in warning
+    reader = ImageReader()
+    reader.read(write_tiff(tmp_path / "a.tif", full(300, "uint16"), more={281: (3, [4095])}))
+    (warning,) = reader.warnings()
+    assert "--bit-depth" not in warning
+
+
+def test_what_an_earlier_part_read_may_be_missing(tmp_path: Path) -> None:
+    reader = ImageReader()
+    reader.tally.begin_late()
+    reader.read(write_tiff(tmp_path / "a.tif", full(300, "uint16")))
+    assert reader.warnings()[0].startswith("1 of 1 images read since the run went on (TIFF)")
+
+
 def test_floats_far_above_white(tmp_path: Path) -> None:
     assert told(tmp_path, full(1.4, "float32")) == ()
     (warning,) = told(tmp_path, full(0.5, "float32"), full(254.5, "float32"))

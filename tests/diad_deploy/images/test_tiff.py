@@ -125,6 +125,15 @@ def test_what_cannot_be_decoded_rightly_is_refused_by_name(
     assert raised.value.reason.endswith("save it as PNG")
 
 
+def test_what_is_refused_leaves_no_line_of_a_library(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write_tiff(tmp_path / "a.tif", TYPES["float32"].astype(np.float16))
+    with pytest.raises(PictureError):
+        read_picture(path)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_planes_of_8_bits_are_read(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", RGB, apart=True)
     np.testing.assert_array_equal(read_picture(path), RGB)
