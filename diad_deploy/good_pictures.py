@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from diad_deploy.errors import InputError
 from diad_deploy.false_alarms import needed_pictures, reachable_rate
-from diad_deploy.picture_classes import MASK_FOLDERS, class_below, folder_key, good_by_folders
+from diad_deploy.picture_classes import below_masks, class_below, good_by_folders, name_good
 from diad_deploy.picture_files import PictureFile, find_pictures
 
 
@@ -19,7 +19,7 @@ class GoodPictures:
         files: the pictures, in sorted order.
         classes: of each; None where no folder says it.
         left_out: how many lie outside the folders of good parts, where there are such, or in
-            folders of defects.
+            folders of defects or masks.
         passed_over: files that are images of a kind that is not read, by suffix.
     """
 
@@ -35,8 +35,8 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodPictures:
     A class is the first folder below that does not say what pictures are for (`train`, `good` and
     the like): `CLASS/a.png`, `CLASS/good/a.png`, `CLASS/train/good/a.png`. Where a folder is
     called `good`, `ok` or the like, pictures outside such folders are left out, and folders of
-    defects (`ng`, `defect` and the like) always are, so that a whole data set can be given,
-    defects and masks included.
+    defects (`ng`, `defect` and the like) always are, and beside either folders of masks, so that
+    a whole data set can be given.
 
     Args:
         folder: to any depth.
@@ -49,7 +49,9 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodPictures:
         raise InputError(f"{folder}: expected a folder of good pictures, found no folder")
     found = find_pictures([folder])
     # the first part of a name is the folder given
-    folders = [PurePosixPath(file.name).parts[1:-1] for file in found]
+    folders = name_good(
+        [PurePosixPath(file.name).parts[1:-1] for file in found], above=folder.resolve().name
+    )
     places = _good_places(folders)
     if not places:
         raise InputError(
@@ -66,16 +68,13 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodPictures:
 
 def _good_places(folders: Sequence[tuple[str, ...]]) -> list[int]:
     """Which pictures are good, by the folders of each."""
-    labels = [good_by_folders(parts) for parts in folders]
-    if True in labels:
-        return [place for place, label in enumerate(labels) if label]
-    # beside defects, masks are masks; without them it may be what a class is called
-    other = MASK_FOLDERS if False in labels else frozenset[str]()
-    return [
-        place
-        for place, label in enumerate(labels)
-        if label is None and other.isdisjoint(map(folder_key, folders[place]))
-    ]
+    labels = dict(enumerate(map(good_by_folders, folders)))
+    # beside labels, masks are masks; without, and alone, it may be what a class is called
+    if set(labels.values()) != {None}:
+        no_masks = {at: label for at, label in labels.items() if below_masks(folders[at]) is None}
+        labels = no_masks or labels
+    wanted = True if True in labels.values() else None
+    return [place for place, label in labels.items() if label is wanted]
 
 
 def check_counts(

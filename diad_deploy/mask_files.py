@@ -6,6 +6,11 @@ from pathlib import Path
 from diad_deploy.picture_classes import LAYOUT_FOLDERS, folder_key
 from diad_deploy.picture_files import SUFFIXES
 
+_ENDINGS = tuple(
+    f"{mark}{suffix}" for suffix in (".png", *sorted(SUFFIXES)) for mark in ("_mask", "")
+)
+"""What a mask's name has behind that of its picture, in the order in which they are tried."""
+
 
 def folders_called(folder: Path, names: Collection[str]) -> list[Path]:
     """The folders right in `folder` with one of these names, in any case, sorted.
@@ -40,16 +45,22 @@ def _parts(folders: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def mask_in(folder: Path, stem: str) -> Path | None:
-    """The mask of the picture `stem` in `folder`: `STEM_mask.png`, or `STEM` with any suffix."""
-    for name in (f"{stem}_mask.png", f"{stem}.png"):
-        if (folder / name).is_file():
-            return folder / name
-    if folder.is_dir():
-        for suffix in sorted(SUFFIXES):
-            for name in (f"{stem}_mask{suffix}", f"{stem}{suffix}"):
-                if (folder / name).is_file():
-                    return folder / name
-    return None
+    """The mask of the picture `stem` in `folder`: `STEM_mask.png`, or `STEM` with any suffix.
+
+    Suffix and `_mask` in any case; of `STEM` the case counts, for `a` and `A` may be two pictures.
+    """
+    if not _is_folder(folder):
+        return None
+    for ending in _ENDINGS:
+        if (folder / f"{stem}{ending}").is_file():
+            return folder / f"{stem}{ending}"
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.name.startswith(stem))
+    except OSError:
+        return None
+    endings = {name[len(stem) :].lower(): folder / name for name in names}
+    masks = (endings[ending] for ending in _ENDINGS if ending in endings)
+    return next((mask for mask in masks if mask.is_file()), None)
 
 
 def _is_folder(path: Path) -> bool:

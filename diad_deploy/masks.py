@@ -20,7 +20,7 @@ class Mask:
 
     Attributes:
         marked: bool `[H, W]`.
-        lossy: whether its format changes values, so that it was cut at half of white.
+        lossy: whether its format changed values, so that it was cut at half of white.
     """
 
     marked: BoolArray
@@ -45,14 +45,17 @@ def read_mask(path: Path, *, picture_size_px: tuple[int, int] | None) -> Mask:
     What is transparent is not marked. Else any value but zero is, so that masks of 0 and 1,
     numbers of instances, of any number of bits, and colours mean the same as 0 and 255; NaN, which
     tools write where there is no value, is not. Where the format stores values with loss, what
-    lies above half of white is marked.
+    lies above half of white is marked. So it is in a JPEG 2000 with more than one value that
+    marks: that says of its transformation that it loses nothing, and may have been cut short to a
+    size, which leaves traces all over it.
 
     Args:
         path: the file.
         picture_size_px: (height, width) of its picture; None where that is not known.
 
     Raises:
-        PictureError: it cannot be read, or has another size than its picture.
+        PictureError: it cannot be read, has another size than its picture, several pages, or 16
+            bits of which only the upper 8 are read.
     """
     height, width = picture_size_px or (0, 0)
     samples = read_samples(path, limit_px=max(LIMIT_PX, height * width))
@@ -63,15 +66,28 @@ def read_mask(path: Path, *, picture_size_px: tuple[int, int] | None) -> Mask:
             f"the mask is {found[1]} x {found[0]} pixels and its picture {width} x {height}; save "
             f"it at the picture's size",
         )
+    if samples.note is not None:
+        raise PictureError(
+            str(path), f"the mask has several pages ({samples.note}); save one that marks all"
+        )
     lossy = is_lossy(path, samples.format)
-    marked = _marked(samples, lossy=lossy)
-    if samples.are_high_bytes and not marked.any():
+    if samples.are_high_bytes and not lossy:
         raise PictureError(
             str(path),
-            "colours of 16 bits, of which only the upper 8 can be read, and these mark nothing; "
-            "save the mask in grey or with 8 bits",
+            "16 bits in colours or beside transparency, of which only the upper 8 can be read: "
+            "values under 256 would mark nothing; save the mask in grey without transparency, or "
+            "with 8 bits",
         )
+    marked = _marked(samples, lossy=lossy)
+    if samples.format == "JPEG2000" and not lossy and not _has_one_value(samples, marked):
+        lossy, marked = True, _marked(samples, lossy=True)
     return Mask(marked=marked, lossy=lossy)
+
+
+def _has_one_value(samples: Samples, marked: BoolArray) -> bool:
+    """Whether all that is marked has one colour and one transparency."""
+    layers = [samples.values] if samples.alpha is None else [samples.values, samples.alpha]
+    return all(bool((layer[marked] == layer[marked][:1]).all()) for layer in layers)
 
 
 def _marked(samples: Samples, *, lossy: bool) -> BoolArray:

@@ -2,6 +2,7 @@
 
 Known layouts: MVTec-AD's (`test/good`, `test/KIND`, `ground_truth/KIND/NAME_mask.png`), a plain
 one (`good`, any other folder, `masks` with the same relative paths), and pictures without labels.
+Each may lie in folders of its own, with its masks; what lies in a folder of masks is no picture.
 `good` may be called `ok` or the like, in any case (`diad_deploy/picture_classes.py`).
 """
 
@@ -17,7 +18,12 @@ from diad_deploy.images.opening import LIMIT_PX
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.mask_files import find_mask, folders_called
 from diad_deploy.mask_findings import JudgedMask, judge_mask
-from diad_deploy.picture_classes import MASK_FOLDERS, good_by_folders
+from diad_deploy.picture_classes import (
+    MASK_FOLDERS,
+    below_masks,
+    good_by_folders,
+    name_good,
+)
 from diad_deploy.picture_files import find_pictures
 
 
@@ -65,28 +71,35 @@ def find_labelled(
     """The pictures below `folder` in sorted order; `most` of them, evenly spread.
 
     Args:
-        masks: the masks' folder; None looks for `masks` or `ground_truth` in `folder` or beside it.
+        masks: the masks' folder; None looks for `masks` or `ground_truth` in `folder`, beside it
+            and in the folders below it.
 
     Raises:
-        InputError: no pictures there.
+        InputError: no pictures there, or masks only.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a folder of pictures; name one with --images")
     roots = [masks] if masks is not None else _mask_folders(folder)
-    files = find_pictures([folder], exclude=roots)
-    parents = [_relative(file.path, folder).parent.parts for file in files]
-    good = [good_by_folders(parts) for parts in parents]
+    found = find_pictures([folder], exclude=roots)
+    places = [_relative(file.path, folder) for file in found]
+    inner_masks = {root for place in places if (root := _masks_around(place)) is not None}
+    places = [place for place in places if _masks_around(place) is None]
+    if not places:
+        raise InputError(f"{folder}: all {len(found)} images lie in folders of masks; name theirs")
+    inner_roots = sorted(inner_masks) if masks is None else []
+    named = name_good([place.parent.parts for place in places], above=folder.resolve().name)
+    good = [good_by_folders(parts) for parts in named]
     # where some are good, those of any other folder are defective
     others = False if True in good else None
     pictures = []
-    for file, parts, label in zip(files, parents, good, strict=True):
+    for place, label in zip(places, good, strict=True):
         label = others if label is None else label
         pictures.append(
             LabelledPicture(
-                path=file.path,
-                name=_relative(file.path, folder).as_posix(),
+                path=folder / place,
+                name=place.as_posix(),
                 defective=None if label is None else not label,
-                mask=None if label else find_mask(roots, parts, file.path.stem),
+                mask=None if label else _find_mask(folder, place, roots, inner_roots),
             )
         )
     return _spread(pictures, most)
@@ -95,6 +108,24 @@ def find_labelled(
 def _mask_folders(folder: Path) -> list[Path]:
     places = (folder, folder.parent)
     return [found for place in places for found in folders_called(place, MASK_FOLDERS)]
+
+
+def _masks_around(place: Path) -> Path | None:
+    """The folder of masks that holds `place`, relative as that is; None where none does."""
+    depth = below_masks(place.parent.parts)
+    return None if depth is None else Path(*place.parts[: depth + 1])
+
+
+def _find_mask(
+    folder: Path, place: Path, roots: list[Path], inner_roots: list[Path]
+) -> Path | None:
+    """The mask of `folder / place`; inner folders of masks count for what lies beside them."""
+    mask = find_mask(roots, place.parent.parts, place.stem)
+    for root in inner_roots:
+        if mask is None and place.is_relative_to(root.parent):
+            beside = place.parent.relative_to(root.parent).parts
+            mask = find_mask([folder / root], beside, place.stem)
+    return mask
 
 
 def _relative(path: Path, folder: Path) -> Path:

@@ -64,6 +64,50 @@ def test_defects_are_no_good_pictures(tmp_path: Path) -> None:
         find_good(layout(tmp_path / "q", "NG/1.png", "a/defect/2.png"))
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("ground_truth/good/1_mask.png", "test/bad/1.png"),
+        ("normal/ground_truth/scratch/b_mask.png",),
+        ("defect/ok/c.png", "defect/normal/b.png", "masks/ok/c.png"),
+        ("nio/1.png", "N.i.O./2.png", "n.g./3.png", "masks/io/1.png"),
+    ],
+)
+@pytest.mark.parametrize("good", ["good/a.png", "test/good/a.png"])
+def test_masks_and_defects_in_folders_called_good(
+    tmp_path: Path, good: str, others: tuple[str, ...]
+) -> None:
+    found = find_good(layout(tmp_path / "p", good, *others))
+    assert [file.name for file in found.files] == [f"p/{good}"]
+    assert (found.classes, found.left_out) == ((None,), len(others))
+
+
+def test_masks_of_good_parts_make_no_other_picture_a_defect(tmp_path: Path) -> None:
+    found = find_good(layout(tmp_path / "p", "1.png", "ground_truth/good/1_mask.png"))
+    assert [file.name for file in found.files] == ["p/1.png"]
+
+
+@pytest.mark.parametrize("good", ["io", "i.O.", "o.k."])
+def test_german_labels(tmp_path: Path, good: str) -> None:
+    found = find_good(layout(tmp_path / "p", f"gear/{good}/1.png", "gear/nio/1.png"))
+    assert [file.name for file in found.files] == [f"p/gear/{good}/1.png"]
+    assert found.classes == ("gear",)
+    found = find_good(layout(tmp_path / "q", f"train/{good}/1.png", "test/scratch/1.png"))
+    assert [file.name for file in found.files] == [f"q/train/{good}/1.png"]
+
+
+def test_a_class_may_be_called_io(tmp_path: Path) -> None:
+    root = layout(tmp_path / "p", "io/1.png", "gear/1.png")
+    assert find_good(root).classes == ("gear", "io")
+    root = layout(tmp_path / "q", "train/io/good/1.png", "train/gear/good/1.png")
+    assert find_good(root).classes == ("gear", "io")
+
+
+def test_a_class_alone_may_be_called_masks(tmp_path: Path) -> None:
+    found = find_good(layout(tmp_path / "p", "masks/train/good/1.png", "masks/test/bad/1.png"))
+    assert (len(found.files), found.classes) == (1, ("masks",))
+
+
 def test_a_class_may_be_called_masks(tmp_path: Path) -> None:
     found = find_good(layout(tmp_path / "p", "masks/1.png", "gloves/1.png"))
     assert found.classes == ("gloves", "masks")

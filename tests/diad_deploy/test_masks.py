@@ -124,8 +124,9 @@ def test_numbers_of_instances_in_colours_of_sixteen_bits(tmp_path: Path) -> None
     cv2.imwrite(str(path), colours)
     assert np.array_equal(read_mask(path, picture_size_px=SIZE).marked, TRUTH)
     # with alpha only the upper bytes can be read, and these hold no number under 256
+    colours[0, 0] = 300
     cv2.imwrite(str(path), np.dstack([colours, np.full(SIZE, 65535, np.uint16)]))
-    with pytest.raises(PictureError, match="colours of 16 bits, of which only the upper 8"):
+    with pytest.raises(PictureError, match=r"16 bits in colours .* only the upper 8"):
         read_mask(path, picture_size_px=SIZE)
 
 
@@ -165,6 +166,32 @@ def test_what_is_stored_with_loss_is_cut_at_half(tmp_path: Path, suffix: str) ->
     found = read(grey.convert("RGB"), tmp_path / f"m.{suffix}", **LOSSY[suffix])
     assert found.lossy
     assert np.count_nonzero(found.marked != TRUTH) < 0.03 * np.count_nonzero(TRUTH)
+
+
+@pytest.mark.parametrize("ratio", [20, 60])
+def test_a_jpeg_2000_cut_short_to_a_size_is_stored_with_loss(tmp_path: Path, ratio: int) -> None:
+    options = {"quality_mode": "rates", "quality_layers": [ratio]}
+    found = read(Image.fromarray(TRUTH.astype(np.uint8) * 255), tmp_path / "m.jp2", **options)
+    assert found.lossy
+    assert found.marked.sum() < 1.2 * TRUTH.sum()
+
+
+def test_paint_in_a_jpeg_2000_without_loss(tmp_path: Path) -> None:
+    for value in (1, 255):
+        found = read(Image.fromarray(TRUTH.astype(np.uint8) * value), tmp_path / "m.jp2")
+        assert (found.lossy, found.marked.tolist()) == (False, TRUTH.tolist())
+    found = read(Image.fromarray(on_transparent(9, 9, 200, 255)), tmp_path / "m.jp2")
+    assert (found.lossy, found.marked.tolist()) == (False, TRUTH.tolist())
+
+
+@pytest.mark.parametrize("suffix", ["tif", "gif", "webp"])
+def test_several_pages_are_refused(tmp_path: Path, suffix: str) -> None:
+    first, second = (
+        Image.fromarray((half * 255).astype(np.uint8))
+        for half in (TRUTH & (np.arange(64)[:, None] < 30), TRUTH)
+    )
+    with pytest.raises(PictureError, match=r"the mask has several pages .*; save one that marks"):
+        read(first, tmp_path / f"m.{suffix}", save_all=True, append_images=[second])
 
 
 @pytest.mark.parametrize("suffix", ["webp", "jp2", "j2k", "tif", "gif"])

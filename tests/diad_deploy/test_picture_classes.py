@@ -44,6 +44,11 @@ def test_the_first_folder_that_is_a_class(folders: tuple[str, ...], expected: st
         (("defect free",), True),
         (("test", "ko"), False),
         (("No-Good", "2024"), False),
+        # a name of defects counts before one of good parts
+        (("defect", "ok"), False),
+        (("ok", "ng"), False),
+        (("anomaly", "test", "good"), True),
+        (("n.i.O.",), False),
         (("test", "scratch"), None),
         # above a split it is a variant of the data, unless it is `good`
         (("normal", "test", "scratch"), None),

@@ -115,6 +115,53 @@ def test_without_labels_an_empty_mask_says_that_a_picture_is_good(tmp_path: Path
     assert found.judge_mask(8).findings == ()
 
 
+@pytest.mark.parametrize(
+    ("picture_name", "mask_name"),
+    [
+        ("screw/ng/a.png", "screw/masks/a.png"),
+        ("test/bad/c.png", "test/masks/bad/c.png"),
+        ("bottle/test/x/b.png", "bottle/ground_truth/x/b.png"),
+        ("screw/ng/a.png", "screw/ng/masks/a_MASK.PNG"),
+    ],
+)
+def test_masks_below_are_found_and_are_no_pictures(
+    tmp_path: Path, picture_name: str, mask_name: str
+) -> None:
+    picture(tmp_path / "bottle/test/good/a.png")
+    picture(tmp_path / "bottle/ground_truth/good/a.png")
+    picture(tmp_path / picture_name)
+    picture(tmp_path / mask_name, white=True)
+    found = {each.name: (each.defective, each.mask) for each in find_labelled(tmp_path)}
+    assert found == {
+        "bottle/test/good/a.png": (False, None),
+        picture_name: (True, tmp_path / mask_name),
+    }
+
+
+def test_masks_of_one_class_are_not_those_of_another(tmp_path: Path) -> None:
+    for name in ("a/good/1.png", "a/bad/1.png", "b/bad/1.png", "b/masks/bad/1.png"):
+        picture(tmp_path / name)
+    masks = {each.name: each.mask for each in find_labelled(tmp_path)}
+    assert masks["a/bad/1.png"] is None
+    assert masks["b/bad/1.png"] == tmp_path / "b/masks/bad/1.png"
+
+
+def test_masks_only(tmp_path: Path) -> None:
+    picture(tmp_path / "screw/masks/a.png")
+    with pytest.raises(InputError, match="all 1 images lie in folders of masks"):
+        find_labelled(tmp_path)
+
+
+def test_defects_in_folders_called_good_and_german_labels(tmp_path: Path) -> None:
+    for name in ("io/a.png", "n.i.O./b.png", "defect/ok/c.png"):
+        picture(tmp_path / name)
+    assert {each.name: each.defective for each in find_labelled(tmp_path)} == {
+        "io/a.png": False,
+        "n.i.O./b.png": True,
+        "defect/ok/c.png": True,
+    }
+
+
 def test_most_are_spread_evenly(tmp_path: Path) -> None:
     for number in range(9):
         picture(tmp_path / f"{number}.png")

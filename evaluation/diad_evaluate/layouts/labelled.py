@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diad_deploy.errors import InputError
-from diad_deploy.picture_classes import GOOD, is_good
+from diad_deploy.picture_classes import GOOD, is_good, name_good
 from diad_deploy.picture_files import SUFFIXES
 
 
@@ -93,7 +93,8 @@ def class_folders(folder: Path, marked: Callable[[Path], bool]) -> Iterator[tupl
 
 def kind_of(folder: Path) -> str:
     """The kind of defect that a folder of a test set holds; `good` for whatever means that."""
-    return GOOD if is_good(folder.name) else folder.name
+    [(name,)] = name_good([(folder.name,)], above=folder.parent.name)
+    return GOOD if is_good(name) else name
 
 
 def name_below(folder: Path, path: Path) -> str:

@@ -2,7 +2,7 @@
 
 `good` and `defect` may be called `ok` and `ng` or the like. Folders in `defect/` are kinds of
 defect. The mask of `defect/a.png` is `masks/a.png` or `masks/a_mask.png`; of
-`defect/scratch/a.png` it is `masks/scratch/a.png` or the like.
+`defect/scratch/a.png` it is `masks/scratch/a.png` or the like; `masks` may lie in `defect` too.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,15 @@ from pathlib import Path
 
 from diad_deploy.mask_files import find_mask, folders_called
 from diad_deploy.picture_classes import (
-    DEFECT,
     DEFECT_FOLDERS,
     GOOD,
     GOOD_FOLDERS,
+    IN_ORDER,
     MASK_FOLDERS,
     folder_key,
+    good_by_folders,
     is_good,
+    name_good,
 )
 from diad_evaluate.layouts.labelled import (
     LabelledPicture,
@@ -39,24 +41,31 @@ def find(folder: Path) -> list[LabelledPicture]:
     ]
 
 
-def _label_folders(root: Path) -> Iterator[Path]:
-    """The folders of good and of defective pictures in `root`.
+def _label_folders(root: Path) -> Iterator[tuple[Path, str]]:
+    """The folders of good and of defective pictures in `root`, and what they mean.
 
     `normal` may also be what a class is called: then it holds such folders of its own.
     """
-    for place in folders_called(root, LABELS):
-        if folder_key(place.name) in (GOOD, DEFECT) or not folders_called(place, LABELS):
-            yield place
+    found = folders_called(root, {*LABELS, IN_ORDER})
+    named = name_good([(place.name,) for place in found], above=root.resolve().name)
+    for place, (label,) in zip(found, named, strict=True):
+        key = folder_key(label)
+        is_label = key in DEFECT_FOLDERS or key == GOOD
+        if is_label or (key in GOOD_FOLDERS and not folders_called(place, LABELS)):
+            yield place, label
 
 
 def _pictures(folder: Path, root: Path, product: str) -> Iterator[LabelledPicture]:
-    labels = list(_label_folders(root))
     masks = folders_called(root, MASK_FOLDERS)
     # good ones first
-    for whole in sorted(labels, key=lambda label: (not is_good(label.name), label.name)):
+    labels = sorted(_label_folders(root), key=lambda each: (not is_good(each[1]), each[0].name))
+    for whole, label in labels:
+        own_masks = folders_called(whole, MASK_FOLDERS)
         for place in (whole, *folders_in(whole)):
+            if folder_key(place.name) in MASK_FOLDERS:
+                continue
             inner = place.relative_to(whole).parts
-            good = is_good(whole.name)
+            good = bool(good_by_folders((label, *inner)))
             # a kind that is called good would turn the label round
             plain = not inner or is_good(inner[0])
             kind = GOOD if good else folder_key(whole.name) if plain else place.name
@@ -66,7 +75,10 @@ def _pictures(folder: Path, root: Path, product: str) -> Iterator[LabelledPictur
                     name=name_below(folder, path),
                     product=product,
                     kind=kind,
-                    mask=None if good else find_mask(masks, (whole.name, *inner), path.stem),
+                    mask=None
+                    if good
+                    else find_mask(masks, (whole.name, *inner), path.stem)
+                    or find_mask(own_masks, inner, path.stem),
                 )
 
 

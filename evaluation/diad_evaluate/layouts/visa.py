@@ -8,12 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diad_deploy.errors import InputError
-from diad_deploy.picture_classes import DEFECT_FOLDERS, GOOD, GOOD_FOLDERS
+from diad_deploy.picture_classes import (
+    DEFECT_FOLDERS,
+    GOOD,
+    GOOD_FOLDERS,
+    IN_ORDER,
+    folder_key,
+)
 from diad_evaluate.layouts.labelled import LabelledPicture, Layout
 
 TABLE = Path("split_csv", "1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
-LABELS = {**dict.fromkeys(GOOD_FOLDERS, GOOD), **dict.fromkeys(DEFECT_FOLDERS, "anomaly")}
+LABELS = {
+    **dict.fromkeys({*GOOD_FOLDERS, IN_ORDER}, GOOD),
+    **dict.fromkeys(DEFECT_FOLDERS, "anomaly"),
+}
 
 
 def find(folder: Path) -> list[LabelledPicture]:
@@ -56,7 +65,7 @@ def _pictures(folder: Path, rows: "csv.DictReader[str]") -> Iterator[LabelledPic
         values = {name: (row[name] or "").strip() for name in COLUMNS}
         if values["split"] != "test":
             continue
-        kind = LABELS.get(values["label"].lower())
+        kind = LABELS.get(folder_key(values["label"]))
         if kind is None or not (values["object"] and values["image"]):
             raise InputError(
                 f"{folder / TABLE}, line {rows.line_num}: expected an object, an image and the "

@@ -50,7 +50,11 @@ def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("good", "bad"), [("ok", "ko"), ("OK", "NG"), ("Good", "Scratch"), ("defect-free", "Reject")]
+    ("good", "bad"),
+    [
+        *(("ok", "ko"), ("OK", "NG"), ("Good", "Scratch"), ("defect-free", "Reject")),
+        *(("i.O.", "n.i.O."), ("io", "Scratch")),
+    ],
 )
 def test_good_ones_by_any_name(tmp_path: Path, good: str, bad: str) -> None:
     write_good(tmp_path / "a/Test" / good / "1.png")

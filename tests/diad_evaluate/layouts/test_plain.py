@@ -47,7 +47,12 @@ def test_a_class_of_one_kind_is_there_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("good", "bad", "masks"),
-    [("Good", "Defect", "Masks"), ("OK", "NG", "masks"), ("ok", "ko", "ground_truth")],
+    [
+        ("Good", "Defect", "Masks"),
+        ("OK", "NG", "masks"),
+        ("ok", "ko", "ground_truth"),
+        ("IO", "NIO", "masks"),
+    ],
 )
 def test_folders_by_any_name(tmp_path: Path, good: str, bad: str, masks: str) -> None:
     root = tmp_path / "parts"
@@ -70,3 +75,37 @@ def test_a_class_may_be_called_normal(tmp_path: Path) -> None:
         *(("dark", False), ("dark", True)),
         *(("normal", False), ("normal", True)),
     ]
+
+
+def test_a_name_of_defects_counts_before_one_of_good_pictures(tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    write_good(root / "ok/1.png")
+    for name in ("bad/2.png", "bad/pass/3.png", "good/ng/4.png"):
+        write_bad(root / name)
+    assert [(p.name, p.kind) for p in PLAIN.find(root)] == [
+        ("good/ng/4.png", "ng"),
+        ("ok/1.png", "good"),
+        ("bad/2.png", "bad"),
+        ("bad/pass/3.png", "bad"),
+    ]
+
+
+def test_masks_among_defects_are_no_kind_and_suffixes_match_in_any_case(tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    write_good(root / "good/a.png")
+    write_good(root / "good/masks/a.png")
+    write_bad(root / "defect/a.png", root / "defect/masks/a.png")
+    write_bad(root / "defect/b.PNG", root / "masks/b.PNG")
+    write_bad(root / "defect/C.png", root / "masks/c.png")
+    assert [(p.name, p.mask) for p in PLAIN.find(root)] == [
+        ("good/a.png", None),
+        ("defect/C.png", None),
+        ("defect/a.png", root / "defect/masks/a.png"),
+        ("defect/b.PNG", root / "masks/b.PNG"),
+    ]
+
+
+def test_a_class_may_be_called_io(tmp_path: Path) -> None:
+    write_good(tmp_path / "io/good/1.png")
+    write_bad(tmp_path / "gear/n.i.o./1.png")
+    assert [(p.product, p.kind) for p in PLAIN.find(tmp_path)] == [("gear", "nio"), ("io", "good")]
