@@ -1,4 +1,7 @@
-"""The programs `diad-run` and `diad-calibrate`: signals are heeded before anything is imported."""
+"""`diad-run` and `diad-calibrate`: signals are heeded before anything large is imported.
+
+One that comes earlier, while Python itself starts, ends the process as the system or Python does.
+"""
 
 from diad_deploy.stop_signals import exit_on_signals
 

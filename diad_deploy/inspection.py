@@ -26,12 +26,13 @@ from diad_deploy.picture_rows import failed_row, write_picture
 from diad_deploy.report import folder as layout
 from diad_deploy.report.decision_counts import DecisionCounts
 from diad_deploy.report.folder_lock import HeldFolder, only_run
+from diad_deploy.report.lost_files import LostOutputs, check_rows
 from diad_deploy.report.page import PageFacts, write_page
 from diad_deploy.report.picture_outputs import MapFormat
 from diad_deploy.report.ranking import Highest, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
-from diad_deploy.report.run_record import Existing, begin, check_folder, images_of, keep_images
+from diad_deploy.report.run_record import Existing, begin, check_folder, images_of, keep_record
 from diad_deploy.rows_in_order import RowsInOrder
 from diad_deploy.run_identity import identify_run
 from diad_deploy.run_summary import Progress, Summary
@@ -190,6 +191,7 @@ def _inspect(
     try:
         run.write_rows()
         held.check()
+        return run.finish(stopped=False)
     except (DiadError, KeyboardInterrupt) as error:
         # where the folder is gone, this is the reason for whatever the file system said
         if isinstance(error, OutputError):
@@ -199,7 +201,6 @@ def _inspect(
             held.check()
             run.finish(stopped=True)
         raise
-    return run.finish(stopped=False)
 
 
 class _Run:
@@ -240,6 +241,7 @@ class _Run:
             # a record that somebody changed costs the warnings, not the run
             with suppress(KeyError, TypeError, ValueError):
                 self._reader.tally.add_json(counted or {})
+        self._rows: RowsInOrder | None = None
         self._left = sum(file.name not in self._kept for file in pictures)
 
     def write_rows(self) -> None:
@@ -251,6 +253,7 @@ class _Run:
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
             rows = RowsInOrder(files, self._folder, self._progress, total=total, done=done)
+            self._rows = rows
             results = stream(
                 todo,
                 self._detector,
@@ -272,13 +275,16 @@ class _Run:
 
     def finish(self, *, stopped: bool) -> Summary:
         """Put the results in order where the run was not one piece, and write the page."""
+        keep_record(self._folder, self._record, self._reader.tally.as_json())
+        written = self._rows.written if self._rows is not None else 0
+        # before both files are written afresh from the rows that are left
+        check_rows(self._folder, len(self._kept) + (written if stopped else self._left))
         if stopped or self._kept:
             settle(self._folder, (file.name for file in self._pictures))
-        judge, decisions = self._options.judge, DecisionCounts()
-        ranking = rank(decisions.counting(read_rows(self._folder / layout.RESULTS)))
+        judge, decisions, outputs = self._options.judge, DecisionCounts(), LostOutputs(self._folder)
+        rows = read_rows(self._folder / layout.RESULTS)
+        ranking = rank(decisions.counting(outputs.looking(rows)))
         ok = ranking.read
-        if not stopped:
-            self._check_whole(ok + ranking.failed)
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
         passed_over = getattr(self._pictures, "passed_over", {})
@@ -290,9 +296,9 @@ class _Run:
             warnings=self._reader.warnings(),
             passed_over=passed_over,
         )
-        if (counted := self._reader.tally.as_json()) is not None:
-            keep_images(self._folder, self._record, counted)
         report = write_page(self._folder, self._record, ranking, facts)
+        if not stopped:
+            outputs.check(file.name for file in self._pictures)
         return Summary(
             pictures=ok + ranking.failed,
             ok=ok,
@@ -314,15 +320,6 @@ class _Run:
             warnings=facts.warnings,
             passed_over=facts.passed_over,
         )
-
-    def _check_whole(self, found: int) -> None:
-        """Raise where rows were lost that this run or an earlier one had written."""
-        expected = len(self._kept) + self._left
-        if found < expected:
-            raise OutputError(
-                f"{self._folder / layout.RESULTS}: expected {expected} rows, found {found}: it was "
-                f"changed while the run was writing to it; go on with --resume"
-            )
 
     def _ranked(
         self, results: Iterable[Inspected | Unread]

@@ -39,6 +39,11 @@ class RowsInOrder:
         self._waiting: dict[int, tuple[ResultRow, tuple[str, ...]]] = {}
         progress(self._now)
 
+    @property
+    def written(self) -> int:
+        """How many rows are in the files."""
+        return self._next
+
     def put(self, place: int, row: ResultRow, dropped: tuple[str, ...] = ()) -> None:
         """Take the row of the picture at `place`, counted from 0.
 

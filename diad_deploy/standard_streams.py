@@ -7,6 +7,7 @@ then goes nowhere; the run goes on, and its files and its exit status are what t
 import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,8 @@ from typing import Any, TextIO
 
 class LastingBuffer(io.BufferedWriter):
     """A descriptor's buffer that takes all that is written, also once it can hand on nothing.
+
+    Where the descriptor does not block, as a pipe of some programs, it waits for a slow reader.
 
     Args:
         descriptor: what it writes to; not closed with it.
@@ -27,18 +30,34 @@ class LastingBuffer(io.BufferedWriter):
 
     def write(self, data: Any, /) -> int:
         """Take `data`; gives its length in bytes."""
+        rest = memoryview(data).cast("B")
+        length = rest.nbytes
         try:
-            return super().write(data)
+            while rest:
+                try:
+                    rest = rest[super().write(rest) :]
+                except BlockingIOError as error:
+                    rest = rest[error.characters_written :]
+                    self._wait()
         except OSError as error:
             self._give_up(error)
-            return memoryview(data).nbytes
+        return length
 
     def flush(self) -> None:
         """Hand on what was taken, if that goes."""
         try:
-            super().flush()
+            while True:
+                try:
+                    super().flush()
+                    return
+                except BlockingIOError:
+                    self._wait()
         except OSError as error:
             self._give_up(error)
+
+    def _wait(self) -> None:
+        # not made to block: the setting is shared with whoever else holds the pipe
+        select.select([], [self], [])
 
     def _give_up(self, error: OSError) -> None:
         # what is in the buffer can then go, and what a library prints as well

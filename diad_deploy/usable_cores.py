@@ -4,6 +4,7 @@ Two things bound them: its affinity (`taskset`, `docker --cpuset-cpus`, cluster 
 quota of its control groups (`docker --cpus`, limits in Kubernetes), which is time on any of them
 and which no function of Python's tells. From the kernel's documents: `cgroup-v2.rst` (`cpu.max`),
 `sched-bwc.rst` (`cpu.cfs_quota_us`, of version 1), and the manual page of `/proc/self/mountinfo`.
+Nothing here raises: what cannot be read or understood bounds nothing.
 """
 
 import math
@@ -12,6 +13,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+# single blanks and newlines alone divide: names hold form feeds and other white space as they are
+_GROUP = re.compile(r"([0-9]+):([^:]*):(.*)", re.DOTALL)
+_MOUNT = re.compile(r"(?:[^ ]+ ){3}(/[^ ]*) (/[^ ]*) (?:[^ ]+ )+- (cgroup2?) [^ ]* ([^ ]*)")
+
 
 def usable_cores(root: Path = Path("/")) -> int:
     """Cores by affinity, and no more than the quota, whose part of a core counts as a whole one.
@@ -19,8 +24,14 @@ def usable_cores(root: Path = Path("/")) -> int:
     Args:
         root: where `proc/self` and the mounts lie.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min([cores or 1, *(math.ceil(quota) for quota in _quotas(root))]))
+    return max(1, min([_by_affinity(), *(math.ceil(quota) for quota in _quotas(root))]))
+
+
+def _by_affinity() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # another system, or not allowed in a container
+        return os.cpu_count() or 1
 
 
 def _quotas(root: Path) -> Iterator[float]:
@@ -37,7 +48,7 @@ def _quotas(root: Path) -> Iterator[float]:
             if quota != "max" and int(quota) > 0 and int(period) > 0:
                 yield int(quota) / int(period)
         # the topmost group has no files, and a container may hide them
-        except (OSError, ValueError):
+        except (OSError, ValueError, OverflowError):
             continue
 
 
@@ -56,7 +67,10 @@ def _groups(root: Path) -> Iterator[Path]:
 def _own_groups(root: Path) -> Iterator[tuple[int, PurePosixPath]]:
     """The process's groups by version: lines such as `0::/a/b` and `4:cpu,cpuacct:/a/b`."""
     for line in _lines(root / "proc/self/cgroup"):
-        number, controllers, path = line.split(":", 2)
+        found = _GROUP.fullmatch(line)
+        if found is None:
+            continue
+        number, controllers, path = found.groups()
         if number == "0" and not controllers:
             yield 2, PurePosixPath(path)
         elif "cpu" in controllers.split(","):
@@ -66,9 +80,11 @@ def _own_groups(root: Path) -> Iterator[tuple[int, PurePosixPath]]:
 def _mounts(root: Path) -> Iterator[tuple[int, PurePosixPath, PurePosixPath]]:
     """Version, group at the top, and mount point of each mounted tree of groups."""
     for line in _lines(root / "proc/self/mountinfo"):
-        before, _, after = line.partition(" - ")
-        kind, *_, options = after.split()
-        top, point = (PurePosixPath(_unescaped(field)) for field in before.split()[3:5])
+        found = _MOUNT.match(line)
+        if found is None:
+            continue
+        top, point = (PurePosixPath(_unescaped(field)) for field in found.groups()[:2])
+        kind, options = found.groups()[2:]
         if kind == "cgroup2":
             yield 2, top, point
         elif kind == "cgroup" and "cpu" in options.split(","):
@@ -77,7 +93,7 @@ def _mounts(root: Path) -> Iterator[tuple[int, PurePosixPath, PurePosixPath]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return os.fsdecode(path.read_bytes()).splitlines()
+        return os.fsdecode(path.read_bytes()).split("\n")
     except OSError:  # another system than Linux, or hidden
         return []
 

@@ -129,7 +129,8 @@ def _make(folder: Path) -> list[Path]:
     """Make `folder` and those above it; gives those that were not there before, innermost first."""
     if folder.is_dir():
         return []
-    if os.path.lexists(folder):
+    # looked at again: another run may have made it since
+    if os.path.lexists(folder) and not folder.is_dir():
         raise OutputError(f"{folder}: is a file, expected a folder; take another name")
     made = _make(folder.parent)
     with suppress(FileExistsError):  # another run was quicker: then it is that run's to remove

@@ -120,14 +120,24 @@ def read_record(folder: Path) -> RunRecord:
         ) from error
 
 
-def keep_images(folder: Path, record: RunRecord, images: dict[str, Any]) -> None:
-    """Put what a run counted of its images beside its record, for one that goes on with it."""
+def keep_record(folder: Path, record: RunRecord, images: dict[str, Any] | None) -> None:
+    """Put what a run counted of its images beside its record, for one that goes on with it.
+
+    A record that was removed meanwhile is written again: without it nothing can go on.
+
+    Args:
+        folder: the report's.
+        record: what the run was started with.
+        images: what it counted; None for nothing.
+    """
+    counted = {} if images is None else {_IMAGES: images}
     with layout.writing_to(folder):
-        _write(folder, {"format": FORMAT, **asdict(record), _IMAGES: images})
+        if counted or not layout.is_our_report(folder):
+            _write(folder, {"format": FORMAT, **asdict(record), **counted})
 
 
 def images_of(folder: Path) -> dict[str, Any] | None:
-    """What `keep_images` kept; None for nothing."""
+    """What `keep_record` kept of them; None for nothing."""
     found = json.loads((folder / layout.RUN).read_bytes()).get(_IMAGES)
     return found if isinstance(found, dict) else None
 

@@ -12,12 +12,13 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from diad_deploy import inspection
 from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import BackendError, OptionError, OutputError
 from diad_deploy.inspection import WRITERS, InspectionOptions, inspect
@@ -386,6 +387,89 @@ def test_results_removed_under_a_run_end_it_and_it_can_go_on(
     run(parts, out, RESUME)
     run(parts, tmp_path / "whole")
     assert files(out) == files(tmp_path / "whole")
+
+
+def after(done: int, change: Callable[[], object]) -> Callable[[Progress], None]:
+    """Does something once so many rows are there."""
+
+    def told(now: Progress) -> None:
+        if now.done == done:
+            change()
+
+    return told
+
+
+def test_the_csv_keeps_its_rows_where_the_json_lines_are_gone(parts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(OutputError, match=r"results.jsonl: was removed or replaced.*--resume"):
+        run(parts, out, progress=after(10, (out / "results.jsonl").unlink))
+    # with the line of column names
+    assert (out / "results.csv").read_bytes().count(b"\n") == 11
+
+
+def test_rows_lost_while_a_run_goes_on_stay_in_the_csv(parts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(BackendError):
+        run(parts, out, detector=FakeDetector(before=stop_at(3, BackendError("x"))))
+    with pytest.raises(OutputError, match=r"results.jsonl: expected 30 rows, found .*--resume"):
+        run(parts, out, RESUME, progress=after(20, lambda: empty(out / "results.jsonl")))
+    assert (out / "results.csv").read_bytes().count(b"\n") == 31
+
+
+@pytest.mark.parametrize("maps", [None, "npy"])
+def test_outputs_removed_under_a_run_end_it_and_it_can_go_on(
+    parts: Path, tmp_path: Path, maps: Literal["npy"] | None
+) -> None:
+    out = tmp_path / "out"
+    options = InspectionOptions(maps=maps)
+    folder = out / ("maps" if maps else "heatmaps")
+    # the last row: no other thread writes there
+    with pytest.raises(OutputError, match=r"27 of its heatmaps and maps were removed.*--resume"):
+        run(parts, out, options, progress=after(30, lambda: shutil.rmtree(folder)))
+    assert (out / "report.html").is_file()
+    run(parts, out, dataclasses.replace(options, existing="resume"))
+    run(parts, tmp_path / "whole", options)
+    assert files(out) == files(tmp_path / "whole")
+
+
+def test_lost_outputs_of_an_image_that_is_not_given_any_more_end_no_run(
+    parts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run(parts, out)
+    (parts / "005.png").unlink()
+    (out / "heatmaps/parts/005.png.png").unlink()
+    assert run(parts, out, RESUME).pictures == 30
+
+
+@pytest.mark.parametrize("done", [1, 30])
+def test_a_record_removed_under_a_run_is_written_again(
+    parts: Path, tmp_path: Path, done: int
+) -> None:
+    out = tmp_path / "out"
+    run(parts, out, progress=after(done, (out / "run.json").unlink))
+    run(parts, tmp_path / "whole")
+    assert files(out) == files(tmp_path / "whole")
+    assert run(parts, out, RESUME).resumed == 27
+
+
+@pytest.mark.parametrize("name", ["write_page", "rank", "keep_record"])
+def test_an_interrupt_after_the_last_row_still_writes_the_page(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    real, calls = getattr(inspection, name), []
+
+    def first_interrupts(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(inspection, name, first_interrupts)
+    with pytest.raises(KeyboardInterrupt):
+        run(parts, tmp_path / "out")
+    run(parts, tmp_path / "whole")
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
 
 
 def test_a_removed_folder_hides_no_error_of_the_model(parts: Path, tmp_path: Path) -> None:

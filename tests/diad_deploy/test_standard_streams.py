@@ -1,13 +1,17 @@
 """A run goes on, to its page and its status, whatever becomes of what it prints."""
 
 import os
+import select
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from diad_deploy.report.results import read_rows
+from diad_deploy.standard_streams import LastingBuffer
 from tests.diad_deploy.fake_detector import write_pictures
 
 ROOT = Path(__file__).parents[2]
@@ -92,3 +96,50 @@ def test_help_that_nobody_reads(line: str, told: int) -> None:
 def test_an_error_that_cannot_be_told_is_in_the_status(line: str) -> None:
     done = shell(f"PROGRAM {line}", "from diad_deploy.cli import main; main()", "--wrong")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 1000])
+def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_all(
+    monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    data = os.urandom(1 << 20)
+    with open(reading, "rb") as end:  # noqa: PTH123
+        found: list[bytes] = []
+        reader = threading.Thread(target=lambda: found.append(end.read()))
+        real = select.select
+
+        def first_reads_now(*given: Any) -> Any:
+            if reader.ident is None:
+                reader.start()
+            return real(*given)
+
+        monkeypatch.setattr(select, "select", first_reads_now)
+        buffer = LastingBuffer(writing)
+        for start in range(0, len(data), piece):
+            part = data[start : start + piece]
+            assert buffer.write(part) == len(part)
+        buffer.flush()
+        os.close(writing)
+        if reader.ident is not None:
+            reader.join()
+        assert found == [data]
+        assert buffer.error is None
+
+
+def test_a_reader_that_leaves_while_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    real = select.select
+
+    def left(*given: Any) -> Any:
+        os.close(reading)
+        return real(*given)
+
+    monkeypatch.setattr(select, "select", left)
+    buffer = LastingBuffer(writing)
+    assert buffer.write(bytes(1 << 20)) == 1 << 20
+    buffer.flush()
+    assert isinstance(buffer.error, BrokenPipeError)
+    os.close(writing)

@@ -53,6 +53,7 @@ def v1(folder: str, quota: int, period: int = 100_000) -> dict[str, str]:
         ({"cpu.max": "what 100000"}, 16),
         ({"cpu.max": "100000 0"}, 16),
         ({"cpu.max": ""}, 16),
+        ({"cpu.max": f"{10**400} 1"}, 16),
     ],
 )
 def test_version_2_in_a_container(tmp_path: Path, files: dict[str, str], expected: int) -> None:
@@ -99,6 +100,37 @@ def test_a_mount_point_with_a_blank(tmp_path: Path) -> None:
     mount = V2.replace("/sys/fs/cgroup", r"/sys/fs/cgroup/my\040groups")
     files = {"my groups/cpu.max": "600000 100000"}
     assert usable_cores(tree(tmp_path, [mount], ["0::/"], files)) == 6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "30 1 0:1 / /mnt/a\x0cb rw - ext4 /dev/x rw",
+        "30 1 0:1 / /mnt/a\x85b rw - ext4 /dev/x rw",
+        "30 1 0:1 / /mnt/a\u2028b rw - ext4 /dev/x rw",
+        "30 1 0:1 / /mnt/a\u2028 rw - cgroup2 x rw",
+        "30 1 0:1 / relative rw - cgroup2 x rw",
+        r"30 1 0:1 / /a\000b rw - cgroup2 x rw",
+        "30 1 0:1 / /mnt - cgroup2",
+        "cut",
+        " - ",
+        "",
+    ],
+)
+def test_lines_with_any_white_space_or_of_no_known_shape(tmp_path: Path, line: str) -> None:
+    files = {"cpu.max": "600000 100000"}
+    groups = ["what", "1:", "0::/\u2028a", "7:na\x0cme:/b\x85"]
+    assert usable_cores(tree(tmp_path, [line, V2, line], groups, files)) == 6
+
+
+def test_an_affinity_that_cannot_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> set[int]:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_getaffinity", refuse, raising=False)
+    assert usable_cores(tmp_path) == 16
 
 
 def test_affinity_bounds_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,23 @@ def test_a_folder_that_somebody_else_made_meanwhile_stays(
     assert out.is_dir()
 
 
+def test_a_folder_that_another_run_makes_after_the_first_look_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    real = os.path.lexists
+
+    def second(path: Path) -> bool:
+        if path == out:
+            out.mkdir(exist_ok=True)  # another run's
+        return real(path)
+
+    monkeypatch.setattr(os.path, "lexists", second)
+    with only_run(out):
+        pass
+    assert out.is_dir()
+
+
 def test_a_place_where_folders_never_stay_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
