@@ -122,7 +122,8 @@ def test_what_a_training_leaves_beside_the_weights_is_not_in_the_way(
 
 
 @pytest.mark.parametrize(
-    "wrapper", ["module.", "_orig_mod.", "model.", "net.", "ema_model.", "model_ema.module."]
+    "wrapper",
+    ["module.", "diad.", "_orig_mod.", "model.", "net.", "ema_model.", "model_ema.module."],
 )
 def test_wrappers_are_taken_off(small_checkpoint: Path, tmp_path: Path, wrapper: str) -> None:
     tensors = load_file(small_checkpoint)

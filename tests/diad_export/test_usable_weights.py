@@ -119,6 +119,12 @@ def test_another_model(tmp_path: Path, keys: list[str], message: str, prefix: st
     refused(tmp_path / "other.pth", f"no DiAD checkpoint but {message}")
 
 
+def test_a_model_below_a_name_that_not_all_keys_have(tmp_path: Path) -> None:
+    keys = ["loss.weight", "lit.diad.first_stage_model.encoder.down.0.block.0.conv1.weight"]
+    torch.save({"state_dict": {key: torch.zeros(1) for key in keys}}, tmp_path / "lit.ckpt")
+    refused(tmp_path / "lit.ckpt", r"a DiAD model's keys under 'lit\.diad\.', beside others")
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [
