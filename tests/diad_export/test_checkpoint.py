@@ -144,6 +144,18 @@ def test_two_models_in_one_file(small_checkpoint: Path, tmp_path: Path) -> None:
         read_checkpoint(path)
 
 
+def test_one_tensor_under_two_names_that_is_not_dense(tmp_path: Path) -> None:
+    held = {f"{name}.{FEATURES}x": torch.ones(4, device="meta") for name in ("model", "net")}
+    torch.save(held, tmp_path / "meta.ckpt")
+    assert list(read_checkpoint(tmp_path / "meta.ckpt").tensors) == [f"{FEATURES}x"]
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CheckpointError, match="found a pipe, socket or device at this path"):
+        read_checkpoint(tmp_path / "pipe")
+
+
 @pytest.mark.parametrize("average", ["ema_model.{}", "model_ema.{}"])
 def test_averages_beside_the_weights_are_not_used(
     small_checkpoint: Path, tmp_path: Path, average: str

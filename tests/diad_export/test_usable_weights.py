@@ -58,6 +58,8 @@ def empty_model(small_checkpoint: Path) -> DiadModel:
         (torch.ones(4, dtype=torch.int8), "expected floating point, found int8"),
         (torch.ones(4, dtype=torch.bool), "expected floating point, found bool"),
         (torch.ones(4, dtype=torch.complex64), "found complex64"),
+        (torch.ones(4).to_sparse(), f"{KEY}: expected a dense tensor, found sparse_coo"),
+        (torch.ones(4, device="meta"), f"{KEY}: expected a dense tensor, found one without values"),
     ],
 )
 def test_weights_that_are_no_numbers(
