@@ -42,6 +42,21 @@ def leaves(folder: Path, relative: str) -> bool:
     return not (folder / relative).resolve().is_relative_to(folder.resolve())
 
 
+def lies_in_its_cache(folder: Path, relative: str) -> bool:
+    """Whether a link out of `folder` ends where other links of the folder end: a hub's cache."""
+    target = (folder / relative).resolve()
+    try:
+        others = [path for path in folder.iterdir() if path.is_symlink() and path.is_file()]
+    except OSError:
+        return False
+    return target.is_file() and any(
+        path.name != relative
+        and path.resolve().parent == target.parent
+        and leaves(folder, path.name)
+        for path in others
+    )
+
+
 def record_fault(folder: Path, record: FileRecord, *, verify: bool) -> str | None:
     """Why a recorded file is not what the manifest says; what lies outside is always hashed."""
     fault = place_fault(folder, record.path)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -75,12 +76,17 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _not_finite(values: Mapping[str, Any]) -> Iterator[str]:
-    """Every number that is NaN or infinite, by its place: Python reads them, JSON has none."""
+    """Every number that is NaN or infinite, by its place: Python reads them, JSON has none.
+
+    Nor may a whole number become infinite where it is read as floating point.
+    """
     waiting: deque[tuple[str, Any]] = deque(values.items())
     while waiting:
         place, value = waiting.popleft()
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{place}: expected a finite number, found {value}"
+        elif isinstance(value, int) and abs(value) > sys.float_info.max:
+            yield f"{place}: expected a finite number, found one of {len(str(value))} digits"
         elif isinstance(value, Mapping):
             waiting.extend((f"{place}.{key}", one) for key, one in value.items())
         elif isinstance(value, list):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from diad_deploy.bundle import THRESHOLDS_NAME
-from diad_deploy.bundle_files import leaves, place_fault
+from diad_deploy.bundle_files import leaves, lies_in_its_cache, place_fault
 from diad_deploy.errors import BundleVersionError, OptionError, OutputError, ThresholdsError
 from diad_deploy.images.white_level import WhiteLevel
 from diad_deploy.manifest import Manifest
@@ -129,11 +129,13 @@ def thresholds_beside(bundle: Path) -> Thresholds | None:
     path = bundle / THRESHOLDS_NAME
     if not os.path.lexists(path):
         return None
-    if place_fault(bundle, THRESHOLDS_NAME) is None and leaves(bundle, THRESHOLDS_NAME):
-        # nothing proves what lies there
+    leads_out = place_fault(bundle, THRESHOLDS_NAME) is None and leaves(bundle, THRESHOLDS_NAME)
+    # no hash proves what lies there, so it must lie where the bundle's own files do
+    if leads_out and not lies_in_its_cache(bundle, THRESHOLDS_NAME):
         raise ThresholdsError(
-            f"{path}: leads out of the bundle, to {path.resolve()}; put the file itself there, or "
-            f"name it with --thresholds"
+            f"{path}: leads out of the bundle, to {path.resolve()}, where none of its other files "
+            f"lies; put the file itself there, name it with --thresholds (in Python "
+            f"thresholds=read_thresholds(FILE)), or {_AGAIN}"
         )
     return read_thresholds(path)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
@@ -23,12 +24,15 @@ from diad_export.component_folder import (
 )
 from diad_export.key_prefixes import SortedKeys, sort_keys, without_common_wrapper
 from diad_export.options import Recommended
-from diad_export.other_models import refuse_other_models
+from diad_export.other_models import described, refuse_other_models
 from diad_export.published_keys import AUTOENCODER, CONTEXT, FEATURES
-from diad_export.tensor_files import TensorFile, read_tensors
-from diad_export.weight_files import has_weights, read_weights
+from diad_export.shapes import read_autoencoder_sizes
+from diad_export.tensor_files import TensorFile, is_dense, read_tensors
+from diad_export.weight_files import check_whole, has_weights, read_weights
 
 MOST_CONTEXT_BYTES = 256 * 1024 * 1024
+PART_OPTIONS = {AUTOENCODER: "--autoencoder", FEATURES: "--features", CONTEXT: "--context"}
+"""What takes the keys that begin so from a file of their own."""
 SETTINGS_KEY = "diad_deploy.settings"
 """Entry of a safetensors file's metadata: JSON of `Recommended`."""
 
@@ -62,12 +66,14 @@ class Checkpoint:
         tensors: by published key, wrappers' prefixes taken off.
         averaged: keys in the file of averaged weights, which are not used.
         recommended: build settings that came with the file.
+        parts: files of their own that parts came from, by what their keys begin with.
     """
 
     origin: CheckpointOrigin
     tensors: Mapping[str, Tensor]
     averaged: tuple[str, ...] = ()
     recommended: Recommended = field(default_factory=Recommended)
+    parts: Mapping[str, Path] = field(default_factory=dict)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tensor."""
@@ -89,12 +95,17 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
     chosen = {**keys.averaged, **keys.plain}
     tensors = {published: read.tensors[key] for published, key in chosen.items()}
     refuse_other_models(sources.checkpoint, tensors)
-    if sources.autoencoder is not None:
-        _replace(tensors, AUTOENCODER, sources.autoencoder)
-    if sources.features is not None:
-        _replace(tensors, FEATURES, sources.features)
-    if sources.context is not None:
-        tensors[CONTEXT] = _read_context(sources.context)
+    given = {
+        AUTOENCODER: sources.autoencoder,
+        FEATURES: sources.features,
+        CONTEXT: sources.context,
+    }
+    parts = {prefix: path for prefix, path in given.items() if path is not None}
+    for prefix, path in parts.items():
+        if prefix == CONTEXT:
+            tensors[CONTEXT] = _read_context(path)
+        else:
+            _replace(tensors, prefix, path)
     recommended = _recommended(sources.checkpoint, read.metadata.get(SETTINGS_KEY, "{}"))
     if sources.extractor is not None:
         recommended = replace(recommended, extractor=sources.extractor)
@@ -103,12 +114,14 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
         tensors=tensors,
         averaged=tuple(keys.averaged[name] for name in keys.averaged if name in keys.plain),
         recommended=recommended,
+        parts=parts,
     )
 
 
 def _read(path: Path) -> tuple[TensorFile, tuple[Path, ...]]:
     """What a file, or a folder of components or of shards, holds, and the files it is made of."""
     if not path.is_dir():
+        check_whole(path)
         return read_tensors(path), (path,)
     if has_weights(path) and not is_component_folder(path):
         return read_weights(path)
@@ -123,9 +136,7 @@ def _check_doubles(path: Path, read: TensorFile, keys: SortedKeys) -> None:
     """One module under two names is one model; two models are a choice that nobody made."""
     for published, others in keys.doubles.items():
         first = keys.plain[published]
-        other = next(
-            (k for k in others if not torch.equal(read.tensors[first], read.tensors[k])), None
-        )
+        other = next((k for k in others if _differ(read.tensors[first], read.tensors[k])), None)
         if other is not None:
             raise CheckpointError(
                 f"{path}: holds two models, whose weights differ: both {first!r} and {other!r} are "
@@ -133,19 +144,40 @@ def _check_doubles(path: Path, read: TensorFile, keys: SortedKeys) -> None:
             )
 
 
+def _differ(one: Tensor, other: Tensor) -> bool:
+    """Of what is not dense nothing can be said; where it is needed it is refused later."""
+    return is_dense(one) and is_dense(other) and not torch.equal(one, other)
+
+
 def _replace(tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
     """Put the part in `path`, with or without its prefix, in the place of what is there."""
-    file = read_weights(path)[0] if path.is_dir() else read_tensors(path)
-    read = file.tensors
+    if not path.is_dir():
+        check_whole(path)
+    read = (read_weights(path)[0] if path.is_dir() else read_tensors(path)).tensors
     if prefix == AUTOENCODER and is_diffusers_autoencoder(read):
         read = published_autoencoder(read)
     keys = sort_keys(read).plain
     own = {name: key for name, key in keys.items() if name.startswith(prefix)} or {
         prefix + name: key for name, key in without_common_wrapper(read).items()
     }
+    if prefix == AUTOENCODER:
+        _check_autoencoder(path, {name: tuple(read[key].shape) for name, key in own.items()})
     for key in [key for key in tensors if key.startswith(prefix)]:
         del tensors[key]
     tensors.update({name: read[key] for name, key in own.items()})
+
+
+def _check_autoencoder(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    try:
+        read_autoencoder_sizes(shapes)
+    except CheckpointError:
+        names = [key.removeprefix(AUTOENCODER) for key in shapes]
+        kind, _ = described(names)
+        found = "a part of one" if "autoencoder" in kind else kind
+        raise CheckpointError(
+            f"{path}: expected an autoencoder, found {found} ({len(names)} tensors, such as "
+            f"{names[0]}); give another file with --autoencoder"
+        ) from None
 
 
 def _read_context(path: Path) -> Tensor:
@@ -159,7 +191,13 @@ def _read_context(path: Path) -> Tensor:
             f"{path}: expected the empty prompt's context as floating point [1, T, W], found "
             f"{values.dtype} {list(values.shape)}"
         )
-    return torch.from_numpy(values.astype("float32"))
+    with np.errstate(over="ignore"):
+        context = values.astype("float32")
+    if not np.isfinite(context).all():
+        raise CheckpointError(
+            f"{path}: the context holds NaN or infinity; give another file with --context"
+        )
+    return torch.from_numpy(context)
 
 
 def _recommended(path: Path, text: str) -> Recommended:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
+from diad_export.checkpoint import PART_OPTIONS, Checkpoint, Sources, read_checkpoint
 from diad_export.published_keys import AUTOENCODER, CONTEXT, CONTROL, FEATURES, TEXT, UNET
 from diad_export.usable_weights import check_values
-from diad_export.weights import compare_shapes, make_empty_model, model_keys
+from diad_export.weights import compare_shapes, make_empty_model, model_keys, part_at_fault
 
 PARTS = {
     "UNet": UNET,
@@ -81,7 +81,8 @@ def diagnose(source: Path | Sources) -> Diagnosis:
         missing=fit.missing,
         extra=tuple(key for key in shapes if key not in expected and _unknown(key)),
         misshapen=fit.misshapen,
-        advice=_advice(fit.missing, fit.misshapen, has_extractor=parts["feature extractor"] > 0),
+        advice=_part_advice(checkpoint, (*fit.missing, *fit.misshapen))
+        or _advice(fit.missing, fit.misshapen, has_extractor=parts["feature extractor"] > 0),
     )
 
 
@@ -122,6 +123,18 @@ def _kind(parts: dict[str, int], *, whole: bool, silent: bool = False) -> str:
     if parts["autoencoder"]:
         return "an autoencoder alone"
     return "no model that this project knows"
+
+
+def _part_advice(checkpoint: Checkpoint, faulty: tuple[str, ...]) -> str:
+    """What to do where all that is at fault came from one file of a part."""
+    part = part_at_fault(checkpoint, faulty) if faulty else None
+    if part is None:
+        return ""
+    network = ", or name its network with --extractor" if part == FEATURES else ""
+    return (
+        f"{checkpoint.parts[part]} does not fit the model; give another file with "
+        f"{PART_OPTIONS[part]}{network}"
+    )
 
 
 def _advice(missing: tuple[str, ...], misshapen: tuple[str, ...], *, has_extractor: bool) -> str:

@@ -131,7 +131,8 @@ def describe_checkpoint(sources: Sources) -> Inspected:
         ("misshapen", found.misshapen),
         ("extra", found.extra),
     ):
-        facts.append((word, _keys(keys)))
+        known = bool(keys) or found.sizes is not None
+        facts.append((word, _keys(keys) if known else "not known"))
     facts.append(("to do", found.advice or f"diad-export build {path} -o BUNDLE"))
     everything = {**asdict(found), "kind": "checkpoint", "is": found.kind, "whole": found.whole}
     return Inspected(f"{path}: a checkpoint", tuple(facts), everything)

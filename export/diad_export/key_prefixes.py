@@ -34,13 +34,18 @@ class SortedKeys:
 
 
 def sort_keys(keys: Iterable[str]) -> SortedKeys:
-    """Sort a file's keys; those of no known part count as plain under their own name."""
+    """Sort a file's keys; those of no known part count as plain under their own name.
+
+    What a training of one's own puts before all keys (`self.diad = …` in a module of Lightning's)
+    is taken off where keys of known parts lie below it, and only there.
+    """
     found = list(keys)
+    prefix = _shared_prefix(found)
     plain: dict[str, str] = {}
     averaged: dict[str, str] = {}
     doubles: dict[str, list[str]] = {}
     for key in found:
-        published, average = unwrap(key)
+        published, average = unwrap(key.removeprefix(prefix))
         first = (averaged if average else plain).setdefault(published, key)
         if first != key and not average:
             doubles.setdefault(published, []).append(key)
@@ -60,6 +65,30 @@ def without_common_wrapper(keys: Iterable[str]) -> dict[str, str]:
     ):
         names = {name.removeprefix(wrapper): key for name, key in names.items()}
     return names
+
+
+def foreign_prefix(keys: Iterable[str]) -> str | None:
+    """What stands before the first key of a known part that lies below an unknown name.
+
+    An extractor's keys do not count: other models have a `pretrained_model`, too.
+    """
+    for key in keys:
+        for end in (place + 1 for place, letter in enumerate(key) if letter == "."):
+            if _is_known(key[end:]) and not unwrap(key[end:])[0].startswith(FEATURES):
+                return key[:end]
+    return None
+
+
+def _shared_prefix(keys: list[str]) -> str:
+    """The shortest prefix of all keys below which known parts lie; empty where some lie bare."""
+    if any(_is_known(key) for key in keys):
+        return ""
+    prefix = foreign_prefix(keys)
+    return prefix if prefix and all(key.startswith(prefix) for key in keys) else ""
+
+
+def _is_known(key: str) -> bool:
+    return unwrap(key)[0].startswith(PARTS)
 
 
 def unwrap(key: str) -> tuple[str, bool]:

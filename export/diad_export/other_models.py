@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diad_deploy.errors import CheckpointError
-from diad_export.key_prefixes import PARTS
+from diad_export.key_prefixes import PARTS, foreign_prefix
 from diad_export.published_keys import AUTOENCODER, CONTEXT, CONTROL, UNET
 
 MOST_NAMED = 3
@@ -33,14 +33,24 @@ def refuse_other_models(path: Path, keys: Iterable[str]) -> None:
     found = list(keys)
     if any(key.startswith(PARTS) or key == CONTEXT for key in found):
         return
-    what, way_out = "another model", ""
-    for pattern, kind, where_to in _KINDS:
-        if any(re.search(rf"(^|\.){pattern}", key) for key in found):
-            what, way_out = kind, where_to
-            break
+    if prefix := foreign_prefix(found):
+        raise CheckpointError(
+            f"{path}: holds a DiAD model's keys under {prefix!r}, beside others that are not under "
+            f"it; save the model alone, without that prefix"
+        )
+    what, way_out = described(found)
     shown = ", ".join(found[:MOST_NAMED])
     raise CheckpointError(
         f"{path}: no DiAD checkpoint but {what} ({len(found)} tensors, such as {shown}); expected "
         f"keys that begin with {UNET!r}, {CONTROL!r}, {AUTOENCODER!r}"
         f"{f'; {way_out}' if way_out else ''}"
     )
+
+
+def described(keys: Iterable[str]) -> tuple[str, str]:
+    """What a file of another model is, and the way out where there is one."""
+    found = list(keys)
+    for pattern, kind, way_out in _KINDS:
+        if any(re.search(rf"(^|\.){pattern}", key) for key in found):
+            return kind, way_out
+    return "another model", ""

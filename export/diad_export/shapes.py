@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import timm
 
@@ -30,11 +31,14 @@ KNOWN_EXTRACTORS = (
 """timm networks that a file's extractor is compared with, the published one first."""
 
 
-def read_sizes(shapes: Shapes, *, extractor: str | None = None) -> ModelSizes:
+def read_sizes(
+    shapes: Shapes, *, extractor: str | None = None, features: Path | None = None
+) -> ModelSizes:
     """The sizes that fit `shapes` (published keys -> shape).
 
     Args:
         extractor: name of the timm network; found by comparing shapes where it is `None`.
+        features: the file that the extractor came from, where it is one of its own.
 
     Raises:
         CheckpointError: a part is missing altogether, or the extractor is none we know.
@@ -42,7 +46,7 @@ def read_sizes(shapes: Shapes, *, extractor: str | None = None) -> ModelSizes:
     return ModelSizes(
         unet=read_unet_sizes(shapes),
         autoencoder=read_autoencoder_sizes(shapes),
-        features=FeatureSizes(name=extractor or find_extractor(shapes)),
+        features=FeatureSizes(name=extractor or find_extractor(shapes, features)),
     )
 
 
@@ -95,7 +99,7 @@ def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
     )
 
 
-def find_extractor(shapes: Shapes) -> str:
+def find_extractor(shapes: Shapes, file: Path | None = None) -> str:
     """The timm network whose `features_only` tensors are all in the file, with these shapes.
 
     Where there is no extractor at all it is the published one, whose tensors are then missing.
@@ -111,8 +115,9 @@ def find_extractor(shapes: Shapes) -> str:
         wanted = extractor_shapes(name)
         if all(found.get(key) == shape for key, shape in wanted.items()):
             return name
+    owner = "the checkpoint's" if file is None else f"{file}: the"
     raise CheckpointError(
-        f"the checkpoint's feature extractor ({len(found)} tensors under {FEATURES!r}) is none of "
+        f"{owner} feature extractor ({len(found)} tensors under {FEATURES!r}) is none of "
         f"{', '.join(KNOWN_EXTRACTORS)}; name its timm network with --extractor"
     )
 

@@ -45,7 +45,8 @@ def read_tensors(path: Path) -> TensorFile:
         CheckpointError: absent, truncated, of no known kind, or without tensors.
     """
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
+        other = "a pipe, socket or device" if path.exists() else "nothing"
+        found = "a folder" if path.is_dir() else other
         raise CheckpointError(f"{path}: expected a checkpoint file, found {found} at this path")
     try:
         read = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
@@ -54,6 +55,11 @@ def read_tensors(path: Path) -> TensorFile:
     if not read.tensors:
         raise CheckpointError(f"{path}: holds no tensors; expected a trained model's weights")
     return read
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Whether every value of a tensor lies in memory, in a plain grid."""
+    return tensor.layout == torch.strided and not tensor.is_meta
 
 
 def _is_safetensors(path: Path) -> bool:

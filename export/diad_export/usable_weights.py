@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint import Checkpoint
+from diad_export.checkpoint import PART_OPTIONS, Checkpoint
 from diad_export.model.diad import DiadModel
 from diad_export.published_keys import CONTEXT, FEATURES
+from diad_export.tensor_files import is_dense
 from diad_export.text import TEXT_MODEL
-from diad_export.weights import check_fit, listed, make_empty_model, model_keys
+from diad_export.weights import check_fit, listed, make_empty_model, model_keys, part_at_fault
 
 _COUNTS = ("num_batches_tracked", "position_ids")
 """Endings of the only keys whose values are whole numbers."""
@@ -25,9 +26,8 @@ def check_checkpoint(checkpoint: Checkpoint) -> None:
             are named, all are counted.
     """
     model = make_empty_model(checkpoint)
-    shapes = checkpoint.shapes()
-    has_extractor = any(key.startswith(FEATURES) for key in shapes)
-    check_fit(model, shapes, without=None if has_extractor else FEATURES)
+    has_extractor = any(key.startswith(FEATURES) for key in checkpoint.tensors)
+    check_fit(model, checkpoint, without=None if has_extractor else FEATURES)
     check_values(checkpoint, model)
 
 
@@ -39,18 +39,25 @@ def check_values(checkpoint: Checkpoint, model: DiadModel) -> None:
         needed |= {key for key in tensors if key.startswith(TEXT_MODEL)}
     faults = tuple(_faults(tensors, (key for key in tensors if key in needed)))
     if faults:
-        raise CheckpointError(
-            f"{checkpoint.origin.name}: {listed('unusable', faults)}; take the floating-point "
-            f"weights that the training saved, from before it diverged"
+        part = part_at_fault(checkpoint, faults)
+        where = checkpoint.origin.name if part is None else checkpoint.parts[part]
+        way_out = (
+            "take the floating-point weights that the training saved, from before it diverged"
+            if part is None
+            else f"give another file with {PART_OPTIONS[part]}"
         )
+        raise CheckpointError(f"{where}: {listed('unusable', faults)}; {way_out}")
 
 
 def _faults(tensors: Mapping[str, Tensor], keys: Iterable[str]) -> Iterator[str]:
     for key in keys:
         tensor = tensors[key]
-        if key.endswith(_COUNTS):
+        if not is_dense(tensor):
+            kind = "one without values" if tensor.is_meta else str(tensor.layout)
+            yield f"{key}: expected a dense tensor, found {kind.removeprefix('torch.')}"
+        elif key.endswith(_COUNTS):
             continue
-        if not tensor.is_floating_point():
+        elif not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")
             yield f"{key}: expected floating point, found {kind}"
         elif tensor.numel() and (fault := _not_finite(tensor)):

@@ -1,5 +1,6 @@
 """The weights in a folder: one file, or the shards that an index lists."""
 
+import re
 from pathlib import Path, PurePath
 
 from torch import Tensor
@@ -16,11 +17,13 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
 )
 INDEX_ENDING = ".index.json"
+_SHARD = re.compile(r"-\d{5}-of-(?!0000[01]\.)\d{5}\.")
+"""In the name of one part of several."""
 
 
 def has_weights(folder: Path) -> bool:
-    """Whether a file of weights, or an index of shards, lies right in `folder`."""
-    return any(
+    """Whether a file of weights, shards or an index of them lie right in `folder`."""
+    return bool(_shards(folder)) or any(
         (folder / f"{name}{ending}").is_file()
         for name in WEIGHT_FILES
         for ending in ("", INDEX_ENDING)
@@ -40,9 +43,28 @@ def read_weights(folder: Path) -> tuple[TensorFile, tuple[Path, ...]]:
         index = folder / f"{name}{INDEX_ENDING}"
         if index.is_file():
             return _read_shards(index)
+    if shards := _shards(folder):
+        raise CheckpointError(
+            f"{folder}: holds parts of a model in shards ({shards[0]}) without their index, such "
+            f"as {WEIGHT_FILES[1]}{INDEX_ENDING}; copy it beside them"
+        )
     raise CheckpointError(
         f"{folder}: expected one of {', '.join(WEIGHT_FILES)}, or an index of one, found none"
     )
+
+
+def check_whole(path: Path) -> None:
+    """Raise `CheckpointError` where a file's name says that it is one part of a model in shards."""
+    what = "a shard" if _SHARD.search(path.name) else "the index"
+    if path.is_file() and (what == "a shard" or path.name.endswith(INDEX_ENDING)):
+        raise CheckpointError(
+            f"{path}: is one part of a model in shards, {what}; give the folder with its index and "
+            f"all shards, {path.parent}"
+        )
+
+
+def _shards(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*-of-*") if _SHARD.search(path.name))
 
 
 def _read_shards(index: Path) -> tuple[TensorFile, tuple[Path, ...]]:

@@ -35,7 +35,7 @@ def load_model(checkpoint: Checkpoint) -> DiadModel:
         CheckpointError: tensors missing or misshapen; the first are named, all are counted.
     """
     model = make_empty_model(checkpoint)
-    check_fit(model, checkpoint.shapes())
+    check_fit(model, checkpoint)
     tensors = dict(checkpoint.tensors)
     if CONTEXT not in tensors:
         tensors[CONTEXT] = empty_prompt_context(tensors)
@@ -56,7 +56,7 @@ def make_empty_model(checkpoint: Checkpoint) -> DiadModel:
         raise CheckpointError(
             f"no timm network {extractor!r}; name one of timm.list_models() with --extractor"
         )
-    sizes = read_sizes(shapes, extractor=extractor)
+    sizes = read_sizes(shapes, extractor=extractor, features=checkpoint.parts.get(FEATURES))
     with torch.device("meta"):
         return DiadModel(sizes, context_tokens=read_context_tokens(shapes) or CONTEXT_TOKENS)
 
@@ -99,22 +99,27 @@ def compare_shapes(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> F
     return Fit(missing=tuple(missing), misshapen=tuple(misshapen))
 
 
-def check_fit(
-    model: DiadModel, shapes: Mapping[str, tuple[int, ...]], *, without: str | None = None
-) -> None:
+def check_fit(model: DiadModel, checkpoint: Checkpoint, *, without: str | None = None) -> None:
     """Raise `CheckpointError` where `compare_shapes` finds anything.
 
     Args:
-        model, shapes: what shall fit.
+        model, checkpoint: what shall fit.
         without: what begins with it may be missing.
     """
-    fit = compare_shapes(model, shapes)
+    fit = compare_shapes(model, checkpoint.shapes())
     missing = tuple(key for key in fit.missing if not (without and key.startswith(without)))
     if missing or fit.misshapen:
+        found = part_at_fault(checkpoint, (*missing, *fit.misshapen))
+        where = "the checkpoint" if found is None else checkpoint.parts[found]
         raise CheckpointError(
-            f"the checkpoint does not fit the model: {listed('missing', missing)}; "
+            f"{where} does not fit the model: {listed('missing', missing)}; "
             f"{listed('misshapen', fit.misshapen)}; see all with 'diad-export inspect'"
         )
+
+
+def part_at_fault(checkpoint: Checkpoint, keys: tuple[str, ...]) -> str | None:
+    """Which part from a file of its own has all of `keys`: what its keys begin with."""
+    return next((p for p in checkpoint.parts if all(key.startswith(p) for key in keys)), None)
 
 
 def save_checkpoint(

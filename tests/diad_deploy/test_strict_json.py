@@ -48,6 +48,8 @@ def test_a_record_comes_back() -> None:
         ('{"low": "2"}', "^low: .*; high: Field required$"),
         ('{"low": NaN, "high": 1, "odd": [{"x": -1e999}]}', r"^low: .* nan; odd\.0\.x: .* -inf; "),
         ('{"low": 1, "high": Infinity}', "^high: expected a finite number, found inf$"),
+        ('{"low": 1, "high": 1' + "0" * 400 + "}", "^high: .* found one of 401 digits$"),
+        ('{"low": -1' + "0" * 400 + ', "high": 1}', "^low: .* found one of"),
         ('{"low": 1, "high": 2, "x": "\\ud800"}', "Invalid JSON"),
         ('{"low": 1, "high": 2, "x": ' + "[" * 900 + "]" * 900 + "}", "recursion|deep"),
     ],

@@ -26,6 +26,7 @@ from diad_deploy.thresholds import (
 )
 from tests.diad_deploy.fake_detector import fake_manifest
 from tests.diad_deploy.threshold_case import make_threshold, make_thresholds
+from tests.hub_cache import lay_cache
 
 ENGINE = EngineSpec(
     target="tensorrt-rtx",
@@ -198,6 +199,36 @@ def test_a_link_may_not_leave_the_bundle_unless_it_is_named(
     other.rename(own_bundle.path / "line 3.json")
     path.symlink_to("line 3.json")
     assert find_thresholds(own_bundle.path, own_bundle.manifest) == thresholds
+
+
+def test_a_hubs_cache_holds_thresholds_too(own_bundle: Bundle, tmp_path: Path) -> None:
+    thresholds = make_thresholds(own_bundle.manifest)
+    write_thresholds(own_bundle.path / THRESHOLDS_NAME, thresholds)
+    snapshot = lay_cache(own_bundle.path, tmp_path / "cache")
+    assert (snapshot / THRESHOLDS_NAME).is_symlink()
+    assert find_thresholds(snapshot, own_bundle.manifest) == thresholds
+    blob = (snapshot / THRESHOLDS_NAME).resolve()
+    blob.write_text(to_json(make_thresholds(fake_manifest())))
+    with pytest.raises(ThresholdsError, match="set with another bundle"):
+        find_thresholds(snapshot, own_bundle.manifest)
+    with blob.open("ab") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(ThresholdsError, match="expected at most"):
+        find_thresholds(snapshot, own_bundle.manifest)
+
+
+@pytest.mark.parametrize("where", ["elsewhere.json", "cache/other/thresholds.json", "/dev/zero"])
+def test_in_a_hubs_cache_a_link_may_lead_only_into_it(
+    own_bundle: Bundle, tmp_path: Path, where: str
+) -> None:
+    snapshot = lay_cache(own_bundle.path, tmp_path / "cache")
+    if where != "/dev/zero":
+        write_thresholds(tmp_path / where, make_thresholds(own_bundle.manifest))
+    (snapshot / THRESHOLDS_NAME).symlink_to(tmp_path / where)
+    (snapshot / "unrelated").symlink_to(tmp_path / "gone.json")
+    (snapshot / "circle").symlink_to(snapshot / "circle")
+    with pytest.raises(ThresholdsError, match=r"leads out of .*read_thresholds|plain file"):
+        find_thresholds(snapshot, own_bundle.manifest)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,8 @@ def test_what_a_training_leaves_beside_the_weights_is_not_in_the_way(
 
 
 @pytest.mark.parametrize(
-    "wrapper", ["module.", "_orig_mod.", "model.", "net.", "ema_model.", "model_ema.module."]
+    "wrapper",
+    ["module.", "diad.", "_orig_mod.", "model.", "net.", "ema_model.", "model_ema.module."],
 )
 def test_wrappers_are_taken_off(small_checkpoint: Path, tmp_path: Path, wrapper: str) -> None:
     tensors = load_file(small_checkpoint)
@@ -141,6 +142,18 @@ def test_two_models_in_one_file(small_checkpoint: Path, tmp_path: Path) -> None:
     torch.save({**wrapped, **{f"net.{key}": value + 1 for key, value in tensors.items()}}, path)
     with pytest.raises(CheckpointError, match=r"holds two models.*'model\..*' and 'net\..*'"):
         read_checkpoint(path)
+
+
+def test_one_tensor_under_two_names_that_is_not_dense(tmp_path: Path) -> None:
+    held = {f"{name}.{FEATURES}x": torch.ones(4, device="meta") for name in ("model", "net")}
+    torch.save(held, tmp_path / "meta.ckpt")
+    assert list(read_checkpoint(tmp_path / "meta.ckpt").tensors) == [f"{FEATURES}x"]
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CheckpointError, match="found a pipe, socket or device at this path"):
+        read_checkpoint(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("average", ["ema_model.{}", "model_ema.{}"])

@@ -49,6 +49,24 @@ def test_what_is_of_no_part_keeps_its_name() -> None:
     assert sort_keys(names).plain == {name: name for name in names}
 
 
+@pytest.mark.parametrize("prefix", ["diad.", "lit.diad.", "module.diad.model.", "diad._orig_mod."])
+def test_an_unknown_name_before_all_keys_is_taken_off(prefix: str) -> None:
+    held = [*KEYS, "model_ema.diffusion_modelout2bias"]
+    found = sort_keys(prefix + key for key in held)
+    assert found.plain == {key: prefix + key for key in KEYS}
+    assert found.averaged == {KEYS[0]: f"{prefix}{held[-1]}"}
+
+
+def test_an_unknown_name_before_some_keys_is_none_of_the_model() -> None:
+    for names in (
+        [f"diad.{KEYS[0]}", "loss.weight"],
+        [f"student.{KEYS[0]}", f"teacher.{KEYS[0]}"],
+        [f"diad.{KEYS[0]}", KEYS[1]],
+        ["x.pretrained_model.conv1.weight", "x.pretrained_model.bn1.weight"],
+    ):
+        assert sort_keys(names).plain == {name: name for name in names}
+
+
 def test_two_keys_of_one_name_are_told() -> None:
     found = sort_keys([f"model.{KEYS[1]}", f"net.{KEYS[1]}", KEYS[1]])
     assert found.doubles == {KEYS[1]: [f"net.{KEYS[1]}", KEYS[1]]}

@@ -58,6 +58,8 @@ def empty_model(small_checkpoint: Path) -> DiadModel:
         (torch.ones(4, dtype=torch.int8), "expected floating point, found int8"),
         (torch.ones(4, dtype=torch.bool), "expected floating point, found bool"),
         (torch.ones(4, dtype=torch.complex64), "found complex64"),
+        (torch.ones(4).to_sparse(), f"{KEY}: expected a dense tensor, found sparse_coo"),
+        (torch.ones(4, device="meta"), f"{KEY}: expected a dense tensor, found one without values"),
     ],
 )
 def test_weights_that_are_no_numbers(
@@ -117,6 +119,12 @@ def test_another_model(tmp_path: Path, keys: list[str], message: str, prefix: st
     state = {prefix + key: torch.zeros(1) for key in keys}
     torch.save({"state_dict": state}, tmp_path / "other.pth")
     refused(tmp_path / "other.pth", f"no DiAD checkpoint but {message}")
+
+
+def test_a_model_below_a_name_that_not_all_keys_have(tmp_path: Path) -> None:
+    keys = ["loss.weight", "lit.diad.first_stage_model.encoder.down.0.block.0.conv1.weight"]
+    torch.save({"state_dict": {key: torch.zeros(1) for key in keys}}, tmp_path / "lit.ckpt")
+    refused(tmp_path / "lit.ckpt", r"a DiAD model's keys under 'lit\.diad\.', beside others")
 
 
 @pytest.mark.parametrize(

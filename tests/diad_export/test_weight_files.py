@@ -119,3 +119,33 @@ def test_a_huge_index(folder: Path) -> None:
     os.truncate(folder / INDEX, 1 << 40)
     with pytest.raises(CheckpointError, match="expected at most"):
         read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", ["model-00001-of-00002.safetensors", INDEX])
+def test_one_part_of_a_model_in_shards(folder: Path, name: str) -> None:
+    for sources in (
+        Sources(checkpoint=folder / name),
+        Sources(checkpoint=folder, autoencoder=folder / name),
+    ):
+        with pytest.raises(CheckpointError, match=rf"{name}: is one part .* folder .*{folder}$"):
+            read_checkpoint(sources)
+
+
+def test_shards_without_their_index(folder: Path) -> None:
+    (folder / INDEX).unlink()
+    for look in (read_checkpoint, inspect_path):
+        with pytest.raises(CheckpointError, match=r"model-00001-of-00002.* without their index"):
+            look(folder)
+
+
+def test_the_only_shard_is_a_checkpoint(small_checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model-00001-of-00001.safetensors"
+    path.symlink_to(small_checkpoint)
+    assert load_model(read_checkpoint(path))
+
+
+def test_what_is_missing_is_not_known_without_sizes(folder: Path, tmp_path: Path) -> None:
+    held = load_file(shard(folder, 1))
+    save_file({k: v for k, v in held.items() if "input_blocks.0" not in k}, tmp_path / "part.st")
+    facts = dict(inspect_path(tmp_path / "part.st").facts)
+    assert facts["missing"] == facts["misshapen"] == facts["extra"] == "not known"
