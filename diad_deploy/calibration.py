@@ -160,7 +160,7 @@ def calibrate(
         tf32=request.tf32,
         thresholds=None,
     ) as detector:
-        reader = ImageReader(request.reading.white or AUTO_WHITE, limit_px=request.reading.limit_px)
+        reader = ImageReader.with_options(request.reading)
         scores, failures = score_good(good, detector, progress, reader=reader)
         thresholds = set_thresholds(scores, request, detector)
     write_thresholds(output, thresholds, force=request.force)

@@ -28,6 +28,14 @@ _OPTIONS = (
     ),
 )
 
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="End with status 2 before anything runs where a defective picture has no mask, or one "
+    "that cannot be used, marks nothing or the whole picture, or is stored with loss (JPEG). All "
+    "are named. Masks that mark most of a picture stay a note.",
+)
+
 
 def image_options(function: Function) -> Function:
     """Give a command `reading`, the `ImageOptions` of its options."""

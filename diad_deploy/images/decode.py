@@ -14,6 +14,7 @@ from diad_deploy.images import jpeg, pages, png, tiff
 from diad_deploy.images.file_check import check_file, one_line
 from diad_deploy.images.layout import Layout, layout_of
 from diad_deploy.images.opening import LIMIT_PX, check_size, open_image
+from diad_deploy.images.raw import decode_raw
 from diad_deploy.images.samples import SampleArray, Samples, StatedWhite
 
 _ORIENTATION = 0x0112
@@ -144,7 +145,7 @@ def _arrays(
 def _with_raw_colours(
     path: Path, found: Samples, file: BinaryIO, image: Image.Image, orientation: int
 ) -> Samples:
-    values = tiff.decode_raw(file)
+    values = decode_raw(file)
     if values is not None and image.format == "PNG":
         values = _upright(values, orientation)
     if values is None or values.shape != found.values.shape:

@@ -6,6 +6,7 @@ from pathlib import Path
 import simplejpeg
 
 from diad_deploy.errors import PictureError
+from diad_deploy.images.file_check import one_line
 
 _END = b"\xff\xd9"
 _SCAN = 0xDA
@@ -46,8 +47,7 @@ def check_jpeg(path: Path, content: bytes, mode: str) -> None:
             break
         pixels = shorter
     if "Corrupt JPEG data" in warning:
-        reason = " ".join(warning.split())[:200]
-        raise PictureError(str(path), f"damaged ({reason}); copy it again")
+        raise PictureError(str(path), f"damaged ({one_line(warning)}); copy it again")
 
 
 def _pixels_alone(content: bytes) -> bytes:

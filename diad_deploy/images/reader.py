@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,8 @@ from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import InputError, PictureError
 from diad_deploy.images.decode import read_samples
 from diad_deploy.images.opening import LIMIT_PX
-from diad_deploy.images.rgb import scaled, to_rgb
-from diad_deploy.images.samples import Samples
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.rgb import check_visible, scaled, to_rgb
 from diad_deploy.images.tally import Tally
 from diad_deploy.images.white_level import AUTO_WHITE, WhiteLevel
 
@@ -37,6 +38,11 @@ class ImageReader:
         self._limit_px = limit_px
         self.tally = Tally(white)
 
+    @classmethod
+    def with_options(cls, options: ImageOptions) -> Self:
+        """A reader where no thresholds say what is white: the options do, else each file."""
+        return cls(options.white or AUTO_WHITE, limit_px=options.limit_px)
+
     def read(self, path: str | os.PathLike[str]) -> ReadImage:
         """Decode one file to what a viewer shows.
 
@@ -46,11 +52,13 @@ class ImageReader:
         name = os.fspath(path)
         raw = self.white.value is not None
         samples = read_samples(path, limit_px=self._limit_px, raw=raw)
+        check_visible(samples, path=name)
         try:
-            pixels = to_rgb(samples, self.white, path=name)
+            white = samples.white(self.white, path=name) if samples.is_wide else None
+            pixels = to_rgb(samples, white, path=name)
         except MemoryError as error:
             raise PictureError(name, "memory ran out while decoding; make it smaller") from error
-        self._count(samples, name)
+        self.tally.add(samples, white)
         return ReadImage(pixels=pixels, note=samples.note)
 
     def convert(self, array: npt.NDArray[np.uint16]) -> PictureArray:
@@ -76,10 +84,6 @@ class ImageReader:
     def warnings(self) -> tuple[str, ...]:
         """What may have made scores wrong in the files read so far; nothing for nothing."""
         return self.tally.warnings()
-
-    def _count(self, samples: Samples, name: str) -> None:
-        white = samples.white(self.white, path=name) if samples.is_wide else None
-        self.tally.add(samples, white)
 
 
 def read_picture(path: str | os.PathLike[str], *, limit_px: int = LIMIT_PX) -> PictureArray:

@@ -6,28 +6,31 @@ from PIL import Image
 from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import PictureError
 from diad_deploy.images.samples import SIXTEEN_BIT_WHITE, SampleArray, Samples
-from diad_deploy.images.white_level import WhiteLevel, shown_white
+from diad_deploy.images.white_level import shown_white
 
 _WHITE = (255, 255, 255, 255)
 _PIECE_SAMPLES = 1 << 22
 
 
-def to_rgb(samples: Samples, level: WhiteLevel, *, path: str) -> PictureArray:
+def check_visible(samples: Samples, *, path: str) -> None:
+    """Raise `PictureError` where the image is transparent everywhere; `path` is for the message."""
+    if samples.alpha is not None and not samples.alpha.any():
+        reason = "wholly transparent, so there is nothing to see; save it without alpha"
+        raise PictureError(path, reason)
+
+
+def to_rgb(samples: Samples, white: float | None, *, path: str) -> PictureArray:
     """uint8 `[H, W, 3]`; alpha is laid over white.
 
     Args:
         samples: of one image.
-        level: which value is white, for samples of more than 8 bits.
+        white: the value that is white; None for samples of 8 bits and less.
         path: for messages.
 
     Raises:
-        PictureError: as of `Samples.white`, or the image's kind allows for no other white, or it is
-            transparent everywhere.
+        PictureError: the image's kind allows for no other white than the whole range.
     """
-    if samples.alpha is not None and not samples.alpha.any():
-        reason = "wholly transparent, so there is nothing to see; save it without alpha"
-        raise PictureError(path, reason)
-    values = _eight_bits(samples, level, path)
+    values = samples.values if white is None else _eight_bits(samples, white, path)
     if samples.alpha is not None:
         values = _over_white(values, samples.alpha)
     if values.ndim == 2:
@@ -49,10 +52,7 @@ def scaled(values: SampleArray, white: float, *, zero_is_white: bool = False) ->
     return eight
 
 
-def _eight_bits(samples: Samples, level: WhiteLevel, path: str) -> PictureArray:
-    if not samples.is_wide:
-        return samples.values
-    white = samples.white(level, path=path)
+def _eight_bits(samples: Samples, white: float, path: str) -> PictureArray:
     if samples.are_high_bytes:
         if white != samples.white_of_type:
             raise PictureError(

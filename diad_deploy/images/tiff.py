@@ -1,17 +1,15 @@
 """What a TIFF's tags say of its samples, and the kinds of TIFF that Pillow cannot decode."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
-import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from diad_deploy.errors import PictureError
-from diad_deploy.images.samples import FLOAT_WHITE, SampleArray, Samples, StatedWhite
+from diad_deploy.images.raw import decode_raw
+from diad_deploy.images.samples import FLOAT_WHITE, Samples, StatedWhite
 from diad_deploy.images.white_level import bits_of
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -147,21 +145,6 @@ def decode_other(path: Path, file: BinaryIO, tags: TiffTags) -> Samples:
         stated=tags.stated,
         zero_is_white=tags.zero_is_white,
     )
-
-
-def decode_raw(file: BinaryIO) -> SampleArray | None:
-    """Samples as they are stored, `[H, W]` or `[H, W, 3]` RGB; None where OpenCV cannot.
-
-    A TIFF is turned upright by it, a PNG is not.
-    """
-    file.seek(0)
-    values: Any = None
-    with suppress(cv2.error):
-        content = np.frombuffer(file.read(), np.uint8)
-        values = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-    if values is None or (values.ndim == 3 and values.shape[2] != 3):
-        return None
-    return np.ascontiguousarray(values if values.ndim == 2 else values[..., ::-1])
 
 
 def _tags(tags: Mapping[int, Any]) -> TiffTags:

@@ -10,7 +10,7 @@ import click
 from diad_deploy import __version__
 from diad_deploy.console import run_command
 from diad_deploy.errors import OutputError
-from diad_deploy.image_options import image_options
+from diad_deploy.image_options import image_options, strict_option
 from diad_deploy.model_options import model_options
 
 if TYPE_CHECKING:
@@ -44,13 +44,7 @@ Examples:
 @click.option(
     "--class", "classes", multiple=True, metavar="NAME", help="Only this class; can be repeated."
 )
-@click.option(
-    "--strict",
-    is_flag=True,
-    help="End with status 2 before anything runs where a defective picture has no mask, or one "
-    "that cannot be used, marks nothing or the whole picture, or is stored with loss (JPEG). All "
-    "are named. Masks that mark most of a picture stay a note.",
-)
+@strict_option
 @image_options
 @model_options
 @click.option("--force", is_flag=True, help="Replace an earlier evaluation in the output folder.")

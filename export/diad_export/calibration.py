@@ -11,7 +11,6 @@ from diad_deploy.bundle import builtin_pictures
 from diad_deploy.errors import InputError
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.reader import ImageReader
-from diad_deploy.images.white_level import AUTO_WHITE
 from diad_deploy.manifest import ImageSpec, ScheduleSpec
 from diad_deploy.picture_files import find_pictures
 from diad_deploy.preprocess import prepare_batch
@@ -52,8 +51,7 @@ def read_calibration(
         )
     files = find_pictures([folder or builtin_pictures()])
     most = MOST_PICTURES if folder else MOST_BUILTIN
-    given = reading or ImageOptions()
-    reader = ImageReader(given.white or AUTO_WHITE, limit_px=given.limit_px)
+    reader = ImageReader.with_options(reading or ImageOptions())
     taken = np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))
     return CalibrationPictures(
         source=folder.resolve().name if folder else "built-in pictures",

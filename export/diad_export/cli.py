@@ -9,7 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.console import printable, run_command
-from diad_deploy.image_options import image_options
+from diad_deploy.image_options import image_options, strict_option
 from diad_deploy.model_options import device_option, tf32_option
 from diad_export.command_options import limit_options, source_options
 from diad_export.engines.command_options import engine_options
@@ -180,13 +180,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @click.option("--images", type=PATH, required=True, help="Pictures to run, with folders as labels.")
 @click.option("--masks", type=PATH, help="Where the masks lie [default: masks or ground_truth].")
 @click.option("--most", type=click.IntRange(min=1), help="Take so many pictures, evenly spread.")
-@click.option(
-    "--strict",
-    is_flag=True,
-    help="End with status 2 before anything runs where a defective picture has no mask, or one "
-    "that cannot be used, marks nothing or the whole picture, or is stored with loss (JPEG). All "
-    "are named. Masks that mark most of a picture stay a note.",
-)
+@strict_option
 @click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
 @source_options
 @click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")

@@ -12,7 +12,6 @@ from diad_deploy.bundle import Bundle
 from diad_deploy.errors import InputError, OptionError
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.reader import ImageReader
-from diad_deploy.images.white_level import AUTO_WHITE
 from diad_deploy.manifest import Manifest
 from diad_deploy.mask_findings import MaskTally
 from diad_deploy.preprocess import prepare_batch
@@ -70,7 +69,7 @@ def verify(
     if not pictures:
         raise InputError("no pictures to verify with; name a folder that holds some")
     reading = options.reading
-    reader = ImageReader(reading.white or AUTO_WHITE, limit_px=reading.limit_px)
+    reader = ImageReader.with_options(reading)
     truth, masks = _read_truth(pictures, bundle.manifest.image.size_px, reading.limit_px)
     runs = _Runs(bundle.manifest, model, observed)
     noise, other = bundle.noise(), _other_noise(bundle)

@@ -18,6 +18,7 @@ from diad_deploy.report.results import read_rows
 from diad_deploy.thresholds import find_thresholds
 from diad_evaluate.cli import main as evaluate
 from tests.diad_deploy.images.png_file import write_png
+from tests.entry_points import call
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -25,11 +26,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def called(entry: Callable[[], None], *arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["program", *map(str, arguments)])
-        with pytest.raises(SystemExit) as raised:
-            entry()
-        out, err = capsys.readouterr()
-        return int(raised.value.code or 0), out, err
+        return call(entry, arguments, monkeypatch, capsys)
 
     return called
 

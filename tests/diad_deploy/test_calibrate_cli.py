@@ -16,6 +16,7 @@ from diad_deploy.cli import main as run_main
 from diad_deploy.report.results import read_rows
 from diad_deploy.thresholds import read_thresholds
 from tests.diad_deploy.fake_detector import write_picture
+from tests.entry_points import call
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., tuple[int, str, str]]
@@ -26,11 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Runs `diad-calibrate`, or another entry point: exit status, standard output and error."""
 
     def called(*arguments: object, entry: Callable[[], None] = main) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["program", *map(str, arguments)])
-        with pytest.raises(SystemExit) as raised:
-            entry()
-        out, err = capsys.readouterr()
-        return int(raised.value.code or 0), out, err
+        return call(entry, arguments, monkeypatch, capsys)
 
     return called
 

@@ -25,6 +25,7 @@ from diad_deploy.report.results import read_rows
 from diad_deploy.thresholds import write_thresholds
 from tests.diad_deploy.fake_detector import FakeDetector, write_picture, write_pictures
 from tests.diad_deploy.threshold_case import make_thresholds
+from tests.entry_points import call
 from tests.standin import write_standin_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -64,11 +65,7 @@ def run(
     """Runs `diad-run` with a fake detector: exit status, standard output, standard error."""
 
     def run_main(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["diad-run", *map(str, arguments)])
-        with pytest.raises(SystemExit) as raised:
-            main()
-        out, err = capsys.readouterr()
-        return int(raised.value.code or 0), out, err
+        return call(main, arguments, monkeypatch, capsys, name="diad-run")
 
     return run_main
 

@@ -12,6 +12,7 @@ import pytest
 from diad_evaluate.cli import main
 from tests.diad_deploy.fake_detector import FakeDetector
 from tests.diad_evaluate.labelled_folders import write_good, write_mvtec_class
+from tests.entry_points import call
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., tuple[int, str, str]]
@@ -46,11 +47,7 @@ def run(
     """Runs `diad-evaluate` with a fake detector: exit status, standard output, standard error."""
 
     def run_main(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["diad-evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as raised:
-            main()
-        out, err = capsys.readouterr()
-        return int(raised.value.code or 0), out, err
+        return call(main, arguments, monkeypatch, capsys, name="diad-evaluate")
 
     return run_main
 
