@@ -18,17 +18,17 @@ from demo.evaluate import Model
 from demo.metrics import Scored, by_class, mean_over_classes
 from demo.settings import load_settings
 from demo.train import DEFAULT_CHECKPOINT
-from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.bundle import Bundle, builtin_bundle
-from diad_deploy.console import run_command
-from diad_deploy.manifest import Spacing
-from diad_deploy.preprocess import prepare_batch
-from diad_deploy.schedule import ddim_steps, make_schedule
-from diad_export.checkpoint import read_checkpoint
+from diad_deploy.bundle.folder import Bundle, builtin_bundle
+from diad_deploy.bundle.manifest import Spacing
+from diad_deploy.cli.console import run_command
+from diad_deploy.diffusion import pipeline
+from diad_deploy.diffusion.schedule import ddim_steps, make_schedule
+from diad_deploy.images.preprocess import prepare_batch
+from diad_export.checkpoint.read import read_checkpoint
+from diad_export.checkpoint.weights import load_model
 from diad_export.model.features import distance_maps
 from diad_export.model.fusion import fusion_matrix, pooling_matrix
-from diad_export.weights import load_model
 
 SIGMAS_PX = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 POOLS = ((1, 0), (4, 2), (4, 4), (4, 8), (8, 2), (8, 4))

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 
 from demo.train import DEFAULT_FOLDER, STAGES
 from demo.training import log_path, read_log
-from diad_deploy.console import run_command
+from diad_deploy.cli.console import run_command
 from diad_deploy.errors import OptionError
 
 DEFAULT_KEPT = Path(__file__).with_name("training")

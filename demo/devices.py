@@ -2,7 +2,7 @@
 
 import torch
 
-from diad_deploy.backends.nvidia_driver import ask_driver
+from diad_deploy.backends.cuda.driver import ask_driver
 from diad_deploy.errors import OptionError
 
 

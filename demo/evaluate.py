@@ -23,14 +23,14 @@ from demo.metrics import (
     split_classes,
 )
 from demo.settings import load_settings
-from diad_deploy import pipeline
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
-from diad_deploy.backends.stages import Stages
-from diad_deploy.bundle import Bundle, builtin_bundle
-from diad_deploy.console import run_command
-from diad_deploy.preprocess import prepare_batch
-from diad_deploy.schedule import ddim_steps, make_schedule, published_alphas_cumprod
+from diad_deploy.backends.onnxruntime.cpu import OnnxRuntimeStages
+from diad_deploy.bundle.folder import Bundle, builtin_bundle
+from diad_deploy.cli.console import run_command
+from diad_deploy.diffusion import pipeline
+from diad_deploy.diffusion.schedule import ddim_steps, make_schedule, published_alphas_cumprod
+from diad_deploy.diffusion.stages import Stages
+from diad_deploy.images.preprocess import prepare_batch
 
 BATCH = 8
 OTHER_STEPS = (1, 2, 5)

@@ -17,8 +17,8 @@ from PIL import Image
 
 from demo.dataset import Sample, Split, draw_split
 from demo.settings import load_settings
-from diad_deploy.console import run_command
-from diad_deploy.whole_folder import WholeFolder
+from diad_deploy.cli.console import run_command
+from diad_deploy.files.atomic_folder import WholeFolder
 
 FACTS = "split.json"
 GOOD = "good"

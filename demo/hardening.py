@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from demo.stages import Pictures, PictureSource, cell_contrast, half_precision, normal, turn
-from diad_deploy.manifest import ScheduleSpec
-from diad_deploy.schedule import ddim_steps, published_alphas_cumprod
+from diad_deploy.bundle.manifest import ScheduleSpec
+from diad_deploy.diffusion.schedule import ddim_steps, published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import LATENTS_SCALE

@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from diad_deploy.bundle import builtin_bundle, builtin_pictures
-from diad_deploy.console import run_command
+from diad_deploy.bundle.folder import builtin_bundle, builtin_pictures
+from diad_deploy.cli.console import run_command
 from diad_deploy.errors import InputError
-from diad_deploy.inspection import InspectionOptions, Request, inspect_paths
-from diad_deploy.judging import Judge
+from diad_deploy.inspection.inspect import InspectionOptions, Request, inspect_paths
+from diad_deploy.thresholds.decide import Judge
 
 DOCUMENTS_PICTURE = Path(__file__).parents[1] / "docs" / "report.png"
 THRESHOLD = 0.25

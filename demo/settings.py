@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from diad_deploy.bundle.manifest import Spacing
 from diad_deploy.errors import OptionError
-from diad_deploy.manifest import Spacing
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
 
 DEFAULT_SETTINGS = Path(__file__).with_name("settings.toml")

@@ -10,8 +10,8 @@ from demo.dataset import PRODUCTS, Sample, draw_sample
 from demo.defects import defects_for
 from diad_deploy import Detector
 from diad_deploy.arrays import PictureArray
-from diad_deploy.bundle import builtin_bundle
-from diad_deploy.console import run_command
+from diad_deploy.bundle.folder import builtin_bundle
+from diad_deploy.cli.console import run_command
 from diad_deploy.report.heatmap import draw_heatmap
 
 BUILTIN_PICTURES = Path(__file__).parents[1] / "diad_deploy" / "builtin" / "pictures"

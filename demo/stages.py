@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
-from diad_deploy.manifest import ImageSpec
-from diad_deploy.schedule import TRAIN_TIMESTEPS, published_alphas_cumprod
+from diad_deploy.bundle.manifest import ImageSpec
+from diad_deploy.diffusion.schedule import TRAIN_TIMESTEPS, published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
 from diad_export.model.diad import DiadModel
 from diad_export.model.features import distance_maps

@@ -21,14 +21,14 @@ from demo.stages import (
     wake_zero_convolutions,
 )
 from demo.training import Stage, StageResult, log_path, read_log, train_stage
-from diad_deploy.console import run_command
-from diad_deploy.schedule import make_schedule
-from diad_export.components import image_spec
+from diad_deploy.cli.console import run_command
+from diad_deploy.diffusion.schedule import make_schedule
+from diad_export.checkpoint.weights import save_checkpoint
 from diad_export.model.autoencoder import encode_moments
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import LATENTS_SCALE
+from diad_export.onnx.components import image_spec
 from diad_export.options import Recommended
-from diad_export.weights import save_checkpoint
 
 STAGES = ("features", "autoencoder", "diffusion", "hardening")
 DEFAULT_FOLDER = Path(__file__).with_name("work")

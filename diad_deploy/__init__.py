@@ -17,7 +17,7 @@ TYPE_CHECKING = False  # as typing's, which takes longer to import than a comman
 if TYPE_CHECKING:
     from typing import Any
 
-    from diad_deploy.bundle import Bundle
+    from diad_deploy.bundle.folder import Bundle
     from diad_deploy.detection import Detection
     from diad_deploy.detector import Detector
     from diad_deploy.errors import DiadError
@@ -29,7 +29,7 @@ __version__ = "0.1.0"
 __all__ = ["Bundle", "Detection", "Detector", "DiadError", "__version__"]
 
 _HOME = {
-    "Bundle": "diad_deploy.bundle",
+    "Bundle": "diad_deploy.bundle.folder",
     "Detection": "diad_deploy.detection",
     "Detector": "diad_deploy.detector",
     "DiadError": "diad_deploy.errors",

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.stages import BatchResult
+from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
+from diad_deploy.diffusion.stages import BatchResult
 from diad_deploy.errors import NotFiniteError
-from diad_deploy.manifest import Manifest
 
 Found = Detection | NotFiniteError
 """Of one picture: its detection, or the error that says why it has none."""

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.bundle.manifest import ImageSpec
 from diad_deploy.errors import OptionError
-from diad_deploy.manifest import ImageSpec
 from diad_deploy.regions import Region, find_regions
 
 Decision = Literal["good", "defect"]

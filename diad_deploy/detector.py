@@ -15,11 +15,14 @@ import numpy.typing as npt
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
 from diad_deploy.backends.several_devices import SharedModel
-from diad_deploy.backends.stages import Collect
 from diad_deploy.batch_detections import Found, all_detections, detections_of
-from diad_deploy.batch_noise import for_batch, part_of, settle_noise
-from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
+from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
+from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
+from diad_deploy.diffusion.noise import for_batch, part_of, settle_noise
+from diad_deploy.diffusion.pipeline import in_order
+from diad_deploy.diffusion.schedule import ddim_steps
+from diad_deploy.diffusion.stages import Collect
 from diad_deploy.errors import (
     BackendError,
     BundleError,
@@ -28,17 +31,14 @@ from diad_deploy.errors import (
     NotFiniteError,
     OptionError,
 )
-from diad_deploy.given_pictures import Picture, decode, in_chunks, path_of
+from diad_deploy.images.formats.white_level import settle_white
+from diad_deploy.images.inputs import Picture, decode, in_chunks, path_of
 from diad_deploy.images.options import image_options_of
+from diad_deploy.images.preprocess import check_prepared, prepare_batch
 from diad_deploy.images.reader import ImageReader
-from diad_deploy.images.white_level import settle_white
-from diad_deploy.in_flight import collect_in_order
-from diad_deploy.judging import Judge
-from diad_deploy.manifest import Manifest
-from diad_deploy.pipeline import in_order
-from diad_deploy.preprocess import check_prepared, prepare_batch
-from diad_deploy.schedule import ddim_steps
-from diad_deploy.thresholds import Thresholds, check_belongs, find_thresholds, scoring_sha256
+from diad_deploy.streaming.pending import collect_in_order
+from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.file import Thresholds, check_belongs, find_thresholds, scoring_sha256
 
 MOST_THREADS = 1024
 
@@ -290,7 +290,7 @@ class Detector:
     def detect_prepared(
         self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
     ) -> list[Detection]:
-        """Detections for pictures that `diad_deploy.preprocess` has prepared, run as one batch.
+        """Detections for pictures that `images.preprocess` has prepared, run as one batch.
 
         The overall threshold decides.
 

@@ -6,7 +6,7 @@ python examples/score_folder.py photos bundle
 import sys
 
 from diad_deploy import Detector
-from diad_deploy.picture_files import find_pictures
+from diad_deploy.images.discover import find_pictures
 
 
 def main(folder: str, bundle: str) -> None:

@@ -6,7 +6,7 @@ python examples/write_report.py photos bundle report
 import sys
 from pathlib import Path
 
-from diad_deploy.inspection import InspectionOptions, Request, inspect_paths
+from diad_deploy.inspection.inspect import InspectionOptions, Request, inspect_paths
 
 
 def main(folder: str, bundle: str, output: str) -> None:

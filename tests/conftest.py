@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.backends.runtime_cache import FOLDER_VARIABLE
-from diad_deploy.bundle import Bundle
+from diad_deploy.backends.tensorrt.runtime_cache import FOLDER_VARIABLE
+from diad_deploy.bundle.folder import Bundle
 from tests.standin import write_standin_bundle
 
 # a shell that starts the tests in the background has them ignore Ctrl-C, and what they start, too

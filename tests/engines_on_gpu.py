@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.bundle import Bundle
-from diad_deploy.engine_spec import BatchProfile, Target
+from diad_deploy.bundle.engine_spec import BatchProfile, Target
+from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import OptionError
 
 

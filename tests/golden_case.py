@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from diad_deploy.manifest import ImageSpec
-from diad_deploy.preprocess import prepare_batch
+from diad_deploy.bundle.manifest import ImageSpec
+from diad_deploy.images.preprocess import prepare_batch
 from tests.golden.fill import fill_value
 
 GOLDEN = Path(__file__).with_name("golden")

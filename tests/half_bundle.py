@@ -10,13 +10,13 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from diad_deploy.bundle import Bundle, BundleWriter, builtin_bundle
-from diad_deploy.manifest import GraphSpec
-from diad_deploy.precision_spec import PrecisionSpec, WidePart
-from diad_export.half_graph import list_parts
-from diad_export.precision import convert_to_half
-from diad_export.to_onnx import WIDE_SCOPE
-from diad_export.wide_nodes import LIMIT_ABS, choose_wide_nodes
+from diad_deploy.bundle.folder import Bundle, BundleWriter, builtin_bundle
+from diad_deploy.bundle.manifest import GraphSpec
+from diad_deploy.bundle.precision_spec import PrecisionSpec, WidePart
+from diad_export.onnx.export import WIDE_SCOPE
+from diad_export.precision.float16 import convert_to_half
+from diad_export.precision.float16_graph import list_parts
+from diad_export.precision.float32_nodes import LIMIT_ABS, choose_wide_nodes
 
 NETWORK_ENDS = frozenset(("Conv", "Relu", "MaxPool"))
 

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from diad_deploy.bundle import Bundle, BundleWriter
-from diad_deploy.manifest import (
+from diad_deploy.bundle.folder import Bundle, BundleWriter
+from diad_deploy.bundle.manifest import (
     FORMAT_REVISION,
     CheckpointOrigin,
     FusionLayer,
@@ -24,7 +24,7 @@ from diad_deploy.manifest import (
     NoiseSpec,
     TensorSpec,
 )
-from diad_deploy.schedule import make_schedule
+from diad_deploy.diffusion.schedule import make_schedule
 
 CHANNELS = 4
 FACTOR = 8

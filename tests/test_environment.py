@@ -6,7 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = (
@@ -20,8 +20,8 @@ import numpy as np
 from diad_deploy import Detector
 with Detector.open(sys.argv[1]) as detector:
     [found] = detector.detect([np.zeros((40, 30, 3), np.uint8)])
-import diad_deploy.cli, diad_deploy.inspection, diad_deploy.report.page
-import diad_deploy.calibrate_cli, diad_deploy.calibration
+import diad_deploy.cli.run, diad_deploy.inspection.inspect, diad_deploy.report.page.render
+import diad_deploy.cli.calibrate, diad_deploy.calibration.calibrate
 [found.regions(above=0.0)]
 {more}
 print(*sorted({{name.split(".")[0] for name in sys.modules}}))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = (ROOT, ROOT / "export", ROOT / "evaluation")
@@ -26,7 +26,7 @@ class Watch:
         if name == "onnxruntime":
             print("onnxruntime", os.environ.get("ORT_DISABLE_TELEMETRY"), file=sys.stderr)
 sys.meta_path.insert(0, Watch())
-from diad_deploy.cli import main
+from diad_deploy.cli.run import main
 main()
 """
 

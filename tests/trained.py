@@ -8,14 +8,14 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 from diad_export.build import build
-from diad_export.checkpoint import read_checkpoint
-from diad_export.cli import command
+from diad_export.checkpoint.read import read_checkpoint
+from diad_export.checkpoint.weights import load_model, save_checkpoint
+from diad_export.cli.commands import command
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
 from diad_export.options import BuildOptions, Recommended
-from diad_export.weights import load_model, save_checkpoint
 from tests.golden_case import golden_state_dict
 from tests.made_once import made_once
 

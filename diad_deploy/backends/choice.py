@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.devices import AUTO, Kind, device_name, find_indices, parse_devices
-from diad_deploy.backends.direct import DirectModel
-from diad_deploy.backends.engine_files import has_engines
-from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
+from diad_deploy.backends.host_model import DirectModel
+from diad_deploy.backends.onnxruntime.cpu import OnnxRuntimeStages
 from diad_deploy.backends.several_devices import SharedModel, with_device
-from diad_deploy.backends.stages import Model, Order
-from diad_deploy.bundle import Bundle
-from diad_deploy.engine_spec import Target
+from diad_deploy.backends.tensorrt.engine_files import has_engines
+from diad_deploy.bundle.engine_spec import Target
+from diad_deploy.bundle.folder import Bundle
+from diad_deploy.diffusion.stages import Model, Order
 from diad_deploy.errors import BackendError, OptionError
 
 BACKENDS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
@@ -174,7 +174,7 @@ def _reason(candidates: list[_Candidate], passed_over: list[str]) -> str:
 
 def _engines(target: Target) -> _Candidate:
     def open_engines(request: ModelRequest) -> Model:
-        from diad_deploy.backends.tensorrt import open_tensorrt
+        from diad_deploy.backends.tensorrt.model import open_tensorrt
 
         return open_tensorrt(
             request.bundle,
@@ -194,7 +194,7 @@ def _engines(target: Target) -> _Candidate:
 
 
 def _open_on_cuda(request: ModelRequest) -> Model:
-    from diad_deploy.backends.onnxruntime_cuda import open_onnxruntime_cuda
+    from diad_deploy.backends.onnxruntime.cuda import open_onnxruntime_cuda
 
     return open_onnxruntime_cuda(
         request.bundle,

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from diad_deploy.backends.cuda_calls import Cuda
+from diad_deploy.backends.cuda.calls import Cuda
 from diad_deploy.errors import OptionError
 
 AUTO = "auto"

@@ -12,8 +12,8 @@ from threading import Lock
 from weakref import WeakSet
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.line import Line, Turn
-from diad_deploy.backends.stages import BatchResult, Collect, Model
+from diad_deploy.backends.fair_lock import Line, Turn
+from diad_deploy.diffusion.stages import BatchResult, Collect, Model
 from diad_deploy.errors import BackendError, CudaError
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from diad_deploy.errors import OptionError
-from diad_deploy.images.opening import LIMIT_PX
-from diad_deploy.images.white_level import AUTO_WHITE, WhiteLevel
+from diad_deploy.images.formats.opening import LIMIT_PX
+from diad_deploy.images.formats.white_level import AUTO_WHITE, WhiteLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import InputError, PictureError
-from diad_deploy.images.decode import read_samples
-from diad_deploy.images.opening import LIMIT_PX
+from diad_deploy.images.formats.decode import read_samples
+from diad_deploy.images.formats.opening import LIMIT_PX
+from diad_deploy.images.formats.white_level import AUTO_WHITE, WhiteLevel
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.rgb import check_visible, scaled, to_rgb
 from diad_deploy.images.tally import Tally
-from diad_deploy.images.white_level import AUTO_WHITE, WhiteLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,8 +5,8 @@ from PIL import Image
 
 from diad_deploy.arrays import PictureArray
 from diad_deploy.errors import PictureError
-from diad_deploy.images.samples import SIXTEEN_BIT_WHITE, SampleArray, Samples
-from diad_deploy.images.white_level import shown_white
+from diad_deploy.images.formats.samples import SIXTEEN_BIT_WHITE, SampleArray, Samples
+from diad_deploy.images.formats.white_level import shown_white
 
 _WHITE = (255, 255, 255, 255)
 _PIECE_SAMPLES = 1 << 22

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from typing import Any
 
-from diad_deploy.images.samples import Samples
-from diad_deploy.images.white_level import WhiteLevel
+from diad_deploy.images.formats.samples import Samples
+from diad_deploy.images.formats.white_level import WhiteLevel
 
 OVERSHOOT = 1.5
 """Values of more than this times white are no noise: white is another."""

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from diad_deploy.errors import OutputError
-from diad_deploy.whole_file import partial_of
-from diad_deploy.whole_file import replacing as replacing
+from diad_deploy.files.atomic_file import partial_of
+from diad_deploy.files.atomic_file import replacing as replacing
 
 RUN = "run.json"
 RESULTS = "results.jsonl"

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diad_deploy.picture_files import PictureFile
+from diad_deploy.images.discover import PictureFile
 from diad_deploy.report import folder as layout
 from diad_deploy.report.ranking import Highest
 from diad_deploy.report.results import ResultRow, parse_row, read_rows, to_csv_line

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diad_deploy.errors import OutputError
-from diad_deploy.finite_json import loads_finite
-from diad_deploy.images.white_level import shown_white
+from diad_deploy.files.finite_json import loads_finite
+from diad_deploy.images.formats.white_level import shown_white
 from diad_deploy.report import folder as layout
 from diad_deploy.report.results import read_rows
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from diad_deploy.mask_findings import MaskTally
-from diad_evaluate.class_pictures import ClassPictures
-from diad_evaluate.curves import draw_curves
-from diad_evaluate.metrics import (
+from diad_deploy.labelled.mask_findings import MaskTally
+from diad_evaluate.class_images import ClassPictures
+from diad_evaluate.metrics.curves import draw_curves
+from diad_evaluate.metrics.figures import (
     EXACT_AU_PRO,
     IMAGE_METRICS,
     PIXEL_METRICS,
@@ -16,7 +16,7 @@ from diad_evaluate.metrics import (
     pixel_figures,
     rank_images,
 )
-from diad_evaluate.pixel_counts import PixelCounts
+from diad_evaluate.metrics.pixel_counts import PixelCounts
 from diad_evaluate.results import ClassResult
 
 

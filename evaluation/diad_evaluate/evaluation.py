@@ -13,18 +13,18 @@ from itertools import groupby
 
 import numpy as np
 
-from diad_deploy.ahead import map_ahead
+from diad_deploy.bundle.manifest import to_json
 from diad_deploy.errors import DiadError
+from diad_deploy.images.discover import PictureFile
 from diad_deploy.images.reader import ImageReader
-from diad_deploy.manifest import to_json
-from diad_deploy.mask_findings import IN_WORDS, JudgedMask, MaskTally, judge_mask
-from diad_deploy.picture_files import PictureFile
-from diad_deploy.run_summary import Progress
-from diad_deploy.streaming import Inspected, PreparedDetector, Stopwatch, Unread, stream
+from diad_deploy.inspection.summary import Progress
+from diad_deploy.labelled.layouts.choice import LabelledSet
+from diad_deploy.labelled.layouts.labelled import LabelledPicture
+from diad_deploy.labelled.mask_findings import IN_WORDS, JudgedMask, MaskTally, judge_mask
+from diad_deploy.streaming.prefetch import map_ahead
+from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
+from diad_evaluate.class_images import ClassPictures, class_pictures
 from diad_evaluate.class_metrics import class_result
-from diad_evaluate.class_pictures import ClassPictures, class_pictures
-from diad_evaluate.layouts.choice import LabelledSet
-from diad_evaluate.layouts.labelled import LabelledPicture
 from diad_evaluate.mistakes import SHOWN, Candidates, Mistake, worst
 from diad_evaluate.results import ClassResult, Evaluation, PictureRow, Tell
 

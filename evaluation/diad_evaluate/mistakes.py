@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import BoolArray
+from diad_deploy.labelled.layouts.labelled import LabelledPicture
 from diad_deploy.report.heatmap import draw_heatmap
-from diad_deploy.streaming import Inspected
-from diad_evaluate.layouts.labelled import LabelledPicture
+from diad_deploy.streaming.stream import Inspected
 
 SHOWN = 12
 """Most false alarms, and most misses, that are shown."""

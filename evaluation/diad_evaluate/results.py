@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 
 from diad_deploy import __version__
-from diad_deploy.mask_findings import MaskCounts
-from diad_evaluate.curves import Curves
-from diad_evaluate.metrics import METRICS, Figures, in_words
+from diad_deploy.labelled.mask_findings import MaskCounts
+from diad_evaluate.metrics.curves import Curves
+from diad_evaluate.metrics.figures import METRICS, Figures, in_words
+from diad_evaluate.metrics.paper import SOURCE, PaperFigures, paper_figures
 from diad_evaluate.mistakes import Mistake
-from diad_evaluate.paper import SOURCE, PaperFigures, paper_figures
 
 Status = Literal["ok", "failed", "mask failed"]
 

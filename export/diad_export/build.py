@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.bundle import Bundle, BundleWriter
-from diad_deploy.manifest import (
+from diad_deploy.bundle.folder import Bundle, BundleWriter
+from diad_deploy.bundle.manifest import (
     FORMAT_REVISION,
     FusionLayer,
     FusionSpec,
@@ -18,10 +18,11 @@ from diad_deploy.manifest import (
     Manifest,
     NoiseSpec,
 )
-from diad_deploy.schedule import make_schedule
-from diad_export.calibration import Calibration, read_calibration
-from diad_export.checkpoint import Checkpoint, Sources, read_checkpoint
-from diad_export.components import image_spec, latents_spec, make_components
+from diad_deploy.diffusion.schedule import make_schedule
+from diad_export.checkpoint.pretrained_features import complete_features
+from diad_export.checkpoint.read import Checkpoint, Sources, read_checkpoint
+from diad_export.checkpoint.usable_weights import check_checkpoint
+from diad_export.checkpoint.weights import load_model
 from diad_export.engines.bundle_engines import (
     Bar,
     check_convolutions,
@@ -30,15 +31,14 @@ from diad_export.engines.bundle_engines import (
     settle_target,
 )
 from diad_export.engines.options import EngineOptions
-from diad_export.exported_graphs import Progress, write_float16, write_float32
+from diad_export.graphs import Progress, write_float16, write_float32
 from diad_export.memory import give_back_memory
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
+from diad_export.onnx.components import image_spec, latents_spec, make_components
 from diad_export.options import BuildOptions, Settled, settle
-from diad_export.pretrained_features import complete_features
-from diad_export.usable_weights import check_checkpoint
-from diad_export.weights import load_model
+from diad_export.precision.calibration import Calibration, read_calibration
 
 NOISE_FILE = "noise.npy"
 POSTERIOR_NOISE_FILE = "posterior_noise.npy"

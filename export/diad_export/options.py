@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from diad_deploy.bundle.manifest import Convolutions, Manifest, Posterior, Spacing
 from diad_deploy.errors import OptionError
 from diad_deploy.images.options import ImageOptions
-from diad_deploy.manifest import Convolutions, Manifest, Posterior, Spacing
 
 BuildPrecision = Literal["fp32", "fp16"]
 

@@ -16,9 +16,9 @@ from demo.hardening import HardeningStage, reconstruct
 from demo.settings import load_settings
 from demo.stages import AutoencoderStage, DiffusionStage, FeatureStage, PictureSource
 from demo.training import Stage
-from diad_deploy.schedule import make_schedule
-from diad_export.components import image_spec
+from diad_deploy.diffusion.schedule import make_schedule
 from diad_export.model.diad import DiadModel
+from diad_export.onnx.components import image_spec
 
 SIZE_PX = 64
 

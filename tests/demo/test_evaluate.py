@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from demo.dataset import HELD_OUT_DEFECTS, PRODUCTS
 from demo.evaluate import as_text, command, evaluate
 from demo.metrics import Scored, auroc, by_class, by_kind, mean_over_classes
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 
 
 def scored(product: str, defect: str | None, score: float) -> Scored:

@@ -12,11 +12,11 @@ from demo.dataset import PRODUCTS, draw_split
 from demo.evaluate import Model, run_samples
 from demo.folder import command, write_split
 from demo.metrics import by_class
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
 from diad_deploy.errors import OutputError
+from diad_deploy.labelled.layouts.choice import find_labelled_set
 from diad_evaluate.evaluation import evaluate
-from diad_evaluate.layouts.choice import find_labelled_set
 
 SIZE_PX = 64
 

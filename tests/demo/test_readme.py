@@ -10,7 +10,7 @@ from demo.dataset import HELD_OUT_DEFECTS, PRODUCTS, draw_split
 from demo.defects import DEFECTS
 from demo.evaluate import evaluate
 from demo.settings import load_settings
-from diad_deploy.bundle import Bundle, builtin_bundle
+from diad_deploy.bundle.folder import Bundle, builtin_bundle
 
 DEMO = Path(__file__).parents[2] / "demo"
 FOUND = json.loads((DEMO / "evaluation.json").read_text())

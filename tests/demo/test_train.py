@@ -15,8 +15,8 @@ from demo.settings import Settings, TrainSettings, load_settings
 from demo.train import command, train
 from demo.training import learning_rate, read_log
 from diad_deploy.errors import DiadError, OptionError
-from diad_export.checkpoint import read_checkpoint
-from diad_export.weights import load_model
+from diad_export.checkpoint.read import read_checkpoint
+from diad_export.checkpoint.weights import load_model
 from tests.nvidia_driver import StandInDriver, use_driver
 
 STEPS = 4

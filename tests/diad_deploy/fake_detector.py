@@ -10,9 +10,7 @@ from PIL import Image
 
 from diad_deploy.arrays import FloatArray, PictureArray
 from diad_deploy.batch_detections import Found
-from diad_deploy.detection import Detection
-from diad_deploy.images.reader import ImageReader
-from diad_deploy.manifest import (
+from diad_deploy.bundle.manifest import (
     FORMAT_REVISION,
     CheckpointOrigin,
     FusionLayer,
@@ -23,7 +21,9 @@ from diad_deploy.manifest import (
     Manifest,
     NoiseSpec,
 )
-from diad_deploy.schedule import make_schedule
+from diad_deploy.detection import Detection
+from diad_deploy.diffusion.schedule import make_schedule
+from diad_deploy.images.reader import ImageReader
 
 IMAGE = ImageSpec(size_px=64, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from diad_deploy import Detector
-from diad_deploy.bundle import Bundle
-from diad_deploy.calibrate_cli import main as calibrate
-from diad_deploy.cli import main as inspect
+from diad_deploy.bundle.folder import Bundle
+from diad_deploy.cli.calibrate import main as calibrate
+from diad_deploy.cli.run import main as inspect
 from diad_deploy.errors import OptionError
 from diad_deploy.report.results import read_rows
-from diad_deploy.thresholds import find_thresholds
-from diad_evaluate.cli import main as evaluate
+from diad_deploy.thresholds.file import find_thresholds
+from diad_evaluate.cli.run import main as evaluate
 from tests.diad_deploy.images.png_file import write_png
 from tests.entry_points import call
 

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from diad_deploy import Detection, Detector
-from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
-from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
+from diad_deploy.backends.onnxruntime.cpu import OnnxRuntimeStages
+from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.detection import rounded_score
+from diad_deploy.diffusion.schedule import ddim_steps
 from diad_deploy.errors import (
     BackendError,
     InputError,
@@ -21,14 +22,13 @@ from diad_deploy.errors import (
     OptionError,
     ThresholdsError,
 )
-from diad_deploy.inspection import InspectionOptions, inspect
-from diad_deploy.picture_files import find_pictures
-from diad_deploy.preprocess import prepare, prepare_batch
+from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.preprocess import prepare, prepare_batch
+from diad_deploy.inspection.inspect import InspectionOptions, inspect
 from diad_deploy.report.results import read_rows
-from diad_deploy.schedule import ddim_steps
-from diad_deploy.thresholds import write_thresholds
+from diad_deploy.thresholds.file import write_thresholds
 from tests.diad_deploy.fake_detector import write_pictures
-from tests.diad_deploy.threshold_case import make_thresholds
+from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 from tests.standin import CHANNELS, FACTOR, NOISE_SHARE
 
 

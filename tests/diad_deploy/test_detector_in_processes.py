@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from diad_deploy import Detector
-from diad_deploy.bundle import MANIFEST_NAME, THRESHOLDS_NAME, Bundle
+from diad_deploy.bundle.folder import MANIFEST_NAME, THRESHOLDS_NAME, Bundle
+from diad_deploy.bundle.manifest import to_json
 from diad_deploy.errors import BackendError, BundleError
-from diad_deploy.manifest import to_json
-from diad_deploy.thresholds import write_thresholds
+from diad_deploy.thresholds.file import write_thresholds
 from tests.diad_deploy.test_detector import pictures
-from tests.diad_deploy.threshold_case import make_thresholds
+from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 
 
 def scores(detector: Detector, images: list[np.ndarray]) -> tuple[int, list[float]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.backends.onnxruntime_sessions import default_threads
+from diad_deploy.backends.onnxruntime.sessions import default_threads
 from diad_deploy.usable_cores import usable_cores
 
 V2 = "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
@@ -150,5 +150,5 @@ def test_without_affinity_or_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_session_takes_what_may_be_used(
     monkeypatch: pytest.MonkeyPatch, usable: int, threads: int
 ) -> None:
-    monkeypatch.setattr("diad_deploy.backends.onnxruntime_sessions.usable_cores", lambda: usable)
+    monkeypatch.setattr("diad_deploy.backends.onnxruntime.sessions.usable_cores", lambda: usable)
     assert default_threads() == threads

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from diad_evaluate.curves import Curves
-from diad_evaluate.layouts.labelled import LabelledPicture
-from diad_evaluate.metrics import METRICS
+from diad_deploy.labelled.layouts.labelled import LabelledPicture
+from diad_evaluate.metrics.curves import Curves
+from diad_evaluate.metrics.figures import METRICS
+from diad_evaluate.metrics.paper import PAPER
 from diad_evaluate.mistakes import Mistake
-from diad_evaluate.paper import PAPER
 from diad_evaluate.results import ClassResult, Evaluation, PictureRow
 
 CURVE = ((0.0, 0.0), (0.25, 0.75), (1.0, 1.0))

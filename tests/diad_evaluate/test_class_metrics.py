@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from diad_deploy.mask_findings import MaskTally
+from diad_deploy.labelled.mask_findings import MaskTally
+from diad_evaluate.class_images import ClassPictures, class_pictures
 from diad_evaluate.class_metrics import class_result
-from diad_evaluate.class_pictures import ClassPictures, class_pictures
-from diad_evaluate.metrics import EXACT_AU_PRO, IMAGE_METRICS, METRICS, PIXEL_METRICS
+from diad_evaluate.metrics.figures import EXACT_AU_PRO, IMAGE_METRICS, METRICS, PIXEL_METRICS
 from diad_evaluate.results import ClassResult
 from tests.diad_evaluate.random_maps import random_class
 

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from diad_deploy.errors import BackendError
-from diad_deploy.images import read_picture
-from diad_deploy.mask_findings import MaskCounts
-from diad_deploy.masks import read_mask
-from diad_deploy.preprocess import prepare
-from diad_deploy.run_summary import Progress
+from diad_deploy.images.preprocess import prepare
+from diad_deploy.images.reader import read_picture
+from diad_deploy.inspection.summary import Progress
+from diad_deploy.labelled.layouts.choice import find_labelled_set
+from diad_deploy.labelled.mask_findings import MaskCounts
+from diad_deploy.labelled.masks import read_mask
 from diad_evaluate.evaluation import evaluate
-from diad_evaluate.layouts.choice import find_labelled_set
-from diad_evaluate.metrics import (
+from diad_evaluate.metrics.figures import (
     EXACT_AU_PRO,
     METRICS,
     PIXEL_METRICS,

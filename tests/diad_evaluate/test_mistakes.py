@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from diad_deploy.detection import Detection
-from diad_deploy.picture_files import PictureFile
-from diad_deploy.streaming import Inspected
-from diad_evaluate.layouts.labelled import LabelledPicture
+from diad_deploy.images.discover import PictureFile
+from diad_deploy.labelled.layouts.labelled import LabelledPicture
+from diad_deploy.streaming.stream import Inspected
 from diad_evaluate.mistakes import SIDE_PX, Candidates, Mistake, worst
 from tests.diad_deploy.fake_detector import IMAGE, plain
 

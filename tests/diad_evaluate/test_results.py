@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from diad_evaluate.metrics import METRICS
-from diad_evaluate.paper import PAPER
+from diad_evaluate.metrics.figures import METRICS
+from diad_evaluate.metrics.paper import PAPER
 from tests.diad_evaluate.found_evaluations import class_found, evaluation, mistake, mvtec_ad, row
 
 

@@ -13,19 +13,19 @@ import pytest
 import torch
 
 from diad_deploy import Detector
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import ExportError, OptionError, OutputError
 from diad_deploy.images.options import image_options_of
-from diad_deploy.preprocess import prepare_batch
+from diad_deploy.images.preprocess import prepare_batch
 from diad_export.build import build
-from diad_export.checkpoint import read_checkpoint
-from diad_export.components import Component, image_spec, make_components
+from diad_export.checkpoint.read import read_checkpoint
+from diad_export.checkpoint.weights import load_model
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
+from diad_export.onnx.components import Component, image_spec, make_components
+from diad_export.onnx.export import write_graph
+from diad_export.onnx.parity import check_parity
 from diad_export.options import BuildOptions, Recommended, settle
-from diad_export.parity import check_parity
-from diad_export.to_onnx import write_graph
-from diad_export.weights import load_model
 from tests.golden_case import TINY_A, TINY_B, GoldenCase, relative_error
 
 MAP_LIMIT, MAP_MEAN_LIMIT, SCORE_LIMIT = 1e-3, 1e-4, 1e-3
@@ -144,7 +144,10 @@ def test_failing_build_leaves_nothing(small_checkpoint: Path, tmp_path: Path) ->
 def test_killed_build_leaves_no_bundle(small_checkpoint: Path, tmp_path: Path) -> None:
     destination = tmp_path / "bundle"
     arguments = ["build", str(small_checkpoint), "-o", str(destination)]
-    code = f"import sys; sys.argv[1:] = {arguments!r}; from diad_export.cli import main; main()"
+    code = (
+        f"import sys; sys.argv[1:] = {arguments!r}; "
+        "from diad_export.cli.commands import main; main()"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
@@ -220,7 +223,7 @@ def load_model_copy(model: DiadModel) -> DiadModel:
 def test_large_graph_keeps_its_weights_beside(
     small_model: DiadModel, small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diad_export.to_onnx.INLINE_BYTES", 1000)
+    monkeypatch.setattr("diad_export.onnx.export.INLINE_BYTES", 1000)
     decoder = components_of(small_model, small_bundle)[2]
     written = write_graph(decoder, tmp_path)
     assert (tmp_path / "decoder.onnx.data").stat().st_size > 100_000

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
-from diad_export.checkpoint import read_checkpoint
-from diad_export.observed_bundle import observe_bundle
-from diad_export.weights import load_model
+from diad_export.checkpoint.read import read_checkpoint
+from diad_export.checkpoint.weights import load_model
+from diad_export.verify.traced_bundle import observe_bundle
 from tests.diad_export.model.test_reference import check_case, run_case
 from tests.golden_case import FULL, golden_state_dict, relative_error
 
 pytestmark = pytest.mark.slow
 
-BUILD = "from diad_export.cli import main; main()"
+BUILD = "from diad_export.cli.commands import main; main()"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diad_deploy import Detector
-from diad_deploy.bundle import builtin_bundle, builtin_pictures
+from diad_deploy.bundle.folder import builtin_bundle, builtin_pictures
 from diad_deploy.report.results import read_rows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

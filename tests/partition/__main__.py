@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from diad_deploy.manifest import GRAPH_NAMES
+from diad_deploy.bundle.manifest import GRAPH_NAMES
 from tests.partition.graphs import FORMS, graph_files
 from tests.partition.onnxruntime_gpu import Partition, install
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from diad_deploy.bundle import Bundle, builtin_bundle
+from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_export.build import build
+from diad_export.checkpoint.weights import save_checkpoint
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
 from diad_export.options import BuildOptions, Recommended
-from diad_export.weights import save_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "demo" / "checkpoint.safetensors"
 

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 from tests.partition.graphs import FORMS, graph_files
 from tests.partition.onnxruntime_gpu import NotInstalledError, OnnxruntimeGpu, install
 

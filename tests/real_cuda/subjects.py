@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from diad_deploy import Detection, Detector
-from diad_deploy.backends.tensorrt_api import MODULES
-from diad_deploy.bundle import Bundle, builtin_bundle, builtin_pictures
-from diad_deploy.engine_spec import Target
-from diad_deploy.given_pictures import decode
-from diad_deploy.picture_files import find_pictures
+from diad_deploy.backends.tensorrt.api import MODULES
+from diad_deploy.bundle.engine_spec import Target
+from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_pictures
+from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.inputs import decode
 from tests.diad_deploy.test_detector import pictures
 from tests.engines_on_gpu import build_engines
 from tests.real_cuda.card import Card

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from diad_deploy.bundle import Bundle, BundleWriter
-from diad_deploy.engine_spec import BatchProfile, EngineSpec, LayerTypes, Target
-from diad_deploy.manifest import GRAPH_NAMES, GraphSpec
+from diad_deploy.bundle.engine_spec import BatchProfile, EngineSpec, LayerTypes, Target
+from diad_deploy.bundle.folder import Bundle, BundleWriter
+from diad_deploy.bundle.manifest import GRAPH_NAMES, GraphSpec
 
 VERSIONS: dict[Target, str] = {"tensorrt": "10.16.1.11", "tensorrt-rtx": "1.7.1.116"}
 SCRATCH_BYTES = 4096

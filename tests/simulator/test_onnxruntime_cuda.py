@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
 from tests.simulator.cudart import SimulatedCudart
 from tests.simulator.memory import SimulationFault
 from tests.simulator.onnxruntime_cuda import CUDA, SimulatedOnnxRuntime

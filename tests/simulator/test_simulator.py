@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from diad_deploy import Detector
-from diad_deploy.backends.cuda_calls import Cuda
-from diad_deploy.backends.cuda_graph import record
-from diad_deploy.backends.transfers import Slot
-from diad_deploy.bundle import Bundle
+from diad_deploy.backends.cuda.calls import Cuda
+from diad_deploy.backends.cuda.graph import record
+from diad_deploy.backends.cuda.transfers import Slot
+from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError
 from tests.diad_deploy.test_detector import pictures
 from tests.simulator.cudart import Errors, SimulatedCudart

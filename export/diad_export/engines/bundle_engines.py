@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from diad_deploy.bundle import THRESHOLDS_NAME, Bundle, BundleWriter
-from diad_deploy.engine_spec import EngineSpec
+from diad_deploy.bundle.engine_spec import EngineSpec
+from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle, BundleWriter
+from diad_deploy.bundle.manifest import FORMAT_REVISION, Convolutions, GraphSpec, Manifest
 from diad_deploy.errors import ExportError, OptionError
-from diad_deploy.manifest import FORMAT_REVISION, Convolutions, GraphSpec, Manifest
 from diad_export.engines.child_process import ask_worker
 from diad_export.engines.machine import Machine, settle_capabilities
 from diad_export.engines.memory import available_bytes, check_memory

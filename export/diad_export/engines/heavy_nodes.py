@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 
-from diad_export.inferred_types import infer_types
+from diad_export.onnx.inferred_types import infer_types
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum", "Attention"})
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from diad_deploy.engine_spec import Target
+from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.errors import BackendError, OptionError
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from diad_deploy.bundle.manifest import GraphSpec
 from diad_deploy.errors import ExportError
-from diad_deploy.manifest import GraphSpec
 
 FIXED_BYTES = 800_000_000
 """Libraries, layers and logs, whatever the weights."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from diad_deploy.bundle.manifest import TensorSpec
 from diad_deploy.errors import ExportError
-from diad_deploy.manifest import TensorSpec
 from diad_export.engines.heavy_nodes import HeavyNodes, read_heavy_nodes
 from diad_export.engines.layers import Layer, layers_from_inspector, layers_from_log
 from diad_export.engines.messages import make_collector, one_line

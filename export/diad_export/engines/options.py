@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from diad_deploy.engine_spec import BatchProfile, Target
+from diad_deploy.bundle.engine_spec import BatchProfile, Target
 from diad_deploy.errors import OptionError
 
 DEFAULT_PROFILE = BatchProfile(smallest=1, tuned=1, largest=8)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from diad_deploy.engine_spec import LayerTypes
-from diad_deploy.manifest import GraphSpec
-from diad_deploy.strict import Strict
+from diad_deploy.bundle.engine_spec import LayerTypes
+from diad_deploy.bundle.manifest import GraphSpec
+from diad_deploy.record import Strict
 from diad_export.engines.machine import Machine
 from diad_export.engines.options import EngineOptions
 

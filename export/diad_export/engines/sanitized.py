@@ -16,8 +16,8 @@ from typing import Any
 
 import onnx
 
+from diad_deploy.bundle.manifest import GraphSpec
 from diad_deploy.errors import ExportError
-from diad_deploy.manifest import GraphSpec
 
 FOLDED_BYTES = 1 << 20
 """Larger constants stay as they are stored: weights in float16 behind a Cast are half the size."""

@@ -4,7 +4,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from diad_deploy.engine_spec import Target
+from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.errors import BackendError
 
 MODULES: dict[Target, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from diad_export.inferred_types import infer_types
+from diad_export.onnx.inferred_types import infer_types
 
 TURING = "7.5"
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from diad_deploy.engine_spec import LayerTypes
+from diad_deploy.bundle.engine_spec import LayerTypes
 from diad_deploy.errors import ExportError
 from diad_export.engines.heavy_nodes import HeavyNodes
 from diad_export.engines.layers import Layer

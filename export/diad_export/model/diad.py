@@ -15,7 +15,7 @@ CONTEXT_TOKENS = 77
 class DiadModel(nn.Module):
     """Autoencoder, UNet, SG network, feature extractor, and the empty prompt's context.
 
-    Weights are random until a checkpoint fills them (`diad_export.checkpoint`).
+    Weights are random until a checkpoint fills them (`diad_export.checkpoint.read`).
     """
 
     context: Tensor

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diad_deploy.manifest import ScheduleSpec
-from diad_deploy.schedule import published_alphas_cumprod
+from diad_deploy.bundle.manifest import ScheduleSpec
+from diad_deploy.diffusion.schedule import published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
 from diad_export.model.diad import DiadModel
 from diad_export.model.features import distance_maps

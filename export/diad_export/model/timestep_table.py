@@ -12,7 +12,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn.functional import embedding, silu
 
-from diad_deploy.schedule import TRAIN_TIMESTEPS
+from diad_deploy.diffusion.schedule import TRAIN_TIMESTEPS
 
 
 class TimestepTable(nn.Module):

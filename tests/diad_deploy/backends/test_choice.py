@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from diad_deploy import Detector
-from diad_deploy.bundle import Bundle
-from diad_deploy.engine_spec import EngineSpec
+from diad_deploy.bundle.engine_spec import EngineSpec
+from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError, CudaError, OptionError
 from tests.diad_deploy.test_detector import pictures
 from tests.simulator.cudart import Errors, Failure

@@ -8,7 +8,8 @@ import pytest
 import tensorrt_rtx
 from cuda.bindings import runtime as cudart
 
-from diad_deploy.backends import cuda_api, tensorrt_api
+from diad_deploy.backends.cuda import api as cuda_api
+from diad_deploy.backends.tensorrt import api as tensorrt_api
 
 BACKENDS = Path(cuda_api.__file__).parent
 HOMES = {

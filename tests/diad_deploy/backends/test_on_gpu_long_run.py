@@ -5,7 +5,7 @@
 
 import pytest
 
-from diad_deploy.preprocess import prepare_batch
+from diad_deploy.images.preprocess import prepare_batch
 from tests.real_cuda.card import MIB, Card
 from tests.real_cuda.subjects import LARGEST, Subject
 

@@ -10,7 +10,7 @@ import pytest
 
 from diad_deploy import Detection, Detector
 from diad_deploy.errors import BackendError, DiadError
-from diad_deploy.preprocess import prepare_batch
+from diad_deploy.images.preprocess import prepare_batch
 from tests.real_cuda.card import MIB, Card
 from tests.real_cuda.subjects import WITHOUT_DEMO, Subject
 

@@ -14,11 +14,11 @@ from diad_deploy import Detector
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import choice, several_devices
 from diad_deploy.backends.choice import ModelRequest
-from diad_deploy.backends.direct import DirectModel
-from diad_deploy.backends.onnxruntime import OnnxRuntimeStages
+from diad_deploy.backends.host_model import DirectModel
+from diad_deploy.backends.onnxruntime.cpu import OnnxRuntimeStages
 from diad_deploy.backends.several_devices import SharedModel
-from diad_deploy.backends.stages import BatchResult, Collect, Model
-from diad_deploy.bundle import Bundle
+from diad_deploy.bundle.folder import Bundle
+from diad_deploy.diffusion.stages import BatchResult, Collect, Model
 from diad_deploy.errors import BackendError, CudaError
 from tests.diad_deploy.backends.told_turn import TIMEOUT_S, InterruptsFirst, ToldTurn, wait_joined
 from tests.diad_deploy.test_detector import pictures

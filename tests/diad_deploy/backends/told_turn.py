@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from threading import Lock, Semaphore
 
-from diad_deploy.backends.line import Turn
+from diad_deploy.backends.fair_lock import Turn
 
 TIMEOUT_S = 10
 

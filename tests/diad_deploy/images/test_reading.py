@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from diad_deploy.errors import PictureError
-from diad_deploy.images import read_picture
+from diad_deploy.images.reader import read_picture
 
 RAMP = np.linspace(0, 65535, 256).reshape(16, 16)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diad_deploy.images.formats.white_level import WhiteLevel
 from diad_deploy.images.reader import ImageReader
-from diad_deploy.images.white_level import WhiteLevel
 from tests.diad_deploy.images.tiff_file import Values, write_tiff
 
 

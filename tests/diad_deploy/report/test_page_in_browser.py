@@ -11,7 +11,7 @@ from PIL import Image
 
 from diad_deploy.regions import Region
 from diad_deploy.report import folder as layout
-from diad_deploy.report.page import PageFacts, write_page
+from diad_deploy.report.page.render import PageFacts, write_page
 from diad_deploy.report.ranking import rank
 from diad_deploy.report.results import ResultRow
 from diad_deploy.report.run_record import RunRecord

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.picture_files import PictureFile, find_pictures
+from diad_deploy.images.discover import PictureFile, find_pictures
 from diad_deploy.report import folder as layout
 from diad_deploy.report.results import (
     ResultRow,

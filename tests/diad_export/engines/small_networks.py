@@ -7,10 +7,10 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from diad_deploy.manifest import GraphSpec, TensorSpec
+from diad_deploy.bundle.manifest import GraphSpec, TensorSpec
 from diad_export.engines.options import EngineOptions
 from diad_export.engines.protocol import EngineRequest
-from diad_export.to_onnx import OPSET
+from diad_export.onnx.export import OPSET
 
 SIDE = 8
 WIDTH = 64

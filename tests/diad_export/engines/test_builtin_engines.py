@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from diad_deploy.bundle import Bundle
-from diad_export.cli import command
+from diad_deploy.bundle.folder import Bundle
+from diad_export.cli.commands import command
 from tests.diad_export.engines.test_bundle_engines import contents
 from tests.half_bundle import write_half_bundle
 
@@ -20,7 +20,7 @@ SELF_ATTENTIONS = {"encoder": 1, "denoiser": 9, "decoder": 1, "scorer": 0}
 """The denoiser's other nine, over the constant context, are two products each."""
 
 FEW = ("--batch", "1", "2", "4", "--optimization-level", "0")
-RUN = "import sys; sys.path[:] = {path!r}; from diad_export.cli import main; main()"
+RUN = "import sys; sys.path[:] = {path!r}; from diad_export.cli.commands import main; main()"
 
 
 def arguments(path: Path, *capabilities: str) -> list[str]:

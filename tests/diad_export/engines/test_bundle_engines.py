@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.bundle import THRESHOLDS_NAME, Bundle
-from diad_deploy.engine_spec import LayerTypes
+from diad_deploy.bundle.engine_spec import LayerTypes
+from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.errors import BundleDamagedError, ExportError, OutputError
-from diad_deploy.thresholds import find_thresholds, write_thresholds
+from diad_deploy.thresholds.file import find_thresholds, write_thresholds
 from diad_export.engines import bundle_engines
 from diad_export.engines.bundle_engines import add_engines
 from diad_export.engines.machine import Gpu, Machine
 from diad_export.engines.options import EngineOptions
 from diad_export.engines.protocol import Answer, BuiltEngine, Request
-from tests.diad_deploy.threshold_case import make_thresholds
+from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 from tests.standin import write_standin_bundle
 
 RTX = EngineOptions(target="tensorrt-rtx", compute_capabilities=("8.9",))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from diad_deploy.bundle.manifest import GraphSpec
 from diad_deploy.errors import ExportError
-from diad_deploy.manifest import GraphSpec
 from diad_export.engines.memory import available_bytes, check_memory, estimate_bytes
 
 

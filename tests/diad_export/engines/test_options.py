@@ -2,7 +2,7 @@
 
 import pytest
 
-from diad_deploy.engine_spec import BatchProfile
+from diad_deploy.bundle.engine_spec import BatchProfile
 from diad_deploy.errors import OptionError
 from diad_export.engines.options import EngineOptions, check_options
 

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from diad_deploy.bundle.manifest import GraphSpec, TensorSpec
 from diad_deploy.errors import ExportError
-from diad_deploy.manifest import GraphSpec, TensorSpec
 from diad_export.engines import sanitized
 from diad_export.engines.sanitized import FOLDED_BYTES, folded, lint
 

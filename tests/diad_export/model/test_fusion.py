@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from diad_export.components import spread
 from diad_export.model.fusion import (
     fusion_matrix,
     pooled_maximum,
@@ -12,6 +11,7 @@ from diad_export.model.fusion import (
     resize_sum,
     smooth,
 )
+from diad_export.onnx.components import spread
 from tests.golden_case import TINY_A
 
 

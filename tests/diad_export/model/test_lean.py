@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from diad_deploy.schedule import ddim_steps, make_schedule
-from diad_export.components import image_spec
+from diad_deploy.diffusion.schedule import ddim_steps, make_schedule
 from diad_export.model.diad import DiadModel
 from diad_export.model.lean import LeanDenoiser, share_weights
+from diad_export.onnx.components import image_spec
 from tests.golden_case import TINY_A, TINY_B, relative_error
 
 SMALL_LATENTS = (2, 4, 4, 4)

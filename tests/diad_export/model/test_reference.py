@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from diad_deploy.schedule import make_schedule
-from diad_export.components import image_spec
+from diad_deploy.diffusion.schedule import make_schedule
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
+from diad_export.onnx.components import image_spec
 from tests.golden_case import (
     TINY_A,
     TINY_B,

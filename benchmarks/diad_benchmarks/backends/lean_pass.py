@@ -1,0 +1,141 @@
+"""The work of the exported graphs in PyTorch, on one device, as one writes it by hand for speed.
+
+Guidance, the text model and whatever else the graphs leave out is left out. Networks run in one
+precision; latents outside them, the update, distances and maps in float32, as in float16 graphs.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from diffusers.models.embeddings import Timesteps
+from torch import Tensor, nn
+
+from diad_deploy.bundle.manifest import Manifest
+from diad_deploy.diffusion.schedule import ddim_steps
+from diad_export.model.autoencoder import decode_latents, encode_moments
+from diad_export.model.diad import DiadModel
+from diad_export.onnx.components import make_components
+
+Stage = Callable[..., tuple[Tensor, ...]]
+
+
+class LeanPass:
+    """Picture to map and score, without waiting for the host: it can be recorded.
+
+    Takes `model` over: its weights are changed to `dtype` and moved.
+    """
+
+    def __init__(
+        self, model: DiadModel, manifest: Manifest, *, device: str, dtype: torch.dtype
+    ) -> None:
+        components = make_components(
+            model,
+            image=manifest.image,
+            schedule=manifest.schedule,
+            fusion=manifest.fusion,
+            only_mid_control=manifest.only_mid_control,
+        )
+        self._dtype = dtype
+        self._modules: dict[str, Any] = {each.name: each.module.eval() for each in components}
+        self._round_sinusoids()
+        # what follows the features stays in float32
+        networks = [self._modules[name] for name in ("encoder", "denoiser", "decoder")]
+        for network in (*networks, self._modules["scorer"].features):
+            network.to(device=device, dtype=dtype)
+        self._modules["scorer"].to(device=device)
+        self._steps = _scalars(manifest, device)
+        self._stages: dict[str, Stage] = {
+            "encode": self._encode,
+            "denoise": self._denoise,
+            "decode": self._decode,
+            "score": self._score,
+        }
+
+    def compile(self) -> None:
+        """Have `torch.compile` make each stage anew, for each batch size once."""
+        self._stages = {
+            name: torch.compile(stage, dynamic=False) for name, stage in self._stages.items()
+        }
+
+    def lay_out(self, memory_format: torch.memory_format) -> None:
+        """Store the convolutions' weights so, which decides how cuDNN runs them."""
+        for module in self._modules.values():
+            for part in module.modules():
+                if isinstance(part, nn.Conv2d):
+                    part.to(memory_format=memory_format)
+
+    @torch.no_grad()
+    def run(self, image: Tensor, noise: Tensor, posterior_noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Image `[B, 3, S, S]`, two noises `[B, C, h, w]` -> map `[B, S, S]` and score `[B]`.
+
+        All in float32.
+        """
+        latents, hint = self._stages["encode"](image, noise, posterior_noise)
+        for step in self._steps:
+            (latents,) = self._stages["denoise"](latents, hint, *step)
+        (reconstruction,) = self._stages["decode"](latents)
+        anomaly_map, score = self._stages["score"](image, reconstruction)
+        return anomaly_map, score
+
+    def _round_sinusoids(self) -> None:
+        denoiser = self._modules["denoiser"]
+        for network in (denoiser.unet, denoiser.semantic_guided.control):
+            if isinstance(network.time_proj, Timesteps):
+                network.time_proj = nn.Sequential(network.time_proj, _Rounded(self._dtype))
+
+    def _encode(self, image: Tensor, noise: Tensor, posterior_noise: Tensor) -> tuple[Tensor, ...]:
+        encoder = self._modules["encoder"]
+        rounded = image.to(self._dtype)
+        mean, log_variance = encode_moments(encoder.autoencoder, rounded)
+        latents = encoder.noising(mean.float(), log_variance.float(), noise, posterior_noise)
+        return latents, encoder.hint(rounded)
+
+    def _denoise(
+        self,
+        latents: Tensor,
+        hint: Tensor,
+        timestep: Tensor,
+        latents_scale: Tensor,
+        noise_scale: Tensor,
+    ) -> tuple[Tensor, ...]:
+        denoiser = self._modules["denoiser"]
+        noise = denoiser.predict_noise(latents.to(self._dtype), hint, timestep)
+        return (denoiser.update(latents, noise.float(), latents_scale, noise_scale),)
+
+    def _decode(self, latents: Tensor) -> tuple[Tensor, ...]:
+        decoder = self._modules["decoder"]
+        return (decode_latents(decoder.autoencoder, latents.to(self._dtype)),)
+
+    def _score(self, image: Tensor, reconstruction: Tensor) -> tuple[Tensor, ...]:
+        scorer = self._modules["scorer"]
+        both = [
+            [features.float() for features in scorer.features(picture.to(self._dtype))]
+            for picture in (image, reconstruction)
+        ]
+        found: tuple[Tensor, Tensor] = scorer.fusion(*both)
+        return found
+
+
+class _Rounded(nn.Module):
+    """The timestep's sinusoid, computed in float32, in the type of the layers behind it."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._dtype = dtype
+
+    def forward(self, sinusoid: Tensor) -> Tensor:
+        """`[1, C]`."""
+        return sinusoid.to(self._dtype)
+
+
+def _scalars(manifest: Manifest, device: str) -> Sequence[tuple[Tensor, Tensor, Tensor]]:
+    """Each step's timestep and two scales, `[1]` each: as numbers each would be compiled anew."""
+    return [
+        (
+            torch.tensor([float(step.timestep)], device=device),
+            torch.tensor([step.latents_scale], device=device),
+            torch.tensor([step.noise_scale], device=device),
+        )
+        for step in ddim_steps(manifest.schedule)
+    ]

@@ -1,0 +1,170 @@
+"""A pass through the model in PyTorch, recorded into a CUDA graph a batch size."""
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diad_benchmarks.backends.backend import Outcome, Subject
+from diad_benchmarks.backends.lean_pass import LeanPass
+from diad_benchmarks.backends.torch_runner import files_bytes, load_subject
+from diad_benchmarks.measure.stage_clock import HostClock, StageClock
+from diad_deploy.arrays import PictureArray
+from diad_deploy.bundle.folder import Bundle
+from diad_deploy.bundle.manifest import Spacing
+from diad_deploy.errors import BackendError, OptionError
+from diad_deploy.images.preprocess import prepare_batch
+
+WARM_UPS = 3
+TIMED_REPLAYS = 5
+LAYOUTS = {"NCHW": torch.contiguous_format, "NHWC": torch.channels_last}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recording:
+    """A CUDA graph, the tensors that it reads and writes, and pinned memory for both ends.
+
+    `noises` are never read here; the graph does, at their addresses.
+    """
+
+    graph: torch.cuda.CUDAGraph
+    image: Tensor
+    noises: tuple[Tensor, ...]
+    found: tuple[Tensor, Tensor]
+    pinned_image: Tensor
+    pinned_found: tuple[Tensor, Tensor]
+
+    def replay(self) -> None:
+        """Run the pass and wait for its result in pinned memory."""
+        self.image.copy_(self.pinned_image, non_blocking=True)
+        self.graph.replay()
+        for pinned, tensor in zip(self.pinned_found, self.found, strict=True):
+            pinned.copy_(tensor, non_blocking=True)
+        torch.cuda.current_stream().synchronize()
+
+
+class RecordedPass:
+    """See `Runner`. The host sees preparing and the whole of the model.
+
+    Args:
+        compiled: whether `torch.compile` makes the kernels.
+    """
+
+    device = "cuda"
+    precision = "float16"
+    clocks_stages = True
+
+    def __init__(self, subject: Subject, *, compiled: bool = False) -> None:
+        bundle = Bundle.open(subject.bundle_path, verify=False)
+        self.disk_bytes = files_bytes(Path(subject.checkpoint))
+        self._image = bundle.manifest.image
+        self._noises = bundle.noise()
+        self._recordings: dict[int, Recording] = {}
+        self._pool = torch.cuda.graph_pool_handle()
+        # the fastest convolution of each shape is looked for while warming up
+        torch.backends.cudnn.benchmark = True
+        try:
+            self._pass = LeanPass(
+                load_subject(subject), bundle.manifest, device="cuda", dtype=torch.float16
+            )
+            if compiled:
+                self._pass.compile()
+            # the compiler lays weights out itself
+            layout = None if compiled else self._choose_layout()
+        except RuntimeError as error:
+            raise BackendError(f"PyTorch cannot record the model: {first_lines(error)}") from error
+        kernels = "torch.compile" if compiled else f"{layout} convolutions"
+        self.detail = f"torch {version('torch')}, {kernels}, one CUDA graph a batch size"
+
+    def start_clock(self) -> StageClock:
+        """See `Runner`."""
+        return HostClock()
+
+    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
+        """See `Runner`; a batch size that is new is recorded first."""
+        batch = prepare_batch(pictures, self._image)
+        clock.mark("prepare")
+        try:
+            recording = self._recordings.get(len(batch)) or self._record(len(batch))
+            recording.pinned_image.numpy()[:] = batch
+            recording.replay()
+        except RuntimeError as error:
+            raise BackendError(
+                f"PyTorch failed on {len(batch)} pictures: {first_lines(error)}"
+            ) from error
+        anomaly_map, score = (pinned.numpy().copy() for pinned in recording.pinned_found)
+        clock.mark("model")
+        return Outcome(maps=anomaly_map, scores=score)
+
+    def set_schedule(self, steps: int, spacing: Spacing) -> None:
+        """See `Runner`."""
+        del steps, spacing
+        raise OptionError("a recorded pass keeps its schedule; take the row reference")
+
+    def close(self) -> None:
+        """See `Runner`."""
+        self._recordings.clear()
+
+    def _record(self, batch: int) -> Recording:
+        side = self._image.size_px
+        image = torch.zeros(batch, 3, side, side, device="cuda")
+        noises = tuple(
+            torch.from_numpy(np.repeat(array[np.newaxis], batch, axis=0)).to("cuda")
+            for array in self._noises
+        )
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(WARM_UPS):
+                self._pass.run(image, *noises)
+        torch.cuda.current_stream().wait_stream(beside)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        # sizes take turns and leave nothing on the GPU, so they may share their memory
+        with torch.cuda.graph(graph, pool=self._pool):
+            found = self._pass.run(image, *noises)
+        recording = Recording(
+            graph=graph,
+            image=image,
+            noises=noises,
+            found=found,
+            pinned_image=_pinned_like(image),
+            pinned_found=(_pinned_like(found[0]), _pinned_like(found[1])),
+        )
+        self._recordings[batch] = recording
+        return recording
+
+    def _choose_layout(self) -> str:
+        """Lay the weights out as is faster for one picture, and say how."""
+        seconds = {}
+        for name, memory_format in LAYOUTS.items():
+            self._pass.lay_out(memory_format)
+            seconds[name] = self._seconds_of(self._record(1))
+            # it reads the weights where they lie now
+            self._recordings.clear()
+            self._pool = torch.cuda.graph_pool_handle()
+            torch.cuda.empty_cache()
+        fastest = min(seconds, key=lambda name: seconds[name])
+        self._pass.lay_out(LAYOUTS[fastest])
+        return fastest
+
+    def _seconds_of(self, recording: Recording) -> float:
+        recording.replay()
+        start = time.perf_counter()
+        for _ in range(TIMED_REPLAYS):
+            recording.replay()
+        return time.perf_counter() - start
+
+
+def first_lines(error: BaseException) -> str:
+    """Of the message, in one; what a compiler says begins with its own name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:300] or type(error).__name__
+
+
+def _pinned_like(tensor: Tensor) -> Tensor:
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)

@@ -1,0 +1,1 @@
+"""Measuring: processes, turns, rates, and the machine."""

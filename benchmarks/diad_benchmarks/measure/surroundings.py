@@ -1,0 +1,119 @@
+"""What the runtime does around the model: reading, resizing, heatmaps, rows, the page.
+
+A whole `diad-run` over files in turns with the model alone on the same pictures, prepared before.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from diad_benchmarks.models.images import draw_pictures, write_files
+from diad_deploy.detection import Detection
+from diad_deploy.detector import Detector
+from diad_deploy.images.discover import PictureFile, find_pictures
+from diad_deploy.images.preprocess import prepare, prepare_batch
+from diad_deploy.images.reader import read_picture
+from diad_deploy.inspection.inspect import InspectionOptions, inspect
+from diad_deploy.record import Strict
+from diad_deploy.report.image_outputs import write_heatmap, write_thumbnails
+
+PICTURES = 16
+FILE_SIZE_PX = 256
+BATCH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings(Strict):
+    """One run of `pictures` files in batches of `batch`.
+
+    Attributes:
+        run_s: the whole run, as often as there were rounds, without opening the bundle.
+        model_s: the model alone on the same pictures, in the same rounds.
+        overhead: median over rounds of run over model, less 1.
+        work_ms: milliseconds a picture of each part, alone in one thread.
+    """
+
+    backend: str
+    pictures: int
+    batch: int
+    file_size_px: int
+    run_s: tuple[float, ...]
+    model_s: tuple[float, ...]
+    overhead: float
+    work_ms: dict[str, float]
+
+
+def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundings:
+    """Run in turns; `scratch` takes the files and the reports."""
+    drawn = draw_pictures(PICTURES, size_px=FILE_SIZE_PX)
+    write_files(list(drawn.pixels), scratch / "files")
+    files = find_pictures([scratch / "files"])
+    with Detector.open(bundle, batch_size=BATCH) as detector:
+        alone = _ModelAlone(detector, files)
+        whole, model = [], []
+        for index in range(-1, rounds):
+            report = scratch / f"report{index}"
+            ran = _seconds(partial(inspect, files, detector, report, InspectionOptions()))
+            modelled = _seconds(alone.run)
+            if index >= 0:  # the first of each warms up
+                whole.append(ran)
+                model.append(modelled)
+        return Surroundings(
+            backend=detector.backend,
+            pictures=len(files),
+            batch=BATCH,
+            file_size_px=FILE_SIZE_PX,
+            run_s=tuple(whole),
+            model_s=tuple(model),
+            overhead=statistics.median(r / m for r, m in zip(whole, model, strict=True)) - 1,
+            work_ms=_work_ms(files, detector, alone.found, scratch / "parts"),
+        )
+
+
+class _ModelAlone:
+    """The model on batches that were prepared before; `found` holds what it found last."""
+
+    def __init__(self, detector: Detector, files: Sequence[PictureFile]) -> None:
+        self._detector = detector
+        pictures = [read_picture(file.path) for file in files]
+        self._sizes = [(picture.shape[0], picture.shape[1]) for picture in pictures]
+        self._prepared = prepare_batch(pictures, detector.manifest.image)
+        self.found: list[Detection] = []
+
+    def run(self) -> None:
+        """All pictures, in batches."""
+        self.found = []
+        for start in range(0, len(self._prepared), BATCH):
+            part = slice(start, start + BATCH)
+            self.found += self._detector.detect_prepared(self._prepared[part], self._sizes[part])
+
+
+def _work_ms(
+    files: Sequence[PictureFile], detector: Detector, found: Sequence[Detection], folder: Path
+) -> dict[str, float]:
+    """Each part of the work on each picture, alone: the median."""
+    folder.mkdir()
+    image, heatmap = detector.manifest.image, detector.manifest.heatmap
+    scale = (heatmap.low, heatmap.high)
+    parts: dict[str, list[float]] = {"read": [], "prepare": [], "heatmap": [], "thumbnails": []}
+    for file, detection in zip(files, found, strict=True):
+        pixels = read_picture(file.path)
+        drawn = write_heatmap(folder, file.name, pixels, detection, scale)
+        work: dict[str, Callable[[], object]] = {
+            "read": partial(read_picture, file.path),
+            "prepare": partial(prepare, pixels, image),
+            "heatmap": partial(write_heatmap, folder, file.name, pixels, detection, scale),
+            "thumbnails": partial(write_thumbnails, folder, file.name, pixels, detection, drawn),
+        }
+        for name, run in work.items():
+            parts[name].append(_seconds(run))
+    return {name: 1e3 * statistics.median(seconds) for name, seconds in parts.items()}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,1 @@
+"""What a benchmark writes: records, tables, curves and the page."""

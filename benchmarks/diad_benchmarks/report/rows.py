@@ -1,0 +1,196 @@
+"""One row of the comparison: what was measured of a way, or why nothing was."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from diad_benchmarks.measure.floor import CountedGraph, Limit, limit
+from diad_benchmarks.measure.protocol import Ran
+from diad_benchmarks.measure.rates import Rates
+from diad_benchmarks.measure.spread import Spread, spread_of
+from diad_benchmarks.measure.turns import Measured
+from diad_benchmarks.report.accuracy import Accuracy
+from diad_deploy.record import Strict
+
+NOT_REACHED = "not reached: the run ended before its turn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput(Strict):
+    """Pictures a second in batches of one size: of the median run, one after the other.
+
+    Attributes:
+        turns: how many runs there were.
+        p90_ms, p99_ms: percentiles of their times.
+        prepare_ms: of the median, making model input of the pictures on the host, which the
+            runtime does beside the model; None where it cannot be told apart.
+        joules_per_picture: what the GPU took meanwhile, idle power included; None where it was
+            not measured.
+        limit_share: how much of the limit's speed for such a batch it reaches.
+    """
+
+    batch: int
+    turns: int
+    median_ms: float
+    pictures_per_s: float
+    p90_ms: float | None = None
+    p99_ms: float | None = None
+    prepare_ms: float | None = None
+    joules_per_picture: float | None = None
+    limit_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime(Strict):
+    """One stage of one picture: the median over the rounds, and its share of all stages."""
+
+    stage: str
+    median_ms: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(Strict):
+    """A way to run the model.
+
+    Attributes:
+        why_not: why it has no figures, or not all of them.
+        detail: what ran, with its version.
+        latency: one picture, from uint8 in memory to map and score in memory.
+        times_yardstick: median over rounds of its time as a multiple of ONNX Runtime's on the CPU
+            in the same round.
+        throughput: by batch size, 1 included.
+        stages: empty where the stages cannot be told apart.
+        opening_s: loading the model; `first_result_s`: from the start of its process.
+        peak_host_bytes: of its process, mapped files included.
+        peak_device_bytes: by how much the memory in use on the GPU grew during its turns, its
+            process's start included; after its first result alone where NVML cannot be used.
+        disk_bytes: of the files that it loads.
+        limit: the least time of one picture on its device in its precision.
+        limit_share: how much of the limit's speed it reaches: least time over median time.
+    """
+
+    name: str
+    title: str
+    why_not: str | None
+    detail: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    latency: Spread | None = None
+    times_yardstick: float | None = None
+    throughput: tuple[Throughput, ...] = ()
+    stages: tuple[StageTime, ...] = ()
+    opening_s: float | None = None
+    first_result_s: float | None = None
+    peak_host_bytes: int | None = None
+    peak_device_bytes: int | None = None
+    disk_bytes: int | None = None
+    limit: Limit | None = None
+    limit_share: float | None = None
+    accuracy: Accuracy | None = None
+
+
+def make_row(
+    measured: Measured,
+    *,
+    graphs: Sequence[CountedGraph],
+    rates: Sequence[Rates],
+    accuracy: Accuracy | None,
+) -> Row:
+    """The row of what was measured."""
+    way, opened = measured.way, measured.opened
+    if opened is None or not measured.singles:
+        return Row(name=way.name, title=way.title, why_not=measured.why_not or NOT_REACHED)
+    latency = spread_of([seconds for ran in measured.singles for seconds in ran.runs])
+    floor = _Floor(graphs, rates, device=opened.device, precision=opened.precision)
+    least = floor.of(1)
+    return Row(
+        name=way.name,
+        title=way.title,
+        why_not=measured.why_not or _out_of_time(measured),
+        detail=opened.detail,
+        device=opened.device,
+        precision=opened.precision,
+        latency=latency,
+        times_yardstick=_times_yardstick(measured),
+        throughput=tuple(_throughput(measured, floor)),
+        stages=stage_times(measured.singles),
+        opening_s=opened.seconds,
+        first_result_s=measured.first_result_s,
+        peak_host_bytes=measured.peak_bytes,
+        peak_device_bytes=measured.device_bytes,
+        disk_bytes=opened.disk_bytes,
+        limit=least,
+        limit_share=1e3 * least.seconds / latency.p50_ms if least else None,
+        accuracy=accuracy,
+    )
+
+
+def stage_times(runs: Sequence[Ran]) -> tuple[StageTime, ...]:
+    """Median time of each stage over the runs, and its share of the medians' sum."""
+    names = list(runs[0].stages)
+    medians = {name: statistics.median(run.stages[name] for run in runs) for name in names}
+    total = sum(medians.values())
+    return tuple(
+        StageTime(stage=name, median_ms=1e3 * seconds, share=seconds / total if total else 0.0)
+        for name, seconds in medians.items()
+    )
+
+
+def _throughput(measured: Measured, floor: "_Floor") -> Iterator[Throughput]:
+    for batch, turns in ((1, measured.singles), *sorted(measured.batches.items())):
+        spread = spread_of([seconds for ran in turns for seconds in ran.runs])
+        prepare = [ran.stages["prepare"] for ran in turns if "prepare" in ran.stages]
+        energy, least = measured.energy.get(batch), floor.of(batch)
+        yield Throughput(
+            batch=batch,
+            turns=spread.count,
+            median_ms=spread.p50_ms,
+            pictures_per_s=1e3 * batch / spread.p50_ms,
+            p90_ms=spread.p90_ms,
+            p99_ms=spread.p99_ms,
+            prepare_ms=1e3 * statistics.median(prepare) if prepare else None,
+            joules_per_picture=energy.joules / energy.pictures if energy else None,
+            limit_share=1e3 * least.seconds / spread.p50_ms if least else None,
+        )
+
+
+def _out_of_time(measured: Measured) -> str | None:
+    missing = sorted(measured.out_of_time - set(measured.batches) - {1})
+    if not missing:
+        return None
+    batches = ", ".join(map(str, missing))
+    return f"left out: batches of {batches}, for which the run's time was too short"
+
+
+def _times_yardstick(measured: Measured) -> float | None:
+    pairs = zip(measured.singles, measured.beside, strict=True)
+    ratios = [ran.seconds / beside for ran, beside in pairs if beside is not None]
+    return statistics.median(ratios) if ratios else None
+
+
+class _Floor:
+    """The least time of batches on a row's device, where its rates are known."""
+
+    def __init__(
+        self, graphs: Sequence[CountedGraph], rates: Sequence[Rates], *, device: str, precision: str
+    ) -> None:
+        # ONNX Runtime's CPU computes float16 graphs in float32
+        self._precision = "float32" if device == "cpu" else precision
+        self._graphs = graphs
+        self._rates = next(
+            (each for each in rates if (each.device, each.precision) == (device, self._precision)),
+            None,
+        )
+
+    def of(self, batch: int) -> Limit | None:
+        """Of one batch."""
+        if self._rates is None:
+            return None
+        return limit(
+            self._graphs,
+            flops=self._rates.best_flops,
+            bytes_per_s=self._rates.best_copy_bytes_per_s,
+            precision=self._precision,
+            times=batch,
+        )

@@ -1,0 +1,31 @@
+"""Entry point of `python -m diad_benchmarks.studies.gpu_report`, in whatever environment."""
+
+import sys
+from importlib.util import find_spec
+
+NEEDED = (
+    *("click", "cv2", "jinja2", "numpy", "PIL", "pydantic", "rich"),
+    *("diffusers", "onnx", "safetensors", "scipy", "sklearn", "timm", "torch"),
+    *("filelock", "matplotlib", "pytest"),
+)
+"""What the GPU's tests and the benchmark import, besides ONNX Runtime and CUDA's libraries."""
+INSTALL = 'pip install --editable ".[gpu,export,benchmarks,dev]"'
+
+
+def main() -> None:
+    """Run the command, or say in one line which packages it lacks."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"gpu-report: {sys.executable} lacks {', '.join(missing)}; {INSTALL}, or name another "
+            f"Python: make gpu PYTHON=...\n"
+        )
+        sys.exit(2)
+    from diad_benchmarks.studies.gpu_report.cli import command
+    from diad_deploy.cli.console import run_command
+
+    run_command(command)
+
+
+if __name__ == "__main__":
+    main()

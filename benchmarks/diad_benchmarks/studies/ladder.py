@@ -1,0 +1,191 @@
+"""The savings one after another: from the published order of work to what the graphs do.
+
+Each rung is one picture's work, on tensors without memory, so that the full size costs nothing. A
+rung keeps what the rungs above it left out.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from diad_benchmarks.studies.torch_work import Work, count_torch_work
+from diad_deploy.diffusion.schedule import make_schedule
+from diad_export.build import fusion_spec
+from diad_export.checkpoint.empty_prompt import CLIP_HEAD_WIDTH
+from diad_export.model.autoencoder import decode_latents, encode_moments
+from diad_export.model.constant_context import hold_context
+from diad_export.model.diad import CONTEXT_TOKENS, DiadModel
+from diad_export.model.features import distance_maps
+from diad_export.model.fusion import resize_sum
+from diad_export.model.lean import LeanDenoiser
+from diad_export.model.reference import PUBLISHED_GUIDANCE_SCALE
+from diad_export.model.sizes import LATENTS_FACTOR, ModelSizes
+from diad_export.model.timestep_table import tabulate_timesteps
+from diad_export.onnx.components import image_spec, make_components
+from diad_export.options import Settled
+
+CLIP_LAYERS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One picture's work once `left_out` is left out, too."""
+
+    left_out: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """The inputs of one picture, without memory."""
+
+    image: Tensor
+    noise: Tensor
+    steps: int
+
+    @property
+    def timestep(self) -> Tensor:
+        return torch.ones(1, device="meta")
+
+
+def climb(sizes: ModelSizes, settings: Settled) -> Iterator[Rung]:
+    """The rungs of a model of these sizes with `only_mid_control`, the published order first.
+
+    SciPy's smoothing and the score's poolings are not counted: no rung multiplies matrices there
+    but the last.
+    """
+    size_px = settings.image_size_px
+    side = size_px // LATENTS_FACTOR
+    with torch.device("meta"):
+        model = DiadModel(sizes).requires_grad_(False)
+        text = CLIPTextModel(_clip(sizes.unet.context_width)).eval().requires_grad_(False)
+        picture = _Picture(
+            image=torch.empty(1, 3, size_px, size_px),
+            noise=torch.empty(1, sizes.autoencoder.latent_channels, side, side),
+            steps=settings.steps,
+        )
+
+    def rung(left_out: str, module: nn.Module, run: Callable[[], object]) -> Rung:
+        return Rung(left_out=left_out, work=count_torch_work(module, run))
+
+    both = nn.ModuleDict({"model": model, "text": text})
+    for left_out, sides, decodes in (
+        ("nothing: the published order of work", 2, 2),
+        ("decoding the un-noised latents, which nobody scores", 2, 1),
+        ("guidance", 1, 1),
+    ):
+        run = partial(_published, model, picture, text=text, sides=sides, decodes=decodes)
+        yield rung(left_out, both, run)
+    spoken = copy.deepcopy(model)
+    for network in (spoken.unet, spoken.semantic_guided):
+        hold_context(network, spoken.context)
+    yield rung("the text model, keys, values", spoken, partial(_published, spoken, picture))
+    timed = copy.deepcopy(spoken)
+    tabulate_timesteps(timed.unet)
+    tabulate_timesteps(timed.semantic_guided.control)
+    yield rung("what the timestep alone decides", timed, partial(_published, timed, picture))
+    yield rung(
+        "the hint, after the first step",
+        timed,
+        lambda: _published(timed, picture, hint=timed.semantic_guided.hint_features(picture.image)),
+    )
+    lean = LeanDenoiser(model, only_mid_control=True)
+    held = nn.ModuleDict({"model": model, "lean": lean})
+    yield rung(
+        "control that reaches nothing",
+        held,
+        partial(_without_dead_control, model, lean, picture),
+    )
+    graphs = _four_modules(model, settings)
+    yield rung(
+        "resizing and filters: the four graphs", graphs, partial(_as_exported, graphs, picture)
+    )
+
+
+def _published(
+    model: DiadModel,
+    picture: _Picture,
+    *,
+    text: nn.Module | None = None,
+    sides: int = 1,
+    decodes: int = 1,
+    hint: Tensor | None = None,
+) -> None:
+    """The reference's path, with both sides of guidance where `sides` is 2."""
+    if text is not None:
+        for _ in range(sides):
+            text(input_ids=torch.zeros(1, CONTEXT_TOKENS, dtype=torch.int64, device="meta"))
+    latents = _encode(model, picture)
+    for _ in range(picture.steps):
+        predicted = [_predict(model, picture, latents, hint) for _ in range(sides)]
+        noise = predicted[0]
+        if sides > 1:
+            noise = predicted[1] + PUBLISHED_GUIDANCE_SCALE * (predicted[0] - predicted[1])
+        latents = latents * 0.5 + noise * 0.5
+    for _ in range(decodes):
+        reconstruction = decode_latents(model.autoencoder, latents)
+    _compare(model, picture, reconstruction)
+
+
+def _encode(model: DiadModel, picture: _Picture) -> Tensor:
+    mean, log_variance = encode_moments(model.autoencoder, picture.image)
+    return 0.5 * (mean + torch.exp(log_variance / 2) * picture.noise) + 0.5 * picture.noise
+
+
+def _predict(model: DiadModel, picture: _Picture, latents: Tensor, hint: Tensor | None) -> Tensor:
+    seen = model.semantic_guided.hint_features(picture.image) if hint is None else hint
+    control = model.control_outputs(latents, seen, picture.timestep)
+    return model.predict_noise(latents, picture.timestep, control, only_mid_control=True)
+
+
+def _compare(model: DiadModel, picture: _Picture, reconstruction: Tensor) -> None:
+    distances = distance_maps(model.features, picture.image, reconstruction)
+    resize_sum(distances, picture.image.shape[-1])
+
+
+def _without_dead_control(model: DiadModel, lean: LeanDenoiser, picture: _Picture) -> None:
+    latents = _encode(model, picture)
+    hint = model.semantic_guided.hint_features(picture.image)
+    for _ in range(picture.steps):
+        latents = _step(lean, latents, hint, picture)
+    _compare(model, picture, decode_latents(model.autoencoder, latents))
+
+
+def _step(denoiser: nn.Module, latents: Tensor, hint: Tensor, picture: _Picture) -> Tensor:
+    scale = torch.ones(1, device="meta")
+    after: Tensor = denoiser(latents, hint, picture.timestep, scale, scale)
+    return after
+
+
+def _four_modules(model: DiadModel, settings: Settled) -> nn.ModuleDict:
+    components = make_components(
+        model,
+        image=image_spec(settings.image_size_px),
+        schedule=make_schedule(settings.steps),
+        fusion=fusion_spec(model, settings),
+        only_mid_control=True,
+    )
+    return nn.ModuleDict({part.name: part.module for part in components}).to("meta")
+
+
+def _as_exported(graphs: nn.ModuleDict, picture: _Picture) -> None:
+    latents, hint = graphs["encoder"](picture.image, picture.noise, picture.noise)
+    for _ in range(picture.steps):
+        latents = _step(graphs["denoiser"], latents, hint, picture)
+    graphs["scorer"](picture.image, graphs["decoder"](latents))
+
+
+def _clip(width: int) -> CLIPTextConfig:
+    """Stable Diffusion 1.x's text model at this width."""
+    return CLIPTextConfig(
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=CLIP_LAYERS,
+        num_attention_heads=max(1, width // CLIP_HEAD_WIDTH),
+        hidden_act="quick_gelu",
+    )

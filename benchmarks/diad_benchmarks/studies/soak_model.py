@@ -1,0 +1,42 @@
+"""A stand-in for the model in a soak: what is measured is everything around it."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from diad_deploy.arrays import FloatArray
+from diad_deploy.batch_detections import Found
+from diad_deploy.bundle.folder import Bundle, builtin_bundle
+from diad_deploy.bundle.manifest import Manifest
+from diad_deploy.detection import Detection
+
+
+class StandinDetector:
+    """Gives at once a map that is the picture's red, and its mean as the score."""
+
+    backend = "stand-in"
+    backend_reason = "the model is not what is measured"
+    batch_size = 8
+    devices = ("cpu",)
+    in_flight = 1
+
+    def __init__(self) -> None:
+        self.manifest: Manifest = Bundle.open(builtin_bundle()).manifest
+
+    def submit_each(
+        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+    ) -> Callable[[], list[Found]]:
+        """Detections of a batch `[B, 3, S, S]`."""
+        image = self.manifest.image
+        red = batch[:, 0] * np.float32(image.std[0]) + np.float32(image.mean[0])
+        found: list[Found] = [
+            Detection(
+                score=float(red[place].mean()),
+                anomaly_map=red[place],
+                reconstruction=batch[place],
+                picture_size_px=size,
+                image=image,
+            )
+            for place, size in enumerate(picture_sizes)
+        ]
+        return lambda: found

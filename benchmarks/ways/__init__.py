@@ -1,5 +1,0 @@
-"""The ways to run a DiAD model that are compared, one file each."""
-
-from benchmarks.ways.way import WAYS, Outcome, Runner, Subject, Way, find_way
-
-__all__ = ["WAYS", "Outcome", "Runner", "Subject", "Way", "find_way"]

@@ -1,0 +1,1 @@
+"""TensorRT and TensorRT-RTX: engines of the bundle, run through the shared CUDA code."""

@@ -1,0 +1,1 @@
+"""Good images -> score distribution -> thresholds."""

@@ -1,0 +1,131 @@
+"""`diad-calibrate`: good pictures in, thresholds beside the bundle out."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from diad_deploy import __version__
+from diad_deploy.cli.console import printable, run_command
+from diad_deploy.cli.image_options import image_options
+from diad_deploy.cli.model_options import model_options
+
+if TYPE_CHECKING:
+    from diad_deploy.calibration.calibrate import Calibration
+    from diad_deploy.thresholds.file import Threshold
+
+PATH = click.Path(path_type=Path)
+
+EXAMPLES = """\b
+Examples:
+  diad-calibrate good/ --bundle bundle
+  diad-calibrate good/ --bundle bundle --false-alarm-rate 0.05 --overall
+  diad-calibrate screws/ --bundle bundle --class screw --force"""
+
+
+@click.command(name="diad-calibrate", epilog=EXAMPLES)
+@click.argument("good_dir", type=PATH)
+@click.option("--bundle", type=PATH, metavar="FOLDER", required=True, help="The bundle.")
+@click.option(
+    "--false-alarm-rate",
+    "rate",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="Share of good pictures that may be called defective.",
+)
+@click.option(
+    "--per-class/--overall",
+    default=True,
+    show_default=True,
+    help="A threshold for each class beside the one for all, or only the one for all.",
+)
+@click.option(
+    "--class",
+    "class_name",
+    metavar="NAME",
+    help="The class of all pictures.  [default: by their folders]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE",
+    help="Where the thresholds go.  [default: thresholds.json in the bundle]",
+)
+@image_options
+@model_options
+@click.option("--force", is_flag=True, help="Write over thresholds that are there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.version_option(__version__, prog_name="diad-calibrate")
+def command(*, good_dir: Path, as_json: bool, **given: Any) -> int:
+    """Set the thresholds of a bundle from pictures of good parts.
+
+    GOOD_DIR holds good pictures that the model was not trained on, of the kind that will come,
+    one folder a class: CLASS/, CLASS/good/ or CLASS/train/good/. The threshold is the score that
+    at most the chosen share of good pictures is expected to exceed; its interval follows from
+    their number. A rate of 1 in 100 needs 99 pictures at least.
+
+    Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
+    done, and 130, 143 or 129 if interrupted.
+    """
+    from diad_deploy.calibration.calibrate import CalibrationRequest, calibrate
+    from diad_deploy.cli.progress import shown_progress
+
+    # a library's remark on a damaged picture is no line for the user: the result has the reason
+    warnings.simplefilter("ignore")
+    request = CalibrationRequest(folder=good_dir, **given)
+    with shown_progress() as tell:
+        found = calibrate(request, progress=tell)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        _print(found)
+    return found.exit_status
+
+
+def _print(found: "Calibration") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from diad_deploy.images.discover import told_passed_over
+
+    console = Console(highlight=False, soft_wrap=True)
+    thresholds = found.thresholds
+    table = Table(
+        title=f"Thresholds for a false-alarm rate of {thresholds.false_alarm_rate:g}",
+        title_justify="left",
+    )
+    table.add_column("Class", overflow="fold")
+    for name in ("Pictures", "Threshold", "Above it", "False alarms expected"):
+        table.add_column(name, justify="right")
+    for name, one in (*thresholds.classes.items(), ("overall", thresholds.overall)):
+        cells = (str(one.pictures), f"{one.score:.6g}", str(one.above))
+        table.add_row(Text(printable(name)), *cells, _interval(one))
+    console.print(table)
+    console.print(f"({thresholds.confidence:.0%} intervals, from the number of pictures)")
+    if found.left_out:
+        console.print(f"{found.left_out} pictures outside the folders of good parts were left out")
+    if found.passed_over:
+        console.print(Text(printable(told_passed_over(found.passed_over))))
+    for picture, reason in found.failures:
+        console.print(Text(printable(f"failed: {picture}: {reason}")))
+    if found.failed > len(found.failures):
+        console.print(f"failed: {found.failed - len(found.failures)} more")
+    names = ", ".join(f"{picture} ({score:.4g})" for picture, score in found.highest)
+    console.print(Text(printable(f"highest scores, to be looked at for defects: {names}")))
+    for warning in found.warnings:
+        console.print(Text(printable(f"warning: {warning}")))
+    console.print(Text(f"thresholds: {printable(found.output)}"))
+
+
+def _interval(one: "Threshold") -> str:
+    return f"{one.expected_rate:.2%} ({one.rate_low:.2%} to {one.rate_high:.2%})"
+
+
+def main() -> None:
+    """Entry point of `diad-calibrate`."""
+    run_command(command)

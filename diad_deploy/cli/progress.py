@@ -1,0 +1,67 @@
+"""How far a run is, shown on standard error: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as RichProgress
+
+from diad_deploy.inspection.summary import Progress
+
+LINE_EVERY_SECONDS = 10.0
+
+Tell = Callable[[Progress], None]
+
+
+@contextmanager
+def shown_progress(
+    console: Console | None = None, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Tell]:
+    """Gives a function to call with each `Progress`.
+
+    Args:
+        console: where to show it; None is standard error.
+        clock: seconds from anywhere on.
+    """
+    target = console or Console(stderr=True)
+    if not target.is_terminal:
+        yield _Lines(target, clock).tell
+        return
+    columns = (
+        TextColumn("inspecting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with RichProgress(*columns, console=target, transient=True) as bar:
+        task = bar.add_task("", total=None, note="")
+
+        def tell(now: Progress) -> None:
+            note = f"{now.failed} failed" if now.failed else ""
+            bar.update(task, completed=now.done, total=now.total, note=note)
+
+        yield tell
+
+
+class _Lines:
+    """One line every so often, and one at the end."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self._console = console
+        self._clock = clock
+        self._told = clock()
+
+    def tell(self, now: Progress) -> None:
+        if now.done < now.total and self._clock() - self._told < LINE_EVERY_SECONDS:
+            return
+        self._told = self._clock()
+        failed = f", {now.failed} failed" if now.failed else ""
+        self._console.print(f"{now.done} of {now.total} pictures{failed}", highlight=False)

@@ -1,0 +1,186 @@
+"""`diad-run`: pictures in, a report out."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from diad_deploy import __version__
+from diad_deploy.cli.console import printable, run_command
+from diad_deploy.cli.image_options import image_options
+from diad_deploy.cli.model_options import model_options
+
+if TYPE_CHECKING:
+    from diad_deploy.images.options import ImageOptions
+    from diad_deploy.inspection.inspect import Request
+    from diad_deploy.inspection.summary import Summary
+
+FOLDER = click.Path(path_type=Path)
+
+
+EXAMPLES = """\b
+Examples:
+  diad-run parts/ --bundle bundle -o out
+  diad-run 'line1/**/*.png' --bundle bundle -o out --maps npy --workers 4
+  diad-run parts/ --bundle bundle -o out --class screw --fail-on-defect
+  diad-run --demo -o out"""
+
+
+@click.command(name="diad-run", epilog=EXAMPLES)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--bundle", type=FOLDER, metavar="FOLDER", help="The bundle to run.")
+@click.option(
+    "-o", "--output", type=FOLDER, metavar="FOLDER", required=True, help="Where the report goes."
+)
+@model_options
+@image_options
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=256),
+    help="Threads that read pictures beside the model.  [default: 2 to 4, as there are cores]",
+)
+@click.option(
+    "--scale",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="Scale of all heatmaps, in units of the anomaly map.  [default: the bundle's]",
+)
+@click.option(
+    "--maps", type=click.Choice(["npy", "tiff"]), help="Write the raw anomaly maps too, as float32."
+)
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="SCORE",
+    help="Scores above it are defects.  [default: what diad-calibrate set for the bundle]",
+)
+@click.option(
+    "--thresholds", type=FOLDER, metavar="FILE", help="Take the thresholds from this file instead."
+)
+@click.option(
+    "--class",
+    "class_name",
+    metavar="NAME",
+    help="The class of all pictures.  [default: the folder they lie in]",
+)
+@click.option("--fail-on-defect", is_flag=True, help="End with status 3 if a picture is defective.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with a run that was stopped; failures are tried again."
+)
+@click.option(
+    "--force", is_flag=True, help="Start again over an earlier report; other files are left alone."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option(
+    "--demo", is_flag=True, help="Take the built-in bundle and pictures where none are given."
+)
+@click.version_option(__version__, prog_name="diad-run")
+def command(*, as_json: bool, **given: Any) -> int:
+    """Find defects in pictures and write a report.
+
+    PATHS are picture files, folders (with all that is in them) and patterns such as
+    'parts/**/*.png'. The report holds results.jsonl, results.csv, a heatmap over each picture,
+    and report.html, which opens in any browser.
+
+    Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
+    done, and 130, 143 or 129 if interrupted. With --fail-on-defect, 3 if a picture is defective,
+    also where others failed.
+    """
+    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.inspection.inspect import inspect_paths
+
+    # a library's remark on a damaged picture is no line for the user: the row has the reason
+    warnings.simplefilter("ignore")
+    with shown_progress() as tell:
+        summary = inspect_paths(_request(**given), progress=tell)
+    if as_json:
+        click.echo(json.dumps(summary.as_json(), indent=2))
+    else:
+        _print_summary(summary)
+    return summary.exit_status
+
+
+def _request(
+    *,
+    paths: tuple[Path, ...],
+    bundle: Path | None,
+    demo: bool,
+    resume: bool,
+    force: bool,
+    scale: tuple[float, float] | None,
+    maps: Literal["npy", "tiff"] | None,
+    workers: int | None,
+    threshold: float | None,
+    thresholds: Path | None,
+    class_name: str | None,
+    fail_on_defect: bool,
+    reading: "ImageOptions",
+    **given: Any,
+) -> "Request":
+    from diad_deploy.bundle.folder import builtin_bundle, builtin_pictures
+    from diad_deploy.inspection.inspect import InspectionOptions, Request
+    from diad_deploy.thresholds.decide import find_judge
+
+    if resume and force:
+        raise click.UsageError("--resume and --force exclude each other: take one.")
+    if not demo and not paths:
+        raise click.UsageError("PATHS are missing: name pictures or folders, or take --demo.")
+    if not demo and bundle is None:
+        raise click.UsageError("--bundle is missing: name a bundle's folder, or take --demo.")
+    folder = bundle or builtin_bundle()
+    options = InspectionOptions(
+        bundle_name="built-in" if bundle is None else bundle.resolve().name,
+        scale=scale,
+        maps=maps,
+        workers=workers,
+        existing="resume" if resume else "force" if force else "refuse",
+        judge=find_judge(folder, thresholds=thresholds, threshold=threshold, class_name=class_name),
+        fail_on_defect=fail_on_defect,
+        reading=reading,
+    )
+    return Request(
+        paths=paths or (builtin_pictures(),),
+        bundle=folder,
+        options=options,
+        **given,
+    )
+
+
+def _print_summary(summary: "Summary") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from diad_deploy.images.discover import told_passed_over
+
+    console = Console(highlight=False, soft_wrap=True)
+    if summary.highest:
+        table = Table(title="Highest scores", title_justify="left")
+        table.add_column("Picture", overflow="fold")
+        table.add_column("Score", justify="right")
+        for picture, score in summary.highest:
+            table.add_row(Text(printable(picture)), f"{score:.4f}")
+        console.print(table)
+    failed = f", {summary.failed} failed" if summary.failed else ""
+    console.print(
+        f"{summary.ok} pictures inspected{failed}; {summary.pictures_per_second:.3g} a second"
+    )
+    if summary.decisions is not None:
+        counts = f"{summary.decisions['defect']} defective, {summary.decisions['good']} good"
+        console.print(Text(printable(f"{counts}; thresholds: {summary.thresholds}")))
+    if summary.passed_over:
+        console.print(Text(printable(told_passed_over(summary.passed_over))))
+    for warning in summary.warnings:
+        console.print(Text(printable(f"warning: {warning}"), style="yellow"))
+    devices = ", ".join(summary.devices)
+    console.print(
+        Text(printable(f"backend: {summary.backend} on {devices} ({summary.backend_reason})"))
+    )
+    console.print(Text(f"report: {printable(summary.report)}"))
+
+
+def main() -> None:
+    """Entry point of `diad-run`."""
+    run_command(command)

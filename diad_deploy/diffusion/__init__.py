@@ -1,0 +1,1 @@
+"""The denoising loop: schedule, noise, stages, and the pass through them."""

@@ -1,0 +1,34 @@
+"""What decides a run's results, for its `run.json`."""
+
+import hashlib
+
+from diad_deploy.bundle.manifest import to_json
+from diad_deploy.images.formats.white_level import WhiteLevel
+from diad_deploy.report.run_record import RunRecord
+from diad_deploy.streaming.stream import PreparedDetector
+from diad_deploy.thresholds.decide import Judge
+
+
+def identify_run(
+    detector: PreparedDetector,
+    *,
+    bundle_name: str,
+    scale: tuple[float, float] | None,
+    maps: str | None,
+    judge: Judge,
+    white: WhiteLevel,
+) -> RunRecord:
+    """The record of a run; a `scale` of None stands for the bundle's."""
+    manifest = detector.manifest
+    return RunRecord(
+        bundle=bundle_name,
+        bundle_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
+        backend=detector.backend,
+        devices=detector.devices,
+        scale=scale or (manifest.heatmap.low, manifest.heatmap.high),
+        maps=maps,
+        threshold=judge.threshold,
+        thresholds_sha256=judge.thresholds_sha256,
+        class_name=judge.class_name,
+        white=white.value,
+    )

@@ -1,0 +1,351 @@
+"""Pictures in, a report out, written as the results come.
+
+files -> read, prepare (threads) -> model, in batches -> draw, write (threads) -> one row each
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from diad_deploy import __version__
+from diad_deploy.detector import Detector
+from diad_deploy.errors import DiadError, OptionError, OutputError
+from diad_deploy.images.discover import PictureFile, find_pictures
+from diad_deploy.images.formats.white_level import WhiteLevel
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.reader import ImageReader
+from diad_deploy.inspection.identity import identify_run
+from diad_deploy.inspection.rows import failed_row, write_picture
+from diad_deploy.inspection.rows_in_order import RowsInOrder
+from diad_deploy.inspection.summary import Progress, Summary
+from diad_deploy.report import folder as layout
+from diad_deploy.report.decision_counts import DecisionCounts
+from diad_deploy.report.folder_lock import HeldFolder, only_run
+from diad_deploy.report.image_outputs import MapFormat
+from diad_deploy.report.lost_files import LostOutputs, check_rows
+from diad_deploy.report.page.render import PageFacts, write_page
+from diad_deploy.report.ranking import Highest, rank
+from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
+from diad_deploy.report.resuming import keep_finished, settle
+from diad_deploy.report.run_record import Existing, begin, check_folder, images_of, keep_record
+from diad_deploy.streaming.prefetch import map_ahead
+from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
+from diad_deploy.thresholds.decide import Judge
+
+MOST_WORKERS = 256
+WRITERS = 2
+TOLD = 12
+"""How many of the highest scores a summary holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionOptions:
+    """What a person decides about a run.
+
+    Attributes:
+        bundle_name: what the report calls the bundle.
+        scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
+        maps: format of raw maps to write beside the heatmaps; None writes none.
+        workers: threads that read pictures beside the model; None takes `streaming.WORKERS`.
+        existing: what to do where the output folder holds something: refuse, resume, or force.
+        judge: what decides good or defective; by default nothing.
+        fail_on_defect: show in the exit status that a picture is defective.
+        reading: how images are read; what is white may follow from the thresholds.
+
+    Raises:
+        OptionError: one does not fit, or the thresholds were set with another white.
+    """
+
+    bundle_name: str = "bundle"
+    scale: tuple[float, float] | None = None
+    maps: MapFormat | None = None
+    workers: int | None = None
+    existing: Existing = "refuse"
+    judge: Judge = field(default_factory=Judge)
+    fail_on_defect: bool = False
+    reading: ImageOptions = field(default_factory=ImageOptions)
+
+    @property
+    def white(self) -> WhiteLevel:
+        """The value that is white, settled with the thresholds."""
+        return self.judge.settle_white(self.reading.white)
+
+    def __post_init__(self) -> None:
+        _ = self.white
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise OptionError(f"--workers {self.workers}: expected 1 to {MOST_WORKERS}")
+        if self.fail_on_defect and not self.judge.decides:
+            raise OptionError(
+                f"--fail-on-defect: no threshold says what is defective; set one with "
+                f"`diad-calibrate GOOD_DIR --bundle {self.bundle_name}`, or give --threshold"
+            )
+        if self.scale is not None:
+            low, high = self.scale
+            if not (np.isfinite(self.scale).all() and low < high):
+                raise OptionError(
+                    f"--scale {low:g} {high:g}: expected two finite numbers, the lower one first"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A whole run from paths to page.
+
+    Attributes:
+        paths: files, folders and patterns.
+        bundle: the bundle's folder.
+        output: the report's folder.
+        backend, device, batch_size, threads, tf32: as of `Detector.open`.
+        options: the rest.
+    """
+
+    paths: tuple[Path, ...]
+    bundle: Path
+    output: Path
+    backend: str = "auto"
+    device: str = "auto"
+    batch_size: int = 8
+    threads: int | None = None
+    tf32: bool = False
+    options: InspectionOptions
+
+
+def _ignore(progress: Progress) -> None:
+    """Nobody looks."""
+
+
+def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _ignore) -> Summary:
+    """Find the pictures, open the bundle, and `inspect`.
+
+    Raises:
+        InputError: there are no pictures, or an option does not fit.
+        OutputError, BundleError, BackendError: as of `inspect` and `Detector.open`.
+        KeyboardInterrupt: as it came.
+    """
+    # what can be refused is refused before the model loads
+    with only_run(request.output) as held:
+        check_folder(request.output, request.options.existing)
+        written = [request.output / name for name in layout.SUBFOLDERS]
+        pictures = find_pictures(request.paths, exclude=written)
+        with Detector.open(
+            request.bundle,
+            backend=request.backend,
+            device=request.device,
+            threads=request.threads,
+            batch_size=request.batch_size,
+            tf32=request.tf32,
+            # the run decides by itself: it knows the class of each picture
+            thresholds=None,
+        ) as detector:
+            return _inspect(pictures, detector, request.output, held, request.options, progress)
+
+
+def inspect(
+    pictures: Sequence[PictureFile],
+    detector: PreparedDetector,
+    output: str | os.PathLike[str],
+    options: InspectionOptions,
+    *,
+    progress: Callable[[Progress], None] = _ignore,
+) -> Summary:
+    """Run the detector over the pictures and write the report (see `diad_deploy.report`).
+
+    A picture that cannot be read, or whose result is not finite, gets a row with the reason. What
+    is finished when the run stops, by an error or by Ctrl-C, is kept and has its page.
+
+    Args:
+        pictures: what to inspect, in the order of the results.
+        detector: an open `Detector`.
+        output: the report's folder.
+        options: see there.
+        progress: called after each row, from other threads but one call at a time.
+
+    Raises:
+        OutputError: the folder is taken, belongs to another run, or cannot be written.
+        ThresholdsError: the thresholds are another bundle's.
+        BackendError: the model failed.
+        KeyboardInterrupt: as it came.
+    """
+    folder = Path(output)
+    with only_run(folder) as held:
+        return _inspect(pictures, detector, folder, held, options, progress)
+
+
+def _inspect(
+    pictures: Sequence[PictureFile],
+    detector: PreparedDetector,
+    folder: Path,
+    held: HeldFolder,
+    options: InspectionOptions,
+    progress: Callable[[Progress], None],
+) -> Summary:
+    options.judge.check_belongs(detector.manifest)
+    held.check_names(file.name for file in pictures)
+    run = _Run(pictures, detector, folder, options, progress)
+    try:
+        run.write_rows()
+        held.check()
+        return run.finish(stopped=False)
+    except (DiadError, KeyboardInterrupt) as error:
+        # where the folder is gone, this is the reason for whatever the file system said
+        if isinstance(error, OutputError):
+            held.check()
+        # a full disk may refuse this too; the first error is the one to tell
+        with suppress(DiadError):
+            held.check()
+            run.finish(stopped=True)
+        raise
+
+
+class _Run:
+    """One run: its folder, its clock and its counts."""
+
+    def __init__(
+        self,
+        pictures: Sequence[PictureFile],
+        detector: PreparedDetector,
+        folder: Path,
+        options: InspectionOptions,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._began = time.perf_counter()
+        self._stopwatch = Stopwatch()
+        self._pictures = pictures
+        self._detector = detector
+        self._folder = folder
+        self._options = options
+        self._progress = progress
+        self._record = identify_run(
+            detector,
+            bundle_name=options.bundle_name,
+            scale=options.scale,
+            maps=options.maps,
+            judge=options.judge,
+            white=options.white,
+        )
+        self._reader = ImageReader(options.white, limit_px=options.reading.limit_px)
+        self._kept: frozenset[str] = frozenset()
+        self._highest = Highest()
+        if begin(folder, self._record, options.existing):
+            kept = keep_finished(folder, pictures)
+            self._kept, self._highest = kept.pictures, kept.highest
+            counted = images_of(folder)
+            if counted is None and self._kept:
+                self._reader.tally.begin_late()
+            # a record that somebody changed costs the warnings, not the run
+            with suppress(KeyError, TypeError, ValueError):
+                self._reader.tally.add_json(counted or {})
+        self._rows: RowsInOrder | None = None
+        self._left = sum(file.name not in self._kept for file in pictures)
+
+    def write_rows(self) -> None:
+        """Everything but the page."""
+        # taken one by one: a list of them would be the largest thing in memory
+        todo = (file for file in self._pictures if file.name not in self._kept)
+        total = len(self._pictures)
+        done = total - self._left
+        path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
+        with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
+            rows = RowsInOrder(files, self._folder, self._progress, total=total, done=done)
+            self._rows = rows
+            results = stream(
+                todo,
+                self._detector,
+                self._stopwatch,
+                reader=self._reader,
+                workers=self._options.workers,
+            )
+            written = map_ahead(
+                partial(self._write, rows),
+                enumerate(self._ranked(results)),
+                threads=WRITERS,
+                # a whole batch is drawn while the model has the next
+                ahead=self._detector.batch_size + WRITERS,
+            )
+            with closing(results), closing(written):
+                for _ in written:
+                    pass
+            files.check()
+
+    def finish(self, *, stopped: bool) -> Summary:
+        """Put the results in order where the run was not one piece, and write the page."""
+        keep_record(self._folder, self._record, self._reader.tally.as_json())
+        written = self._rows.written if self._rows is not None else 0
+        # before both files are written afresh from the rows that are left
+        check_rows(self._folder, len(self._kept) + (written if stopped else self._left))
+        if stopped or self._kept:
+            settle(self._folder, (file.name for file in self._pictures))
+        judge, decisions, outputs = self._options.judge, DecisionCounts(), LostOutputs(self._folder)
+        rows = read_rows(self._folder / layout.RESULTS)
+        ranking = rank(decisions.counting(outputs.looking(rows)))
+        ok = ranking.read
+        seconds = time.perf_counter() - self._began
+        speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
+        passed_over = getattr(self._pictures, "passed_over", {})
+        facts = PageFacts(
+            total=len(self._kept) + self._left,
+            seconds=seconds,
+            pictures_per_second=speed,
+            version=__version__,
+            warnings=self._reader.warnings(),
+            passed_over=passed_over,
+        )
+        report = write_page(self._folder, self._record, ranking, facts)
+        if not stopped:
+            outputs.check(file.name for file in self._pictures)
+        return Summary(
+            pictures=ok + ranking.failed,
+            ok=ok,
+            failed=ranking.failed,
+            resumed=len(self._kept),
+            seconds=time.perf_counter() - self._began,
+            model_seconds=self._stopwatch.seconds,
+            pictures_per_second=speed,
+            bundle=self._record.bundle,
+            backend=self._record.backend,
+            devices=self._detector.devices,
+            backend_reason=self._detector.backend_reason,
+            output=str(self._folder),
+            report=str(report),
+            highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),
+            thresholds=judge.shown(self._record.backend),
+            decisions=decisions.as_dict() if judge.decides else None,
+            fail_on_defect=self._options.fail_on_defect,
+            warnings=facts.warnings,
+            passed_over=facts.passed_over,
+        )
+
+    def _ranked(
+        self, results: Iterable[Inspected | Unread]
+    ) -> Iterator[tuple[Inspected | Unread, tuple[str, ...]]]:
+        """With each result the names that it drives out of the highest, maybe its own."""
+        for result in results:
+            dropped: tuple[str, ...] = ()
+            if isinstance(result, Inspected):
+                score = rounded_score(result.detection.score)
+                dropped = self._highest.offer(result.file.name, score)
+            yield result, dropped
+
+    def _write(
+        self, rows: RowsInOrder, item: tuple[int, tuple[Inspected | Unread, tuple[str, ...]]]
+    ) -> None:
+        """Draw and write the files of one picture, then its row; runs in a thread."""
+        place, (result, dropped) = item
+        if isinstance(result, Unread):
+            rows.put(place, failed_row(result))
+            return
+        row = write_picture(
+            self._folder,
+            result,
+            judge=self._options.judge,
+            scale=self._record.scale,
+            maps=self._options.maps,
+            thumbnails=result.file.name not in dropped,
+        )
+        rows.put(place, row, dropped)

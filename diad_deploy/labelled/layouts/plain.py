@@ -1,0 +1,90 @@
+"""A plain folder: `good/`, `defect/` and `masks/`, or these in a folder for each class.
+
+`good` and `defect` may be called `ok` and `ng` or the like. Folders in `defect/` are kinds of
+defect. The mask of `defect/a.png` is `masks/a.png` or `masks/a_mask.png`; of
+`defect/scratch/a.png` it is `masks/scratch/a.png` or the like; `masks` may lie in `defect` too.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from diad_deploy.images.classes import (
+    DEFECT_FOLDERS,
+    GOOD,
+    GOOD_FOLDERS,
+    IN_ORDER,
+    MASK_FOLDERS,
+    folder_key,
+    good_by_folders,
+    is_good,
+    name_good,
+)
+from diad_deploy.labelled.layouts.labelled import (
+    LabelledPicture,
+    Layout,
+    class_folders,
+    folders_in,
+    name_below,
+    pictures_in,
+)
+from diad_deploy.labelled.mask_files import find_mask, folders_called
+
+LABELS = GOOD_FOLDERS | DEFECT_FOLDERS
+
+
+def find(folder: Path) -> list[LabelledPicture]:
+    """The pictures of all classes, or of the one class that `folder` is."""
+    return [
+        picture
+        for root, product in class_folders(folder, lambda inner: any(_label_folders(inner)))
+        for picture in _pictures(folder, root, product)
+    ]
+
+
+def _label_folders(root: Path) -> Iterator[tuple[Path, str]]:
+    """The folders of good and of defective pictures in `root`, and what they mean.
+
+    `normal` may also be what a class is called: then it holds such folders of its own.
+    """
+    found = folders_called(root, {*LABELS, IN_ORDER})
+    named = name_good([(place.name,) for place in found], above=root.resolve().name)
+    for place, (label,) in zip(found, named, strict=True):
+        key = folder_key(label)
+        is_label = key in DEFECT_FOLDERS or key == GOOD
+        if is_label or (key in GOOD_FOLDERS and not folders_called(place, LABELS)):
+            yield place, label
+
+
+def _pictures(folder: Path, root: Path, product: str) -> Iterator[LabelledPicture]:
+    masks = folders_called(root, MASK_FOLDERS)
+    # good ones first
+    labels = sorted(_label_folders(root), key=lambda each: (not is_good(each[1]), each[0].name))
+    for whole, label in labels:
+        own_masks = folders_called(whole, MASK_FOLDERS)
+        for place in (whole, *folders_in(whole)):
+            if folder_key(place.name) in MASK_FOLDERS:
+                continue
+            inner = place.relative_to(whole).parts
+            good = bool(good_by_folders((label, *inner)))
+            # a kind that is called good would turn the label round
+            plain = not inner or is_good(inner[0])
+            kind = GOOD if good else folder_key(whole.name) if plain else place.name
+            for path in pictures_in(place):
+                yield LabelledPicture(
+                    path=path,
+                    name=name_below(folder, path),
+                    product=product,
+                    kind=kind,
+                    mask=None
+                    if good
+                    else find_mask(masks, (whole.name, *inner), path.stem)
+                    or find_mask(own_masks, inner, path.stem),
+                )
+
+
+PLAIN = Layout(
+    name="plain",
+    title="plain folders",
+    looks_for="good/ and defect/ (ok/ and ng/ or the like), or CLASS/good/ and CLASS/defect/",
+    find=find,
+)

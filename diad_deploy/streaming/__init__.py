@@ -1,0 +1,1 @@
+"""Images prefetched and batched, several batches under way at once."""

@@ -1,0 +1,1 @@
+"""Thresholds: their file, and the decision."""

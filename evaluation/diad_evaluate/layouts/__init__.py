@@ -1,1 +1,0 @@
-"""Layouts of test data: one file each, and `choice`, which tells them apart."""

@@ -1,0 +1,1 @@
+"""Maps and labels -> AUROC, F1, AU-PRO and their curves."""

@@ -1,0 +1,153 @@
+"""The published evaluation's seven metrics of one class, and the exact AU-PRO beside them.
+
+Source: `utils/eval_helper.py` of the published code, metrics `max`, `apsp`, `f1sp`, `pixel`,
+`appx`, `f1px`, `pro`. It reports 1 minus an AUROC that is under 0.5; here it stays as it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from diad_deploy.arrays import BoolArray, FloatArray
+from diad_deploy.errors import EvaluationError
+from diad_evaluate.metrics.overlap import exact_au_pro, published_au_pro
+from diad_evaluate.metrics.pixel_counts import CHUNK_PX, PixelCounts, count_pixels
+
+IMAGE_METRICS = ("image_auroc", "image_ap", "image_f1_max")
+PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "pixel_au_pro")
+EXACT_AU_PRO = "pixel_au_pro_exact"
+METRICS = (*IMAGE_METRICS, *PIXEL_METRICS, EXACT_AU_PRO)
+
+Figures = dict[str, float]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranked:
+    """Scores as scikit-learn takes them: alike ones counted once.
+
+    Attributes:
+        truth: `[M]`, 1 for defective.
+        rank: `[M]`, higher for a higher score; alike for alike ones.
+        weight: `[M]`, how many pictures or pixels.
+    """
+
+    truth: npt.NDArray[np.int8]
+    rank: Floats
+    weight: Floats
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Names of metrics, those of a whole level as one."""
+    levels = {"image metrics": IMAGE_METRICS, "pixel metrics": (*PIXEL_METRICS, EXACT_AU_PRO)}
+    whole = [words for words, level in levels.items() if set(level) <= set(names)]
+    single = [
+        name
+        for name in names
+        if not any(name in level for words, level in levels.items() if words in whole)
+    ]
+    return ", ".join([*whole, *single])
+
+
+def image_figures(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Figures:
+    """Image AUROC, AP and F1-max.
+
+    Args:
+        defective: bool `[N]`, both kinds among them.
+        scores: `[N]`, higher for more anomalous.
+
+    Raises:
+        EvaluationError: one kind only, or a score that is not finite.
+    """
+    ranked = rank_images(defective, scores)
+    return dict(zip(IMAGE_METRICS, _areas(ranked), strict=True))
+
+
+def rank_images(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Ranked:
+    """Pictures as `Ranked`. Raises as `image_figures`."""
+    truth = np.asarray(defective, dtype=np.int8)
+    rank = np.asarray(scores, dtype=np.float64)
+    _check_both_kinds(int(truth.sum()), int((1 - truth).sum()), "pictures")
+    if not np.isfinite(rank).all():
+        raise EvaluationError("scores: expected finite numbers, found others; run the model again")
+    return Ranked(truth=truth, rank=rank, weight=np.ones(len(rank)))
+
+
+def best_threshold(ranked: Ranked) -> float:
+    """The lowest score that is called defective where F1 is highest."""
+    precision, recall, thresholds = _precision_recall(ranked)
+    return float(thresholds[int(np.argmax(_f1(precision, recall)[:-1]))])
+
+
+def pixel_figures(
+    maps: FloatArray, masks: BoolArray, *, chunk_px: int = CHUNK_PX
+) -> tuple[Figures, PixelCounts]:
+    """Pixel AUROC, AP, F1-max, and AU-PRO twice, over all pixels of a class.
+
+    AU-PRO by the published rule is left out where the rule gives nothing.
+
+    Args:
+        maps: `[N, S, S]`.
+        masks: bool `[N, S, S]`.
+        chunk_px: most pixels to sort at once.
+
+    Raises:
+        EvaluationError: no defective or no good pixels, or map values that are not finite.
+    """
+    marked = int(masks.sum())
+    _check_both_kinds(marked, masks.size - marked, "pixels")
+    if not all(np.isfinite(anomaly_map).all() for anomaly_map in maps):
+        raise EvaluationError("maps: expected finite numbers, found others; run the model again")
+    counts = count_pixels(maps, masks, chunk_px=chunk_px)
+    figures = dict(zip(PIXEL_METRICS[:3], _areas(rank_pixels(counts)), strict=True))
+    published = published_au_pro(counts)
+    if published is not None:
+        figures["pixel_au_pro"] = published
+    return {**figures, EXACT_AU_PRO: exact_au_pro(counts)}, counts
+
+
+def rank_pixels(counts: PixelCounts) -> Ranked:
+    """Pixels as `Ranked`: good ones that no defective one lies between are taken for alike."""
+    size = len(counts.values)
+    at, between = 2.0 * np.arange(size) + 1.0, 2.0 * np.arange(size + 1)
+    weight = np.concatenate([counts.defective, counts.equal, counts.below]).astype(np.float64)
+    there = weight > 0
+    truth = np.repeat(np.array([1, 0], dtype=np.int8), [size, 2 * size + 1])
+    return Ranked(
+        truth=truth[there], rank=np.concatenate([at, at, between])[there], weight=weight[there]
+    )
+
+
+def _areas(ranked: Ranked) -> tuple[float, float, float]:
+    """AUROC, AP, F1-max."""
+    truth, rank, weight = ranked.truth, ranked.rank, ranked.weight
+    precision, recall, _ = _precision_recall(ranked)
+    return (
+        float(roc_auc_score(truth, rank, sample_weight=weight)),
+        float(average_precision_score(truth, rank, sample_weight=weight)),
+        float(_f1(precision, recall).max()),
+    )
+
+
+def _precision_recall(ranked: Ranked) -> tuple[Floats, Floats, Floats]:
+    precision, recall, thresholds = precision_recall_curve(
+        ranked.truth, ranked.rank, sample_weight=ranked.weight
+    )
+    return precision, recall, thresholds
+
+
+def _f1(precision: Floats, recall: Floats) -> Floats:
+    """0 where nothing that is called defective is."""
+    total = precision + recall
+    return np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+
+
+def _check_both_kinds(defective: int, good: int, what: str) -> None:
+    if not defective or not good:
+        raise EvaluationError(
+            f"{what}: expected good and defective ones, found {good} good and {defective} "
+            f"defective; these metrics are undefined"
+        )

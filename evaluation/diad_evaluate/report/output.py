@@ -1,0 +1,71 @@
+"""The files of an evaluation.
+
+OUT/evaluation.json   all of it
+OUT/evaluation.csv    a row a class, their mean, and the paper's figures
+OUT/pictures.csv      a row a picture: score, or why there is none
+OUT/page.html         the figures, the curves, the worst false alarms and misses
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from diad_deploy.files.csv_rows import to_csv
+from diad_deploy.labelled.mask_findings import MaskCounts
+from diad_evaluate.metrics.figures import METRICS, Figures
+from diad_evaluate.report.page import render_page
+from diad_evaluate.results import Evaluation, PictureRow
+
+RESULT = "evaluation.json"
+TABLE = "evaluation.csv"
+PICTURES = "pictures.csv"
+PAGE = "page.html"
+
+MASK_COLUMNS = tuple(f"masks_{field.name}" for field in fields(MaskCounts))
+COLUMNS = (
+    *("row", "class", "good", "defective", "failed", "masked", *METRICS, "notes"),
+    *MASK_COLUMNS,
+)
+PICTURE_COLUMNS = tuple(field.name for field in fields(PictureRow))
+
+
+def write_evaluation(folder: Path, found: Evaluation) -> None:
+    """Write all files into `folder`, which exists. Raises `OSError` where it cannot be written."""
+    # names of files may hold bytes that are no text
+    contents = {
+        RESULT: f"{json.dumps(found.as_json(), indent=2)}\n".encode(),
+        TABLE: to_csv([COLUMNS, *class_rows(found)]),
+        PICTURES: to_csv([PICTURE_COLUMNS, *map(astuple, found.rows)]),
+        PAGE: render_page(found).encode("utf-8", "backslashreplace"),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+
+
+def class_rows(found: Evaluation) -> list[Sequence[object]]:
+    """Rows of `COLUMNS`; figures are shares of 1, empty where undefined."""
+    rows: list[Sequence[object]] = [
+        (
+            *("class", each.product, each.good, each.defective, each.failed, each.masked),
+            *_cells(each.figures),
+            "; ".join(each.notes),
+            *astuple(each.masks),
+        )
+        for each in found.classes
+    ]
+    sums = [sum(row[place] for row in rows) for place in range(2, 6)]  # type: ignore[misc]
+    counts = [astuple(each.masks) for each in found.classes]
+    masks = [sum(each[place] for each in counts) for place in range(len(MASK_COLUMNS))]
+    left_out = [f"{name} without {', '.join(p)}" for name, p in found.left_out.items()]
+    rows.append(("mean", "", *sums, *_cells(found.mean), "; ".join(left_out), *masks))
+    paper = found.paper
+    if paper is not None:
+        note = f"the paper's, mean of {len(paper.classes)} classes of {paper.title}; not measured"
+        cells = _cells(paper.figures)
+        rows.append(("paper", *[""] * 5, *cells, note, *[""] * len(MASK_COLUMNS)))
+    return rows
+
+
+def _cells(figures: Figures) -> list[object]:
+    return [figures.get(name, "") for name in METRICS]

@@ -1,0 +1,1 @@
+"""Checkpoint files -> named weights and the model's sizes."""

@@ -1,0 +1,153 @@
+"""Tensors from a file, safely: safetensors, or PyTorch's own format.
+
+Tensors are memory-mapped, so what is not used (optimizer states) is never read, and nothing that
+a pickle asks for is ever executed.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from diad_deploy.errors import CheckpointError
+from diad_export.checkpoint import inert_pickle
+
+NESTED = ("state_dict", "model_state_dict", "model", "module", "net", "network", "params")
+"""Where trainings put the weights among other things; `module` is DeepSpeed's."""
+_ARCHIVES = {
+    "constants.pkl": "a TorchScript program",
+    "serialized_exported_program.json": "a program of torch.export",
+    "archive_format": "a program of torch.export",
+}
+"""Files in archives that PyTorch writes of other things than weights."""
+_DEEPEST = 8
+MOST_KEYS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorFile:
+    """What a file holds: tensors by key, and a safetensors file's metadata."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_tensors(path: Path) -> TensorFile:
+    """Read a tensor file.
+
+    Raises:
+        CheckpointError: absent, truncated, of no known kind, or without tensors.
+    """
+    if not path.is_file():
+        other = "a pipe, socket or device" if path.exists() else "nothing"
+        found = "a folder" if path.is_dir() else other
+        raise CheckpointError(f"{path}: expected a checkpoint file, found {found} at this path")
+    try:
+        read = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not read.tensors:
+        raise CheckpointError(f"{path}: holds no tensors; expected a trained model's weights")
+    return read
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Whether every value of a tensor lies in memory, in a plain grid."""
+    return tensor.layout == torch.strided and not tensor.is_meta
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether the file begins as safetensors does: a length, then a JSON object."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return len(head) == 9 and head[8:9] == b"{"
+
+
+def _read_safetensors(path: Path) -> TensorFile:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
+            return TensorFile(tensors=tensors, metadata=file.metadata() or {})
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file: {error}; copy it again"
+        ) from None
+
+
+def _read_torch(path: Path) -> TensorFile:
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f"{path}: neither a safetensors file nor a whole PyTorch checkpoint; if it is one, "
+            f"copy it again, or save it again with a PyTorch of 1.6 or later"
+        )
+    try:
+        _check_archive(path)
+        content = _load(path)
+    except (
+        *(pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError),
+        *(TypeError, AttributeError, ImportError, zipfile.BadZipFile),
+    ) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(f"{path}: not a whole checkpoint: {reason}; copy it again") from None
+    tensors = _named_tensors(content)
+    if not tensors:
+        raise CheckpointError(f"{path}: holds no tensors by name: {_described(content)}")
+    return TensorFile(tensors=tensors)
+
+
+def _check_archive(path: Path) -> None:
+    """Raise `CheckpointError` where a whole archive is another kind of file than `torch.save`'s."""
+    with zipfile.ZipFile(path) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    kind = next((kind for name, kind in _ARCHIVES.items() if name in names), None)
+    if kind is not None or "data.pkl" not in names:
+        raise CheckpointError(
+            f"{path}: {kind or 'an archive of something else'}, expected a PyTorch checkpoint; "
+            f"save the weights with torch.save(model.state_dict(), FILE)"
+        )
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError:
+        # what the training left beside the weights; taken as nothing, never run
+        return torch.load(
+            path, map_location="cpu", weights_only=False, mmap=True, pickle_module=inert_pickle
+        )
+
+
+def _named_tensors(content: object, depth: int = 0) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping) or depth > _DEEPEST:
+        return {}
+    for name in NESTED:
+        if found := _named_tensors(content.get(name), depth + 1):
+            return found
+    return {
+        key: value
+        for key, value in content.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
+
+
+def _described(content: object) -> str:
+    """What a file holds in place of weights, and the way out."""
+    held = content
+    if isinstance(content, Mapping):
+        held = next((content[name] for name in NESTED if content.get(name) is not None), None)
+    if isinstance(held, inert_pickle.Inert):
+        return (
+            f"a whole object ({held.asked_for}), as torch.save(model) writes it, which only the "
+            f"training's own code can open; save its weights with "
+            f"torch.save(model.state_dict(), FILE)"
+        )
+    keys = list(map(str, content))[:MOST_KEYS] if isinstance(content, Mapping) else []
+    found = f"found {', '.join(keys)}" if keys else f"found {type(content).__name__}"
+    return f"{found}; expected a trained model's weights"

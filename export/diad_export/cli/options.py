@@ -1,0 +1,68 @@
+"""Options that several commands share, or that follow from a configuration's fields."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from diad_export.verify.result import Limits
+
+Function = Callable[..., Any]
+
+_PATH = click.Path(path_type=Path)
+
+_SOURCES = (
+    click.option("--autoencoder", type=_PATH, help="Take the autoencoder from this file instead."),
+    click.option(
+        "--features", type=_PATH, help="Take the feature extractor from this file instead."
+    ),
+    click.option(
+        "--context", type=_PATH, help="Take the empty prompt's context from this .npy file."
+    ),
+    click.option("--extractor", help="The extractor's timm network, where shapes do not tell it."),
+)
+
+_LIMITS = {
+    "stage_error": (click.FloatRange(min=0), "Largest relative error of any stage."),
+    "map_correlation": (
+        click.FloatRange(-1, 1),
+        "Least correlation of a picture's two maps.",
+    ),
+    "score_difference": (
+        click.FloatRange(min=0),
+        "Largest difference of a picture's two scores, as a share of the threshold.",
+    ),
+    "flipped_share": (click.FloatRange(0, 1), "Share of pictures whose decision may flip."),
+    "auroc_change": (click.FloatRange(0, 1), "Largest change of image or pixel AUROC."),
+}
+"""Range and help by the field of `Limits`."""
+
+
+def source_options(function: Function) -> Function:
+    """Give a command the options that say where a model's parts come from."""
+    return _with(function, _SOURCES)
+
+
+def limit_options(function: Function) -> Function:
+    """Give a command an option for each field of `Limits`, with that field's usual value."""
+    usual = Limits()
+    return _with(
+        function,
+        (
+            click.option(
+                f"--{name.replace('_', '-')}",
+                type=kind,
+                default=getattr(usual, name),
+                show_default=True,
+                help=text,
+            )
+            for name, (kind, text) in _LIMITS.items()
+        ),
+    )
+
+
+def _with(function: Function, options: Any) -> Function:
+    for option in reversed(tuple(options)):
+        function = option(function)
+    return function

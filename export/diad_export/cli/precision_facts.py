@@ -1,0 +1,55 @@
+"""How a bundle's graphs came to their types, shown to a person."""
+
+from collections.abc import Iterator
+
+from diad_deploy.bundle.manifest import Manifest
+from diad_deploy.bundle.precision_spec import PrecisionSpec, WidePart
+
+WHY = {
+    "design": "by design",
+    "range": "near float16's limit",
+    "constant": "constants that float16 cannot hold",
+    "sum": "sums of many values",
+}
+MOST_NAMED = 6
+
+
+def precision_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Facts for `inspect`, of bundles in float16 only."""
+    spec = manifest.precision
+    if spec is None:
+        return
+    yield (
+        "precision",
+        f"{spec.precision}, measured on {spec.pictures} pictures ({spec.calibration}); float32 "
+        f"beyond {spec.limit_abs:g}",
+    )
+    for graph in spec.ranges:
+        wide = [part for part in spec.wide if part.graph == graph.graph]
+        count = sum(part.nodes for part in wide)
+        yield (
+            f"{graph.graph} wide",
+            f"{count} of {graph.nodes} nodes in float32 ({_reasons(wide)}); largest value "
+            f"{graph.largest_abs:.4g} at {graph.node}",
+        )
+    yield from _measured(spec)
+
+
+def _reasons(wide: list[WidePart]) -> str:
+    counts = {
+        why: sum(part.nodes for part in wide if part.reason == reason)
+        for reason, why in WHY.items()
+    }
+    return ", ".join(f"{count} {why}" for why, count in counts.items() if count) or "none"
+
+
+def _measured(spec: PrecisionSpec) -> Iterator[tuple[str, str]]:
+    """The nodes that measuring put in float32, the largest values first."""
+    found = [part for part in spec.wide if part.reason in ("range", "constant")]
+    found.sort(key=lambda part: part.largest_abs, reverse=True)
+    if found:
+        named = ", ".join(
+            f"{part.graph}'s {part.node} {part.largest_abs:.4g}" for part in found[:MOST_NAMED]
+        )
+        more = f" … and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        yield "measured", named + more

@@ -1,0 +1,1 @@
+"""Modules -> ONNX graphs, and the proof that they compute the same."""

@@ -1,0 +1,221 @@
+"""The four graphs: their modules, tensor names, shapes and types. The one place that says them."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers.models.embeddings import Timesteps
+from torch import Tensor, nn
+
+from diad_deploy.bundle.manifest import FusionSpec, ImageSpec, LatentsSpec, ScheduleSpec, TensorSpec
+from diad_deploy.diffusion.schedule import published_alphas_cumprod
+from diad_export.model.autoencoder import decode_latents, encode_moments
+from diad_export.model.diad import DiadModel
+from diad_export.model.fusion import fusion_matrix, pooling_matrix
+from diad_export.model.lean import DdimUpdate, LeanDenoiser, share_weights
+from diad_export.model.sizes import LATENTS_FACTOR, LATENTS_SCALE
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+BATCH = "batch"
+EXAMPLE_BATCH = 2
+"""Exported with this batch; 1 would be taken for a constant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One graph to be exported: a module and the tensors that go in and come out."""
+
+    name: str
+    module: nn.Module
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def wide_scopes(self) -> dict[str, str]:
+        """Names of the parts of `module` that stay in float32 by design, with their class's."""
+        return {
+            name: type(part).__name__
+            for name, part in self.module.named_modules()
+            if isinstance(part, WIDE_MODULES)
+        }
+
+
+def image_spec(size_px: int) -> ImageSpec:
+    """Model input of side `size_px` with ImageNet's normalisation, as published."""
+    return ImageSpec(size_px=size_px, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def latents_spec(model: DiadModel) -> LatentsSpec:
+    """What the model's latents are."""
+    return LatentsSpec(
+        channels=model.sizes.autoencoder.latent_channels,
+        factor=LATENTS_FACTOR,
+        scale=LATENTS_SCALE,
+    )
+
+
+class Noising(nn.Module):
+    """Posterior -> latents noised at timestep `start_timestep`."""
+
+    def __init__(self, start_timestep: int) -> None:
+        super().__init__()
+        product = float(published_alphas_cumprod()[start_timestep])
+        self.signal_scale = product**0.5 * LATENTS_SCALE
+        self.noise_scale = (1.0 - product) ** 0.5
+
+    def forward(
+        self, mean: Tensor, log_variance: Tensor, noise: Tensor, posterior_noise: Tensor
+    ) -> Tensor:
+        """All `[B, 4, h, w]`."""
+        sampled: Tensor = mean + torch.exp(0.5 * log_variance) * posterior_noise
+        noised: Tensor = self.signal_scale * sampled + self.noise_scale * noise
+        return noised
+
+
+class EncoderGraph(nn.Module):
+    """Picture -> latents noised at the last training timestep, and hint features."""
+
+    def __init__(self, model: DiadModel, schedule: ScheduleSpec) -> None:
+        super().__init__()
+        self.autoencoder = share_weights(model.autoencoder)
+        del self.autoencoder.decoder, self.autoencoder.post_quant_conv
+        self.hint = model.semantic_guided.control.controlnet_cond_embedding
+        self.noising = Noising(schedule.start_timestep)
+
+    def forward(
+        self, image: Tensor, noise: Tensor, posterior_noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Latents `[B, 4, h, w]` and hint `[B, C, h, w]`."""
+        mean, log_variance = encode_moments(self.autoencoder, image)
+        return self.noising(mean, log_variance, noise, posterior_noise), self.hint(image)
+
+
+class DecoderGraph(nn.Module):
+    """Latents -> reconstruction."""
+
+    def __init__(self, model: DiadModel) -> None:
+        super().__init__()
+        self.autoencoder = share_weights(model.autoencoder)
+        del self.autoencoder.encoder, self.autoencoder.quant_conv
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Reconstruction `[B, 3, S, S]`."""
+        return decode_latents(self.autoencoder, latents)
+
+
+class MapFusion(nn.Module):
+    """Feature maps of two pictures -> anomaly map and image score, by constant matrices."""
+
+    def __init__(self, image: ImageSpec, fusion: FusionSpec) -> None:
+        super().__init__()
+        for layer, spec in enumerate(fusion.layers):
+            matrix = fusion_matrix(spec.side, image.size_px, fusion.sigma_px)
+            self.register_buffer(f"spread_{layer}", torch.from_numpy(matrix).float())
+        pooling = pooling_matrix(image.size_px, fusion.pool_size_px, fusion.pool_count)
+        self.register_buffer("pooling", torch.from_numpy(pooling).float())
+        self.pooling: Tensor
+
+    def forward(self, left: list[Tensor], right: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Two lists of `[B, C_i, h_i, w_i]` -> `[B, S, S]` and `[B]`."""
+        maps = [
+            spread(self.get_buffer(f"spread_{layer}"), distance(*pair))
+            for layer, pair in enumerate(zip(left, right, strict=True))
+        ]
+        anomaly_map = torch.stack(maps).sum(dim=0)
+        return anomaly_map, spread(self.pooling, anomaly_map).amax(dim=(1, 2))
+
+
+class ScorerGraph(nn.Module):
+    """Picture and reconstruction -> anomaly map and image score."""
+
+    def __init__(self, model: DiadModel, image: ImageSpec, fusion: FusionSpec) -> None:
+        super().__init__()
+        self.features = model.features
+        self.fusion = MapFusion(image, fusion)
+
+    def forward(self, image: Tensor, reconstruction: Tensor) -> tuple[Tensor, Tensor]:
+        """Anomaly map `[B, S, S]` and image score `[B]`."""
+        scored: tuple[Tensor, Tensor] = self.fusion(
+            self.features(image), self.features(reconstruction)
+        )
+        return scored
+
+
+WIDE_MODULES = (Noising, DdimUpdate, Timesteps, MapFusion)
+"""What stays in float32 in float16 graphs: latents outside the networks, the DDIM update, the
+timestep's sinusoid, and all that follows the features. Errors would add up there over the steps, or
+(the sinusoid) come from rounding a large argument."""
+
+
+def distance(left: Tensor, right: Tensor) -> Tensor:
+    """1 - cosine similarity over channels: two `[B, C, h, w]` -> `[B, h, w]`."""
+    tiny = 1e-8**2
+    norms = left.square().sum(dim=1).clamp_min(tiny) * right.square().sum(dim=1).clamp_min(tiny)
+    return 1.0 - (left * right).sum(dim=1) / norms.sqrt()
+
+
+def spread(matrix: Tensor, maps: Tensor) -> Tensor:
+    """`A D A^T` for each map `D` of `[B, h, h]`."""
+    return matrix @ maps @ matrix.T
+
+
+def make_components(
+    model: DiadModel,
+    *,
+    image: ImageSpec,
+    schedule: ScheduleSpec,
+    fusion: FusionSpec,
+    only_mid_control: bool,
+) -> tuple[Component, ...]:
+    """The four graphs of `model`, in the order in which they run."""
+    spec = latents_spec(model)
+    side = image.size_px // spec.factor
+    picture = (BATCH, 3, image.size_px, image.size_px)
+    latent = (BATCH, spec.channels, side, side)
+    hint = (BATCH, model.sizes.unet.channels[0], side, side)
+    anomaly_map = (BATCH, image.size_px, image.size_px)
+    return (
+        Component(
+            name="encoder",
+            module=EncoderGraph(model, schedule),
+            inputs=_floats(image=picture, noise=latent, posterior_noise=latent),
+            outputs=_floats(latents=latent, hint=hint),
+        ),
+        Component(
+            name="denoiser",
+            module=LeanDenoiser(model, only_mid_control=only_mid_control),
+            inputs=_floats(
+                latents=latent, hint=hint, timestep=(1,), latents_scale=(1,), noise_scale=(1,)
+            ),
+            outputs=_floats(next_latents=latent),
+        ),
+        Component(
+            name="decoder",
+            module=DecoderGraph(model),
+            inputs=_floats(latents=latent),
+            outputs=_floats(reconstruction=picture),
+        ),
+        Component(
+            name="scorer",
+            module=ScorerGraph(model, image, fusion),
+            inputs=_floats(image=picture, reconstruction=picture),
+            outputs=_floats(anomaly_map=anomaly_map, image_score=(BATCH,)),
+        ),
+    )
+
+
+def example_inputs(component: Component, *, batch: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Random inputs of the component's shapes; a timestep is a timestep."""
+    generator = torch.Generator().manual_seed(seed)
+    made = []
+    for spec in component.inputs:
+        shape = [batch if size == BATCH else int(size) for size in spec.shape]
+        value = torch.randn(shape, generator=generator)
+        made.append(value.abs().mul(300.0).ceil() if spec.name == "timestep" else value)
+    return tuple(made)
+
+
+def _floats(**shapes: tuple[int | str, ...]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(name=name, dtype="float32", shape=shape) for name, shape in shapes.items()
+    )

@@ -1,0 +1,1 @@
+"""Float32 graphs -> mixed precision, decided node by node."""

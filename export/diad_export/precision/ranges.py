@@ -1,0 +1,109 @@
+"""The largest absolute value at each place of a float32 graph, seen on real inputs."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx import TensorProto, helper
+
+from diad_deploy.arrays import FloatArray
+from diad_deploy.errors import ExportError
+from diad_export.onnx.parity import open_session
+
+Feed = Mapping[str, FloatArray]
+Ranges = Mapping[str, float]
+"""Largest absolute value by a value's name."""
+
+_LARGEST = ".largest_abs"
+
+
+def write_observed(model: ir.Model, name: str, folder: Path) -> Path:
+    """Write `model` to `folder` with one more scalar output for every float32 result of a node.
+
+    All weights lie in one file beside it, so that a graph of any size can be read.
+    """
+    path = folder / f"{name}.onnx"
+    ir.save(model, path, external_data=f"{path.name}.data")
+    proto = onnx.load(path, load_external_data=False)
+    results = frozenset(_float_results(model))
+    nodes = list(proto.graph.node)
+    del proto.graph.node[:]
+    for node in nodes:
+        proto.graph.node.append(node)
+        for value in node.output:
+            if value in results:
+                # right behind it: at the graph's end they would hold every result in memory
+                proto.graph.node.extend(_measured(value))
+                proto.graph.output.append(
+                    helper.make_tensor_value_info(f"{value}{_LARGEST}", TensorProto.FLOAT, [])
+                )
+    onnx.save(proto, path)
+    return path
+
+
+def _measured(value: str) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+    absolute = f"{value}.abs"
+    return (
+        helper.make_node("Abs", [value], [absolute]),
+        helper.make_node("ReduceMax", [absolute], [f"{value}{_LARGEST}"], keepdims=0),
+    )
+
+
+class ObservedGraph:
+    """The graph that `write_observed` wrote for `model`, on ONNX Runtime's CPU.
+
+    Attributes:
+        ranges: largest absolute value of each float32 input, constant and result so far.
+    """
+
+    def __init__(self, model: ir.Model, path: Path) -> None:
+        self._name = path.stem
+        self._session = open_session(path)
+        self._names = [value.name for value in self._session.get_outputs()]
+        self._own = len(model.graph.outputs)
+        self.ranges: dict[str, float] = dict(_constants(model))
+
+    def run(self, feed: Feed) -> tuple[FloatArray, ...]:
+        """The graph's own outputs.
+
+        Raises:
+            ExportError: a value is not a finite number, so there is nothing to compare with.
+        """
+        results = self._session.run(None, dict(feed))
+        seen = {name: float(np.abs(value).max(initial=0.0)) for name, value in feed.items()}
+        seen |= {
+            name.removesuffix(_LARGEST): float(value)
+            for name, value in zip(self._names[self._own :], results[self._own :], strict=True)
+        }
+        # ONNX Runtime's maximum passes over NaN, NumPy's does not; and NaN gets to the end
+        own = zip(self._names[: self._own], results[: self._own], strict=True)
+        seen |= {name: float(np.abs(value).max(initial=0.0)) for name, value in own}
+        _check_finite(seen, self._name)
+        for name, largest in seen.items():
+            self.ranges[name] = max(largest, self.ranges.get(name, 0.0))
+        return tuple(results[: self._own])
+
+
+def _float_results(model: ir.Model) -> Iterator[str]:
+    for node in model.graph:
+        for value in node.outputs:
+            if value.dtype == ir.DataType.FLOAT and value.name:
+                yield value.name
+
+
+def _constants(model: ir.Model) -> Iterator[tuple[str, float]]:
+    for name, value in model.graph.initializers.items():
+        if value.const_value is not None and value.dtype == ir.DataType.FLOAT:
+            yield name, float(np.abs(value.const_value.numpy()).max(initial=0.0))
+
+
+def _check_finite(seen: Ranges, graph: str) -> None:
+    wrong = [name for name, largest in seen.items() if not np.isfinite(largest)]
+    if wrong:
+        raise ExportError(
+            f"{graph}: expected finite numbers on the calibration pictures in float32, found "
+            f"{seen[wrong[0]]} at {wrong[0]}; the checkpoint's weights are damaged or it did not "
+            f"train well"
+        )

@@ -1,0 +1,1 @@
+"""A bundle beside the PyTorch reference: error by stage, scores, decisions."""

@@ -1,0 +1,230 @@
+"""A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from diad_deploy.arrays import FloatArray
+from diad_deploy.bundle.folder import Bundle
+from diad_deploy.bundle.manifest import Manifest
+from diad_deploy.errors import InputError, OptionError
+from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.preprocess import prepare_batch
+from diad_deploy.images.reader import ImageReader
+from diad_deploy.inspection.summary import Progress
+from diad_deploy.labelled.mask_findings import MaskTally
+from diad_export.model.diad import DiadModel
+from diad_export.model.reference import ReferenceOptions, run_reference
+from diad_export.verify.agreement import Outcome, Truth, compare_outcomes, settle_threshold
+from diad_export.verify.labelled_images import LabelledPicture
+from diad_export.verify.result import Agreement, Limits, StageError, Verification
+from diad_export.verify.traced_bundle import ObservedBundle
+
+BATCH = 4
+NAMED_FAULTS = 20
+
+Noises = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """How to verify.
+
+    Attributes:
+        threshold: of the decision; None takes it from PyTorch's scores.
+        noise_floor: whether PyTorch runs again with noise of another seed.
+        torch_half: whether PyTorch runs again in its own float16 (autocast), to compare with.
+        reading: how images are read.
+    """
+
+    threshold: float | None = None
+    noise_floor: bool = True
+    torch_half: bool = False
+    reading: ImageOptions = field(default_factory=ImageOptions)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise OptionError(f"--threshold {self.threshold:g}: expected a finite number")
+
+
+def verify(
+    bundle: Bundle,
+    model: DiadModel,
+    observed: ObservedBundle,
+    pictures: Sequence[LabelledPicture],
+    options: VerifyOptions,
+    *,
+    progress: Callable[[Progress], None] = lambda now: None,
+) -> Verification:
+    """Run `observed` (`bundle` on a backend) and `model` on the same pictures and noise.
+
+    Raises:
+        PictureError: one of the pictures cannot be read.
+        InputError: no pictures, or masks that cannot be used. BackendError: the backend failed.
+    """
+    if not pictures:
+        raise InputError("no pictures to verify with; name a folder that holds some")
+    reading = options.reading
+    reader = ImageReader.with_options(reading)
+    truth, masks = _read_truth(pictures, bundle.manifest.image.size_px, reading.limit_px)
+    runs = _Runs(bundle.manifest, model, observed)
+    noise, other = bundle.noise(), _other_noise(bundle)
+    for start in range(0, len(pictures), BATCH):
+        chunk = pictures[start : start + BATCH]
+        batch = prepare_batch([picture.read(reader) for picture in chunk], bundle.manifest.image)
+        runs.compare(batch, noise)
+        if options.noise_floor:
+            runs.shake(batch, other)
+        if options.torch_half:
+            runs.halve(batch, noise)
+        progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
+    marked = sum(bool(picture.defective or picture.mask) for picture in pictures)
+    return replace(
+        _judge(runs, truth, options),
+        masks=masks.counts,
+        notes=(*reader.warnings(), *masks.notes(marked)),
+    )
+
+
+def _read_truth(
+    pictures: Sequence[LabelledPicture], size_px: int, limit_px: int
+) -> tuple[Truth, MaskTally]:
+    """Raises `InputError` that names all masks that cannot be used."""
+    judged = [picture.judge_mask(size_px, limit_px=limit_px) for picture in pictures]
+    tally, faults = MaskTally(), []
+    for picture, mask in zip(pictures, judged, strict=True):
+        tally.add(picture.name, mask.findings)
+        if mask.fault is not None:
+            faults.append(f"{picture.mask}: {mask.fault}")
+    if faults:
+        more = f"; and {len(faults) - NAMED_FAULTS} more" if len(faults) > NAMED_FAULTS else ""
+        raise InputError("; ".join(faults[:NAMED_FAULTS]) + more)
+    truth = Truth(
+        names=tuple(picture.name for picture in pictures),
+        defective=tuple(picture.defective for picture in pictures),
+        masks=[mask.marked for mask in judged],
+    )
+    return truth, tally
+
+
+def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:
+    want, got = runs.torch.outcome(), runs.bundle.outcome()
+    threshold, origin = settle_threshold(options.threshold, want.scores, truth)
+
+    def beside(other: _Collected) -> Agreement | None:
+        return compare_outcomes(want, other.outcome(), truth, threshold) if other.maps else None
+
+    return Verification(
+        backend=runs.observed.backend,
+        pictures=len(truth.names),
+        threshold=threshold,
+        threshold_from=origin,
+        stages=tuple(runs.errors()),
+        agreement=compare_outcomes(want, got, truth, threshold),
+        noise_floor=beside(runs.shaken),
+        torch_half=beside(runs.halved),
+        image_auroc=truth.image_auroc(want.scores),
+        pixel_auroc=truth.pixel_auroc(want.maps),
+        limits=options.limits,
+        caution=runs.observed.caution,
+    )
+
+
+class _Collected:
+    """Maps and scores of one side, batch by batch."""
+
+    def __init__(self) -> None:
+        self.maps: list[FloatArray] = []
+        self.scores: list[FloatArray] = []
+
+    def add(self, tensors: dict[str, FloatArray]) -> None:
+        self.maps.append(tensors["anomaly_map"])
+        self.scores.append(tensors["image_score"])
+
+    def outcome(self) -> Outcome:
+        return Outcome(maps=np.concatenate(self.maps), scores=np.concatenate(self.scores))
+
+
+class _Runs:
+    """Both sides, and the errors between their stages."""
+
+    def __init__(self, manifest: Manifest, model: DiadModel, observed: ObservedBundle) -> None:
+        self.model, self.observed = model, observed
+        self.steps = manifest.schedule.steps
+        self.options = ReferenceOptions(
+            schedule=manifest.schedule,
+            only_mid_control=manifest.only_mid_control,
+            sigma_px=manifest.fusion.sigma_px,
+            pool_size_px=manifest.fusion.pool_size_px,
+            pool_count=manifest.fusion.pool_count,
+        )
+        self.torch, self.bundle = _Collected(), _Collected()
+        self.shaken, self.halved = _Collected(), _Collected()
+        self._sums: dict[str, tuple[float, float, float]] = {}
+
+    def compare(self, batch: FloatArray, noise: Noises) -> None:
+        """Both sides on one batch."""
+        want = self._run_torch(batch, noise)
+        got = self._run_bundle(batch, noise)
+        for name, value in want.items():
+            if name not in got:  # this backend keeps it on the device
+                continue
+            error = np.abs(got[name].astype(np.float64) - value)
+            squares, norms, largest = self._sums.get(name, (0.0, 0.0, 0.0))
+            self._sums[name] = (
+                squares + float(np.square(error).sum()),
+                norms + float(np.square(value.astype(np.float64)).sum()),
+                float(np.maximum(largest, error.max())),  # keeps what is not a number
+            )
+        self.torch.add(want)
+        self.bundle.add(got)
+
+    def shake(self, batch: FloatArray, noise: Noises) -> None:
+        """PyTorch alone, with other noise."""
+        self.shaken.add(self._run_torch(batch, noise))
+
+    def halve(self, batch: FloatArray, noise: Noises) -> None:
+        """PyTorch alone, in its own float16: what its users would take for speed."""
+        with torch.autocast("cpu", dtype=torch.float16):
+            self.halved.add(self._run_torch(batch, noise))
+
+    def errors(self) -> Iterator[StageError]:
+        """Over all batches, in the order of the pipeline."""
+        for name, (squares, norms, largest) in self._sums.items():
+            relative = squares**0.5 / max(norms**0.5, 1e-30)
+            yield StageError(stage=name, relative=relative, max_abs=largest)
+
+    def _run_torch(self, batch: FloatArray, noise: Noises) -> dict[str, FloatArray]:
+        names = {"latents_start": "latents_0", "latents_final": f"latents_{self.steps}"}
+        names |= {f"step{n}_latents": f"latents_{n}" for n in range(1, self.steps)}
+        names |= {name: name for name in ("reconstruction", "anomaly_map", "image_score")}
+        seen: dict[str, FloatArray] = {}
+
+        def observe(name: str, value: torch.Tensor) -> None:
+            if name in names:
+                seen[names[name]] = value.float().numpy().copy()
+
+        image, own, posterior = (
+            torch.from_numpy(part) for part in (batch, *_for_batch(noise, len(batch)))
+        )
+        run_reference(self.model, image, own, posterior, self.options, observe=observe)
+        return seen
+
+    def _run_bundle(self, batch: FloatArray, noise: Noises) -> dict[str, FloatArray]:
+        return self.observed.run(batch, *_for_batch(noise, len(batch)))
+
+
+def _for_batch(noise: Noises, count: int) -> Noises:
+    first, second = (np.repeat(part[np.newaxis], count, axis=0) for part in noise)
+    return first, second
+
+
+def _other_noise(bundle: Bundle) -> Noises:
+    """Noise of the next seed; posterior noise as the bundle has it."""
+    noise, posterior_noise = bundle.noise()
+    rng = np.random.default_rng(bundle.manifest.noise.seed + 1)
+    return rng.standard_normal(noise.shape, dtype=np.float32), posterior_noise

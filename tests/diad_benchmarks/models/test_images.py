@@ -1,0 +1,33 @@
+"""The first few pictures show every product, good and defective."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from demo.products import PRODUCTS
+from diad_benchmarks.models.images import draw_pictures, read_pictures
+
+
+def test_a_few_show_both_kinds() -> None:
+    drawn = draw_pictures(len(PRODUCTS), size_px=32)
+    assert {name.partition("-")[0] for name in drawn.truth.names} == set(PRODUCTS)
+    assert 4 <= sum(map(bool, drawn.truth.defective)) <= 5
+    for defective, mask in zip(drawn.truth.defective, drawn.truth.masks, strict=True):
+        assert mask is not None
+        assert mask.any() == defective
+
+
+def test_none_comes_twice() -> None:
+    names = draw_pictures(4 * len(PRODUCTS), size_px=32).truth.names
+    assert len(set(names)) == len(names)
+
+
+def test_a_folder_of_pictures(tmp_path: Path) -> None:
+    for kind in ("good", "scratch"):
+        (tmp_path / kind).mkdir()
+        Image.new("RGB", (40, 20), "white").save(tmp_path / kind / "a.png")
+    found = read_pictures(tmp_path, 2, size_px=16)
+    assert found.pixels.shape == (2, 16, 16, 3)
+    assert found.pixels.dtype == np.uint8
+    assert found.truth.defective == (False, True)

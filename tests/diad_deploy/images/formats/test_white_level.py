@@ -1,0 +1,72 @@
+"""Which value is white: as given, as kept, and where the two differ."""
+
+import pytest
+
+from diad_deploy.errors import OptionError
+from diad_deploy.images.formats.opening import LIMIT_PX
+from diad_deploy.images.formats.white_level import (
+    AUTO_WHITE,
+    WhiteLevel,
+    bits_of,
+    settle_white,
+    shown_white,
+)
+from diad_deploy.images.options import image_options_of
+
+TWELVE = WhiteLevel(bit_depth=12)
+
+
+def test_a_depth_is_a_value() -> None:
+    assert TWELVE.value == 4095
+    assert WhiteLevel(bit_depth=32).value == 2**32 - 1
+    assert AUTO_WHITE.value is None
+    assert [bits_of(value) for value in (1, 255, 4095, 4094, 0.5, 2**40)] == [
+        *(1, 8, 12),
+        *(None, None, None),
+    ]
+    assert [shown_white(value) for value in (None, 4095, 250.5)] == [
+        "--bit-depth auto",
+        "--bit-depth 12",
+        "--white 250.5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"bit_depth": 0}, "expected 1 to 32, or auto"),
+        ({"bit_depth": "33"}, "expected 1 to 32"),
+        ({"bit_depth": "twelve"}, "expected auto or the number of bits"),
+        ({"white": 0.0}, "a finite number above 0"),
+        ({"white": float("nan")}, "a finite number above 0"),
+        ({"bit_depth": "12", "white": 4095.0}, "exclude each other"),
+        ({"bit_depth": "auto", "white": 4095.0}, "exclude each other"),
+        ({"max_megapixels": 0}, "a number above 0"),
+        ({"max_megapixels": float("nan")}, "a number above 0"),
+    ],
+)
+def test_what_does_not_fit_is_named(given: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        image_options_of(**given)  # type: ignore[arg-type]
+
+
+def test_options_are_what_was_given() -> None:
+    assert image_options_of().white is None
+    assert image_options_of().limit_px == LIMIT_PX
+    assert image_options_of(bit_depth="auto").white == AUTO_WHITE
+    assert image_options_of(bit_depth="12").white == TWELVE
+    assert image_options_of(white=255.0).white == WhiteLevel(white=255.0)
+    assert image_options_of(max_megapixels=300).limit_px == 300_000_000
+
+
+def test_thresholds_say_what_is_white() -> None:
+    assert settle_white(None, None, where="t") == AUTO_WHITE
+    assert settle_white(TWELVE, None, where="t") == TWELVE
+    assert settle_white(None, TWELVE, where="t") == TWELVE
+    assert settle_white(WhiteLevel(white=4095), TWELVE, where="t") == TWELVE
+    for given, kept in ((AUTO_WHITE, TWELVE), (TWELVE, AUTO_WHITE), (WhiteLevel(white=4), TWELVE)):
+        with pytest.raises(OptionError) as raised:
+            settle_white(given, kept, where="t.json")
+        assert given.shown in str(raised.value)
+        assert kept.shown in str(raised.value)
+        assert "t.json" in str(raised.value)

@@ -1,0 +1,47 @@
+"""What `inspect` says of float16 graphs."""
+
+from dataclasses import replace
+
+from diad_deploy.bundle.folder import Bundle
+from diad_deploy.bundle.precision_spec import GraphRange, PrecisionSpec, WidePart
+from diad_export.cli.precision_facts import MOST_NAMED, precision_facts
+
+
+def spec(*wide: WidePart) -> PrecisionSpec:
+    return PrecisionSpec(
+        precision="float16",
+        calibration="good",
+        pictures=12,
+        limit_abs=8188.0,
+        ranges=(GraphRange(graph="decoder", node="conv_7", largest_abs=91234.5, nodes=300),),
+        wide=wide,
+    )
+
+
+def part(node: str, largest_abs: float) -> WidePart:
+    return WidePart(graph="decoder", node=node, reason="range", largest_abs=largest_abs)
+
+
+def facts(bundle: Bundle, precision: PrecisionSpec | None) -> dict[str, str]:
+    return dict(precision_facts(replace(bundle.manifest, precision=precision)))
+
+
+def test_nothing_to_say_of_float32(standin_bundle: Bundle) -> None:
+    assert facts(standin_bundle, None) == {}
+
+
+def test_counts_reasons_and_figures(standin_bundle: Bundle) -> None:
+    sums = WidePart(graph="decoder", node="ReduceSum", reason="sum", largest_abs=3.0, nodes=22)
+    assert facts(standin_bundle, spec(sums, part("conv_7", 91234.5))) == {
+        "precision": "float16, measured on 12 pictures (good); float32 beyond 8188",
+        "decoder wide": "23 of 300 nodes in float32 (1 near float16's limit, 22 sums of many "
+        "values); largest value 9.123e+04 at conv_7",
+        "measured": "decoder's conv_7 9.123e+04",
+    }
+
+
+def test_the_largest_are_named_and_the_rest_counted(standin_bundle: Bundle) -> None:
+    many = [part(f"conv_{place}", 9000.0 + place) for place in range(MOST_NAMED + 3)]
+    measured = facts(standin_bundle, spec(*many))["measured"]
+    assert measured.startswith(f"decoder's conv_{MOST_NAMED + 2} ")
+    assert measured.endswith(" … and 3 more")

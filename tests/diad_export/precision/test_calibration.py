@@ -1,0 +1,111 @@
+"""Calibration feeds the graphs what the runtime would feed them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diad_deploy import Detector
+from diad_deploy.bundle.folder import Bundle, builtin_pictures
+from diad_deploy.errors import InputError, PictureError
+from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.options import image_options_of
+from diad_deploy.images.preprocess import prepare_batch
+from diad_export.onnx.components import image_spec
+from diad_export.onnx.parity import open_session
+from diad_export.precision.calibration import (
+    BATCH,
+    MOST_BUILTIN,
+    MOST_PICTURES,
+    Calibration,
+    Run,
+    read_calibration,
+)
+from diad_export.precision.ranges import Feed
+
+IMAGE = image_spec(32)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Five grey pictures, each of its own brightness."""
+    folder = tmp_path / "good"
+    folder.mkdir()
+    for number in range(5):
+        Image.new("RGB", (40, 40), (number * 50,) * 3).save(folder / f"{number}.png")
+    return folder
+
+
+def test_a_folders_pictures_are_all_taken(pictures: Path) -> None:
+    found = read_calibration(pictures, IMAGE)
+    assert (found.source, found.images.shape) == ("good", (5, 3, 32, 32))
+    assert len(np.unique(found.images[:, 0, 0, 0])) == 5
+
+
+def test_of_many_those_are_taken_that_are_spread_over_all(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MOST_PICTURES >= 5
+    every = read_calibration(pictures, IMAGE).images
+    monkeypatch.setattr("diad_export.precision.calibration.MOST_PICTURES", 3)
+    assert np.array_equal(read_calibration(pictures, IMAGE).images, every[::2])
+
+
+def test_built_in_pictures_are_taken_where_no_folder_is_named() -> None:
+    found = read_calibration(None, IMAGE)
+    assert found.warnings == ()
+    assert found.source == "built-in pictures"
+    assert len(found.images) == min(MOST_BUILTIN, len(find_pictures([builtin_pictures()])))
+
+
+def test_a_folder_that_is_none_is_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a folder of good pictures, found nothing"):
+        read_calibration(tmp_path / "nowhere", IMAGE)
+    with pytest.raises(InputError, match="expected a folder of good pictures, found a file"):
+        read_calibration(pictures / "0.png", IMAGE)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no pictures found"):
+        read_calibration(tmp_path / "empty", IMAGE)
+
+
+def test_a_damaged_picture_is_named(pictures: Path) -> None:
+    (pictures / "2.png").write_bytes(b"not a picture")
+    with pytest.raises(PictureError, match=r"2\.png"):
+        read_calibration(pictures, IMAGE)
+
+
+def test_every_graph_sees_what_the_detector_shows_it(pictures: Path, small_bundle: Bundle) -> None:
+    manifest = small_bundle.manifest
+    found = read_calibration(pictures, manifest.image)
+    calibration = Calibration(found, *small_bundle.noise(), manifest.schedule)
+    seen = {
+        graph.name: calibration.run_through(graph.name, runner(small_bundle.file(graph.file)))
+        for graph in manifest.graphs
+    }
+    batches = -(-5 // BATCH)
+    assert [len(runs) for runs in seen.values()] == [batches, 2 * batches, batches, batches]
+    scores = np.concatenate([run.outputs[1] for run in seen["scorer"]])
+    with Detector.open(small_bundle, batch_size=BATCH) as detector:
+        expected = detector.detect(sorted(str(path) for path in pictures.iterdir()))
+    assert scores == pytest.approx([each.score for each in expected], abs=1e-5)
+
+
+def runner(path: Path) -> Run:
+    session = open_session(path)
+
+    def run(feed: Feed) -> tuple[np.ndarray, ...]:
+        return tuple(session.run(None, dict(feed)))
+
+    return run
+
+
+def test_pictures_of_12_bits_are_read_with_their_depth(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).integers(0, 4096, (16, 16), dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    (warning,) = read_calibration(tmp_path, IMAGE).warnings
+    assert "are dark" in warning
+    found = read_calibration(tmp_path, IMAGE, image_options_of(bit_depth=12))
+    assert found.warnings == ()
+    expected = np.rint(values / 4095 * 255).astype(np.uint8)[..., None].repeat(3, -1)
+    np.testing.assert_array_equal(found.images, prepare_batch([expected], IMAGE))
