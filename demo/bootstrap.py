@@ -1,7 +1,7 @@
-"""95 % bootstrap intervals of image and pixel AUROC: pictures drawn again, a class at a time.
+"""95 % bootstrap intervals of image and pixel AUROC: images drawn again, a class at a time.
 
-Good and defective pictures of a class are drawn with replacement, as many of each as there are.
-A picture goes in or out with all its pixels, as pixels of one picture are not independent.
+Good and defective images of a class are drawn with replacement, as many of each as there are.
+An image goes in or out with all its pixels, as pixels of one image are not independent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ Array = npt.NDArray[np.float64]
 Resampled = dict[str, Array]
 
 
-def resample(pictures: Sequence[Scored], *, seed: int = 0) -> Resampled:
+def resample(images: Sequence[Scored], *, seed: int = 0) -> Resampled:
     """AUROC `[RESAMPLES]` of one class, drawn again: `image` and `pixel`.
 
     Pixels are counted in `PIXEL_BINS` bins of equal content, which moves an AUROC by less than
     one in a thousand; scores are counted exactly.
     """
-    bad = np.array([picture.defect is not None for picture in pictures])
+    bad = np.array([image.defect is not None for image in images])
     weights = _draw_again(bad, np.random.default_rng(seed))
-    scores = np.array([[picture.score] for picture in pictures])
+    scores = np.array([[image.score] for image in images])
     score_edges = np.unique(scores)
-    maps = np.stack([picture.anomaly_map.ravel() for picture in pictures])
+    maps = np.stack([image.anomaly_map.ravel() for image in images])
     map_edges = np.unique(np.quantile(maps, np.linspace(0, 1, PIXEL_BINS)))
-    masks = np.stack([picture.mask.ravel() for picture in pictures])
+    masks = np.stack([image.mask.ravel() for image in images])
     return {
         "image": _resampled_auroc(weights, scores, bad[:, None], score_edges),
         "pixel": _resampled_auroc(weights, maps, masks, map_edges),
@@ -47,8 +47,7 @@ def interval(values: Array, name: str) -> Figures:
 def intervals(classes: Mapping[str, Sequence[Scored]]) -> tuple[dict[str, Figures], Figures]:
     """The intervals of each class, and of the mean over classes."""
     drawn = {
-        name: resample(pictures, seed=place)
-        for place, (name, pictures) in enumerate(classes.items())
+        name: resample(images, seed=place) for place, (name, images) in enumerate(classes.items())
     }
     each = {
         name: {**interval(found["image"], "image"), **interval(found["pixel"], "pixel")}
@@ -61,7 +60,7 @@ def intervals(classes: Mapping[str, Sequence[Scored]]) -> tuple[dict[str, Figure
 
 
 def _draw_again(bad: npt.NDArray[np.bool_], rng: np.random.Generator) -> Array:
-    """How often each picture is drawn: `[RESAMPLES, N]`."""
+    """How often each image is drawn: `[RESAMPLES, N]`."""
     weights = np.zeros((RESAMPLES, len(bad)))
     for group in (np.flatnonzero(bad), np.flatnonzero(~bad)):
         even = np.full(len(group), 1 / len(group))
@@ -72,7 +71,7 @@ def _draw_again(bad: npt.NDArray[np.bool_], rng: np.random.Generator) -> Array:
 def _resampled_auroc(
     weights: Array, values: Array, truth: npt.NDArray[np.bool_], edges: Array
 ) -> Array:
-    """AUROC `[RESAMPLES]` from counts a picture: `values` and `truth` are `[N, M]`."""
+    """AUROC `[RESAMPLES]` from counts an image: `values` and `truth` are `[N, M]`."""
     places = np.searchsorted(edges, values, side="right")
     bins = len(edges) + 1
     truth = np.broadcast_to(truth, values.shape)

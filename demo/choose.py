@@ -1,4 +1,4 @@
-"""`python -m demo.choose`: steps, spacing, smoothing and poolings, compared on validation pictures.
+"""`python -m demo.choose`: steps, spacing, smoothing and poolings, compared on validation images.
 
 Prints a table, best first; a person writes the choice into `settings.toml`. The test split is not
 touched, and the held-out kinds of defect are not in the validation split.
@@ -62,8 +62,8 @@ def validation_distances(
     steps = ddim_steps(make_schedule(*schedule))
     found: list[list[FloatArray]] = []
     for start in range(0, len(samples), BATCH):
-        pictures = [sample.image for sample in samples[start : start + BATCH]]
-        batch = prepare_batch(pictures, model.bundle.manifest.image)
+        images = [sample.image for sample in samples[start : start + BATCH]]
+        batch = prepare_batch(images, model.bundle.manifest.image)
         noise, posterior_noise = model.noises(len(batch))
         result = pipeline.run(model.stages, batch, noise, posterior_noise, steps)
         with torch.inference_mode():
@@ -115,7 +115,7 @@ def score_by_matrices(
 
 
 def heatmap_scale(scored: Sequence[Scored]) -> tuple[float, float]:
-    """From what good pictures reach at most places to what most defective pixels exceed little."""
+    """From what good images reach at most places to what most defective pixels exceed little."""
     good = np.concatenate([s.anomaly_map.ravel() for s in scored if s.defect is None])
     bad = np.concatenate([s.anomaly_map[s.mask] for s in scored if s.defect is not None])
     return float(np.percentile(good, 90)), float(np.percentile(bad, 90))

@@ -34,7 +34,7 @@ def keep_logs(logs: Path, kept: Path) -> list[Path]:
     ]
 
 
-def draw_curves(logs: list[Path], picture: Path) -> None:
+def draw_curves(logs: list[Path], image: Path) -> None:
     """One plot a stage: the loss as logged, by step."""
     size = (4 * len(logs), 3)
     figure, [plots] = plt.subplots(1, len(logs), figsize=size, layout="constrained", squeeze=False)
@@ -45,7 +45,7 @@ def draw_curves(logs: list[Path], picture: Path) -> None:
         plot.set(title=f"{path.name.split('.')[0]}: {minutes:.0f} min", xlabel="step")
         plot.set_yscale("log")
     plots[0].set_ylabel("loss")
-    figure.savefig(picture, dpi=100)
+    figure.savefig(image, dpi=100)
     plt.close(figure)
 
 
@@ -71,9 +71,9 @@ def command(logs: Path, kept: Path) -> None:
 
     Example: python -m demo.curves
     """
-    picture = kept / "curves.png"
-    draw_curves(keep_logs(logs, kept), picture)
-    click.echo(f"wrote {picture}")
+    image = kept / "curves.png"
+    draw_curves(keep_logs(logs, kept), image)
+    click.echo(f"wrote {image}")
 
 
 if __name__ == "__main__":

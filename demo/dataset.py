@@ -1,4 +1,4 @@
-"""Samples and splits: which seeds make training, validation and test pictures."""
+"""Samples and splits: which seeds make training, validation and test images."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +18,7 @@ from diad_deploy.errors import OptionError
 
 T = TypeVar("T")
 Split = Literal["train", "validation", "test"]
-Pictures = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
 
 CHANGED = 0.045
 """A pixel is defective where a channel differs by more than this share of full scale."""
@@ -28,9 +28,9 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
-    """One picture: uint8 `[S, S, 3]` RGB, and where it is defective: bool `[S, S]`."""
+    """One image: uint8 `[S, S, 3]` RGB, and where it is defective: bool `[S, S]`."""
 
-    image: Pictures
+    image: Images
     mask: npt.NDArray[np.bool_]
     product: str
     defect: str | None
@@ -53,14 +53,14 @@ def draw_sample(
         )
     good = _draw(product, seed, size_px, None, 0)
     mask = np.zeros(good.cover.shape, dtype=np.bool_)
-    picture = good.picture
+    image = good.picture
     for attempt in range(ATTEMPTS if defect is not None else 0):
-        picture = _draw(product, seed, size_px, defect, attempt).picture
-        mask = _changed(good.picture, picture)
+        image = _draw(product, seed, size_px, defect, attempt).picture
+        mask = _changed(good.picture, image)
         if mask.mean() >= SMALLEST_DEFECT_SHARE:
             break
     return Sample(
-        image=np.rint(picture * 255).astype(np.uint8),
+        image=np.rint(image * 255).astype(np.uint8),
         mask=mask,
         product=product,
         defect=defect,
@@ -103,7 +103,7 @@ class Request:
 def split_requests(split: Split, per_product: int) -> list[Request]:
     """What a split consists of: training only good pieces, the others half defective.
 
-    Seeds begin with the split's and the product's number, so no two splits share a picture.
+    Seeds begin with the split's and the product's number, so no two splits share an image.
 
     Raises:
         OptionError: no such split.
@@ -137,22 +137,22 @@ def draw_request(request: Request, *, size_px: int) -> Sample:
     return draw_sample(request.product, request.seed, defect=request.defect, size_px=size_px)
 
 
-def draw_training_pictures(per_product: int, *, size_px: int, workers: int = 2) -> Pictures:
-    """All good training pictures: uint8 `[N, S, S, 3]`."""
+def draw_training_images(per_product: int, *, size_px: int, workers: int = 2) -> Images:
+    """All good training images: uint8 `[N, S, S, 3]`."""
     requests = split_requests("train", per_product)
-    return _draw_all(partial(_picture, size_px=size_px), requests, workers)
+    return _draw_all(partial(_image, size_px=size_px), requests, workers)
 
 
-def draw_generic_pictures(count: int, *, size_px: int, workers: int = 2) -> Pictures:
-    """Pictures of nothing in particular: uint8 `[N, S, S, 3]`."""
+def draw_generic_images(count: int, *, size_px: int, workers: int = 2) -> Images:
+    """Images of nothing in particular: uint8 `[N, S, S, 3]`."""
     return _draw_all(partial(draw_generic, size_px=size_px), range(count), workers)
 
 
-def _picture(request: Request, *, size_px: int) -> Pictures:
+def _image(request: Request, *, size_px: int) -> Images:
     return draw_request(request, size_px=size_px).image
 
 
-def _draw_all(draw: Callable[[T], Pictures], wanted: Sequence[T], workers: int) -> Pictures:
+def _draw_all(draw: Callable[[T], Images], wanted: Sequence[T], workers: int) -> Images:
     with ProcessPoolExecutor(workers) as pool:
         return np.stack(list(pool.map(draw, wanted, chunksize=32)))
 
@@ -164,9 +164,9 @@ __all__ = [
     "Request",
     "Sample",
     "Split",
-    "draw_generic_pictures",
+    "draw_generic_images",
     "draw_sample",
     "draw_split",
-    "draw_training_pictures",
+    "draw_training_images",
     "split_requests",
 ]

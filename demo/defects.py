@@ -30,7 +30,7 @@ def _grid(drawing: Rendering) -> tuple[Array, Array]:
 def _blob(
     rng: np.random.Generator, drawing: Rendering, smallest: float, largest: float, edge_px: float
 ) -> Array:
-    """A bent ellipse on the product, 0 to 1; radii as shares of the picture's side."""
+    """A bent ellipse on the product, 0 to 1; radii as shares of the image's side."""
     rows, columns = _grid(drawing)
     row, column = _spot(rng, drawing)
     side = len(rows)
@@ -77,8 +77,8 @@ def _segment(
     return np.asarray(np.clip(0.5 + width_px / 2 - away, 0, 1), dtype=np.float32)
 
 
-def _mix(picture: Array, colour: Array, alpha: Array) -> Array:
-    return np.asarray(picture * (1 - alpha[..., None]) + colour * alpha[..., None])
+def _mix(image: Array, colour: Array, alpha: Array) -> Array:
+    return np.asarray(image * (1 - alpha[..., None]) + colour * alpha[..., None])
 
 
 def scratch(rng: np.random.Generator, drawing: Rendering) -> Array:
@@ -175,7 +175,7 @@ PAINTED: dict[str, Paint] = {
     "stain": stain,
     "wrong_texture": wrong_texture,
 }
-"""Kinds that change the finished picture."""
+"""Kinds that change the finished image."""
 
 REARRANGED: dict[str, Rearrange] = {
     "misplaced_part": misplaced_part,

@@ -69,7 +69,7 @@ class Evaluation:
 
 
 class Model:
-    """The bundle's stages with the bundle's noise, for batches of prepared pictures."""
+    """The bundle's stages with the bundle's noise, for batches of prepared images."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
@@ -84,7 +84,7 @@ class Model:
         return result.anomaly_map, result.image_score
 
     def noises(self, count: int) -> tuple[FloatArray, FloatArray]:
-        """The bundle's diffusion and posterior noise for `count` pictures."""
+        """The bundle's diffusion and posterior noise for `count` images."""
         shape = (count, *self.noise.shape)
         return (
             np.broadcast_to(self.noise, shape).copy(),
@@ -163,11 +163,11 @@ def run_samples(
 @click.option(
     "--per-product",
     type=click.IntRange(min=2),
-    help="Test pictures a class, half of them good [default: as in demo/settings.toml].",
+    help="Test images a class, half of them good [default: as in demo/settings.toml].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def command(bundle_path: Path | None, per_product: int | None, as_json: bool) -> None:
-    """Evaluate a bundle of the demo's model on the demo's test pictures.
+    """Evaluate a bundle of the demo's model on the demo's test images.
 
     Example: python -m demo.evaluate --json
     """

@@ -1,4 +1,4 @@
-"""`python -m demo.folder`: a split of the demo's pictures as a folder, in MVTec-AD's layout.
+"""`python -m demo.folder`: a split of the demo's images as a folder, in MVTec-AD's layout.
 
 OUT/CLASS/train/good/NNN.png             good pieces of the split `train`
 OUT/CLASS/test/KIND/NNN.png              pieces of another split
@@ -27,12 +27,12 @@ GOOD = "good"
 def write_split(
     output: Path, split: Split, *, per_product: int, size_px: int, force: bool = False
 ) -> int:
-    """Draw a split and write it; gives the number of pictures.
+    """Draw a split and write it; gives the number of images.
 
     Args:
         output: the folder, which must not exist.
         split: `train` goes below `train/`, the others below `test/`.
-        per_product: pictures a class.
+        per_product: images a class.
         size_px: their side.
         force: replaces what an earlier call wrote.
 
@@ -49,7 +49,7 @@ def write_split(
 
 
 def write_samples(folder: Path, part: str, samples: Iterable[Sample]) -> int:
-    """Write pictures below `CLASS/part`, and masks of defects; numbered within class and kind."""
+    """Write images below `CLASS/part`, and masks of defects; numbered within class and kind."""
     numbers: dict[tuple[str, str], int] = {}
     for sample in samples:
         kind = sample.defect or GOOD
@@ -74,11 +74,11 @@ def _write(path: Path, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) 
 @click.option(
     "--per-product",
     type=click.IntRange(min=2),
-    help="Pictures a class [default: as in demo/settings.toml].",
+    help="Images a class [default: as in demo/settings.toml].",
 )
 @click.option("--force", is_flag=True, help="Replace what an earlier call wrote.")
 def command(output: Path, split: Split, per_product: int | None, force: bool) -> None:
-    """Write a split of the demo's pictures to OUTPUT, in MVTec-AD's layout.
+    """Write a split of the demo's images to OUTPUT, in MVTec-AD's layout.
 
     Example: python -m demo.folder demo-test --split test
     """
@@ -95,7 +95,7 @@ def command(output: Path, split: Split, per_product: int | None, force: bool) ->
         size_px=data.size_px,
         force=force,
     )
-    click.echo(f"{count} pictures in {output}")
+    click.echo(f"{count} images in {output}")
 
 
 if __name__ == "__main__":

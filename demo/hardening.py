@@ -1,4 +1,4 @@
-"""The extractor again: a cell is found again in the model's own reconstruction of a good picture.
+"""The extractor again: a cell is found again in the model's own reconstruction of a good image.
 
 What the codec softens and the diffusion cannot know of a good part then weighs little, and what
 is really different still weighs. No defect is seen: products are good ones, the rest generic.
@@ -11,26 +11,26 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from demo.stages import Pictures, PictureSource, cell_contrast, half_precision, normal, turn
+from demo.stages import Images, ImageSource, cell_contrast, half_precision, normal, turn
 from diad_deploy.bundle.manifest import ScheduleSpec
 from diad_deploy.diffusion.schedule import ddim_steps, published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
 from diad_export.model.diad import DiadModel
 from diad_export.model.sizes import LATENTS_SCALE
 
-PICTURES = 1200
+IMAGES = 1200
 BATCH = 30
 
 
 class HardeningStage:
-    """Dense instance discrimination between pictures and the model's reconstructions of them."""
+    """Dense instance discrimination between images and the model's reconstructions of them."""
 
     name = "hardening"
 
     def __init__(
-        self, model: DiadModel, source: PictureSource, pairs: list[tuple[Pictures, Pictures]]
+        self, model: DiadModel, source: ImageSource, pairs: list[tuple[Images, Images]]
     ) -> None:
-        """`pairs`: pictures and reconstructions, uint8 `[N, S, S, 3]`; as many of each pair."""
+        """`pairs`: images and reconstructions, uint8 `[N, S, S, 3]`; as many of each pair."""
         self.module, self.source, self.pairs = model.features.requires_grad_(True), source, pairs
 
     def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
@@ -47,9 +47,9 @@ class HardeningStage:
 
     def _batch(self, each: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         drawn = []
-        for pictures, views in self.pairs:
-            picked = torch.randint(len(pictures), (each,), generator=generator).numpy()
-            drawn.append(np.concatenate([pictures[picked], views[picked]], axis=-1))
+        for stored, views in self.pairs:
+            picked = torch.randint(len(stored), (each,), generator=generator).numpy()
+            drawn.append(np.concatenate([stored[picked], views[picked]], axis=-1))
         both = torch.from_numpy(np.concatenate(drawn)).permute(0, 3, 1, 2)
         images, views = turn(both, generator).split(3, dim=1)
         return tuple(self.source.normalise(part.permute(0, 2, 3, 1)) for part in (images, views))
@@ -63,7 +63,7 @@ def looks(images: Tensor, cells: int) -> Tensor:
 
 
 def relight(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each picture a little lighter or darker, of another tint, with light from another side."""
+    """Each image a little lighter or darker, of another tint, with light from another side."""
     count, _, height, width = images.shape
     device = images.device
     gain = 1.0 + 0.1 * (2 * torch.rand((count, 1, 1, 1), generator=generator).to(device) - 1)
@@ -78,16 +78,16 @@ def relight(images: Tensor, generator: torch.Generator) -> Tensor:
 @torch.no_grad()
 def view_pairs(
     model: DiadModel,
-    source: PictureSource,
+    source: ImageSource,
     schedule: ScheduleSpec,
     seed: int,
     folder: Path,
-) -> list[tuple[Pictures, Pictures]]:
-    """Pictures and what the model makes of them: good products, denoised; generic ones, coded.
+) -> list[tuple[Images, Images]]:
+    """Images and what the model makes of them: good products, denoised; generic ones, coded.
 
     `source` has the two arrays, products and generic. Kept in `folder`.
     """
-    products, generic = (spread(array, PICTURES) for array in source.arrays)
+    products, generic = (spread(array, IMAGES) for array in source.arrays)
     generator = torch.Generator().manual_seed(seed)
     path = folder / "reconstructions.npy"
     if not path.exists():
@@ -99,7 +99,7 @@ def view_pairs(
             decode_latents(model.autoencoder, encode(model, source.normalise(torch.tensor(batch))))
             for batch in np.array_split(generic, len(generic) // BATCH + 1)
         ]
-        views = source.as_pictures(torch.cat(parts))
+        views = source.as_images(torch.cat(parts))
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
             np.save(file, views)
@@ -108,8 +108,8 @@ def view_pairs(
     return [(products, views[: len(products)]), (generic, views[len(products) :])]
 
 
-def spread(array: Pictures, count: int) -> Pictures:
-    """About `count` pictures, evenly spread over the array."""
+def spread(array: Images, count: int) -> Images:
+    """About `count` images, evenly spread over the array."""
     return np.ascontiguousarray(array[:: max(1, len(array) // count)])
 
 
@@ -123,7 +123,7 @@ def encode(model: DiadModel, images: Tensor) -> Tensor:
 def reconstruct(
     model: DiadModel, images: Tensor, schedule: ScheduleSpec, generator: torch.Generator
 ) -> Tensor:
-    """What the model makes of normalised pictures `[B, 3, S, S]`, with noise of their own."""
+    """What the model makes of normalised images `[B, 3, S, S]`, with noise of their own."""
     latents = encode(model, images)
     noise = normal(latents.shape, generator, latents.device)
     product = float(published_alphas_cumprod()[schedule.start_timestep])

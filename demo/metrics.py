@@ -12,7 +12,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scored:
-    """A test picture's truth and result: class, mask bool `[S, S]`, map float32 `[S, S]`."""
+    """A test image's truth and result: class, mask bool `[S, S]`, map float32 `[S, S]`."""
 
     product: str
     defect: str | None
@@ -21,39 +21,39 @@ class Scored:
     score: float
 
 
-def auroc(pictures: Sequence[Scored]) -> Figures:
-    """`image_auroc` over the pictures' scores and `pixel_auroc` over all their pixels."""
-    truth = [picture.defect is not None for picture in pictures]
-    masks = np.concatenate([picture.mask.ravel() for picture in pictures])
-    maps = np.concatenate([picture.anomaly_map.ravel() for picture in pictures])
+def auroc(images: Sequence[Scored]) -> Figures:
+    """`image_auroc` over the images' scores and `pixel_auroc` over all their pixels."""
+    truth = [image.defect is not None for image in images]
+    masks = np.concatenate([image.mask.ravel() for image in images])
+    maps = np.concatenate([image.anomaly_map.ravel() for image in images])
     return {
-        "image_auroc": float(roc_auc_score(truth, [picture.score for picture in pictures])),
+        "image_auroc": float(roc_auc_score(truth, [image.score for image in images])),
         "pixel_auroc": float(roc_auc_score(masks, maps)),
     }
 
 
-def split_classes(pictures: Sequence[Scored]) -> dict[str, list[Scored]]:
-    """The pictures of each class, in the order in which classes come."""
+def split_classes(images: Sequence[Scored]) -> dict[str, list[Scored]]:
+    """The images of each class, in the order in which classes come."""
     classes: dict[str, list[Scored]] = {}
-    for picture in pictures:
-        classes.setdefault(picture.product, []).append(picture)
+    for image in images:
+        classes.setdefault(image.product, []).append(image)
     return classes
 
 
-def by_class(pictures: Sequence[Scored]) -> dict[str, Figures]:
+def by_class(images: Sequence[Scored]) -> dict[str, Figures]:
     """`auroc` of each class."""
-    return {name: auroc(own) for name, own in split_classes(pictures).items()}
+    return {name: auroc(own) for name, own in split_classes(images).items()}
 
 
-def by_kind(pictures: Sequence[Scored]) -> dict[str, Figures]:
-    """`auroc` of each kind of defect against the good pictures of its class, mean over classes."""
-    kinds = sorted({picture.defect for picture in pictures if picture.defect is not None})
-    return {kind: _of_kind(pictures, kind) for kind in kinds}
+def by_kind(images: Sequence[Scored]) -> dict[str, Figures]:
+    """`auroc` of each kind of defect against the good images of its class, mean over classes."""
+    kinds = sorted({image.defect for image in images if image.defect is not None})
+    return {kind: _of_kind(images, kind) for kind in kinds}
 
 
-def _of_kind(pictures: Sequence[Scored], kind: str) -> Figures:
-    chosen = [picture for picture in pictures if picture.defect in (None, kind)]
-    shown = {picture.product for picture in chosen if picture.defect == kind}
+def _of_kind(images: Sequence[Scored], kind: str) -> Figures:
+    chosen = [image for image in images if image.defect in (None, kind)]
+    shown = {image.product for image in chosen if image.defect == kind}
     return mean_over_classes(by_class([p for p in chosen if p.product in shown]))
 
 

@@ -49,7 +49,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
-    """Direction it comes from (unit vector in the picture), strength, and colour."""
+    """Direction it comes from (unit vector in the image), strength, and colour."""
 
     x: float
     y: float
@@ -97,19 +97,19 @@ def render(
     """Draw `parts`, bottom first, with their shadow on the ground."""
     size_px = len(pose.u)
     tone = 1.0 + 0.05 * smooth_noise(rng, size_px, 3) + 0.012 * grain(rng, size_px)
-    picture = np.asarray(ground, dtype=np.float32) * tone[..., None]
+    image = np.asarray(ground, dtype=np.float32) * tone[..., None]
     fields = [part.shape(pose.u, pose.v) * np.float32(pose.pixels_per_unit) for part in parts]
     cover = np.max([np.clip(0.5 - field, 0, 1) for field in fields], axis=0)
-    picture *= 1.0 - 0.35 * _shadow(cover, light)[..., None]
+    image *= 1.0 - 0.35 * _shadow(cover, light)[..., None]
     surfaces = rng.spawn(len(parts))
     for part, field, own in zip(parts, fields, surfaces, strict=True):
         alpha = np.clip(0.5 - field, 0, 1)[..., None]
-        picture = picture * (1 - alpha) + _shade(own, part, field, pose, light) * alpha
-    picture *= _illumination(pose, light, size_px)[..., None]
-    picture *= np.asarray(light.tint, dtype=np.float32)
-    picture += 0.006 * grain(rng, size_px, 0.5)[..., None]
+        image = image * (1 - alpha) + _shade(own, part, field, pose, light) * alpha
+    image *= _illumination(pose, light, size_px)[..., None]
+    image *= np.asarray(light.tint, dtype=np.float32)
+    image += 0.006 * grain(rng, size_px, 0.5)[..., None]
     return Rendering(
-        picture=np.clip(picture, 0, 1).astype(np.float32),
+        picture=np.clip(image, 0, 1).astype(np.float32),
         cover=cover.astype(np.float32),
         pose=pose,
     )

@@ -1,4 +1,4 @@
-"""`python -m demo.screenshot`: the documents' picture of a report's page, taken in Chromium."""
+"""`python -m demo.screenshot`: the documents' image of a report's page, taken in Chromium."""
 
 import io
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from diad_deploy.bundle.folder import builtin_bundle, builtin_pictures
+from diad_deploy.bundle.folder import builtin_bundle, builtin_images
 from diad_deploy.cli.console import run_command
 from diad_deploy.errors import InputError
 from diad_deploy.inspection.inspect import InspectionOptions, Request, inspect_paths
 from diad_deploy.thresholds.decide import Judge
 
-DOCUMENTS_PICTURE = Path(__file__).parents[1] / "docs" / "report.png"
+DOCUMENTS_IMAGE = Path(__file__).parents[1] / "docs" / "report.png"
 THRESHOLD = 0.25
 WIDTH_PX, HEIGHT_PX = 1160, 1300
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -33,7 +33,7 @@ def chromium_arguments() -> list[str]:
     return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
-def take_screenshot(page: Path, picture: Path) -> None:
+def take_screenshot(page: Path, target: Path) -> None:
     """Open a page of this machine and write what a window of it shows.
 
     Raises:
@@ -55,26 +55,26 @@ def take_screenshot(page: Path, picture: Path) -> None:
         content = opened.screenshot()
         browser.close()
     with Image.open(io.BytesIO(content)) as image:
-        image.convert("RGB").save(picture, optimize=True)
+        image.convert("RGB").save(target, optimize=True)
 
 
 @click.command()
 def command() -> None:
-    """Inspect the built-in pictures with the built-in bundle and take a picture of the page.
+    """Inspect the built-in images with the built-in bundle and take an image of the page.
 
     Example: python -m demo.screenshot
     """
     with tempfile.TemporaryDirectory() as work:
         options = InspectionOptions(bundle_name="built-in", judge=Judge(threshold=THRESHOLD))
         request = Request(
-            paths=(builtin_pictures(),),
+            paths=(builtin_images(),),
             bundle=builtin_bundle(),
             output=Path(work, "report"),
             options=options,
         )
         summary = inspect_paths(request)
-        take_screenshot(Path(summary.report), DOCUMENTS_PICTURE)
-    click.echo(f"wrote {DOCUMENTS_PICTURE}")
+        take_screenshot(Path(summary.report), DOCUMENTS_IMAGE)
+    click.echo(f"wrote {DOCUMENTS_IMAGE}")
 
 
 if __name__ == "__main__":

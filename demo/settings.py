@@ -15,7 +15,7 @@ DEFAULT_SETTINGS = Path(__file__).with_name("settings.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """Side of the pictures, and how many of each split."""
+    """Side of the images, and how many of each split."""
 
     size_px: int
     train_per_product: int

@@ -1,4 +1,4 @@
-"""`python -m demo.show`: the pictures that come with the package, and the README's picture."""
+"""`python -m demo.show`: the images that come with the package, and the README's image."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from PIL import Image
 from demo.dataset import PRODUCTS, Sample, draw_sample
 from demo.defects import defects_for
 from diad_deploy import Detector
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import builtin_bundle
 from diad_deploy.cli.console import run_command
 from diad_deploy.report.heatmap import draw_heatmap
 
-BUILTIN_PICTURES = Path(__file__).parents[1] / "diad_deploy" / "builtin" / "pictures"
-README_PICTURE = Path(__file__).parents[1] / "docs" / "result.png"
+BUILTIN_IMAGES = Path(__file__).parents[1] / "diad_deploy" / "builtin" / "pictures"
+README_IMAGE = Path(__file__).parents[1] / "docs" / "result.png"
 SHOW_SPLIT = 9
 """First number of these seeds: no split of the data set uses it."""
 SIZE_PX = 256
@@ -34,7 +34,7 @@ def showcase() -> list[tuple[str, Sample]]:
     return shown
 
 
-def write_pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     """Write the showcase as PNG files."""
     for name, sample in showcase():
         path = folder / name
@@ -42,13 +42,13 @@ def write_pictures(folder: Path) -> None:
         Image.fromarray(sample.image).save(path, optimize=True)
 
 
-def write_readme_picture(path: Path) -> None:
+def write_readme_image(path: Path) -> None:
     """One row a class: input, reconstruction and heatmap of the good piece and the defective."""
     samples = [sample for _, sample in showcase()]
     with Detector.open(builtin_bundle()) as detector:
         found = detector.detect([sample.image for sample in samples])
         scale = detector.manifest.heatmap
-    rows: dict[str, list[PictureArray]] = {}
+    rows: dict[str, list[ImageArray]] = {}
     for sample, detection in zip(samples, found, strict=True):
         side = detection.image.size_px
         small = np.asarray(Image.fromarray(sample.image).resize((side, side)))
@@ -59,7 +59,7 @@ def write_readme_picture(path: Path) -> None:
     Image.fromarray(_sheet(list(rows.values()))).save(path, optimize=True)
 
 
-def _sheet(rows: list[list[PictureArray]]) -> PictureArray:
+def _sheet(rows: list[list[ImageArray]]) -> ImageArray:
     side = len(rows[0][0])
     height = len(rows) * (side + GAP_PX) - GAP_PX
     width = len(rows[0]) * (side + GAP_PX) - GAP_PX
@@ -73,13 +73,13 @@ def _sheet(rows: list[list[PictureArray]]) -> PictureArray:
 
 @click.command()
 def command() -> None:
-    """Draw the built-in pictures, and the README's picture with the built-in bundle.
+    """Draw the built-in images, and the README's image with the built-in bundle.
 
     Example: python -m demo.show
     """
-    write_pictures(BUILTIN_PICTURES)
-    write_readme_picture(README_PICTURE)
-    click.echo(f"wrote {BUILTIN_PICTURES} and {README_PICTURE}")
+    write_images(BUILTIN_IMAGES)
+    write_readme_image(README_IMAGE)
+    click.echo(f"wrote {BUILTIN_IMAGES} and {README_IMAGE}")
 
 
 if __name__ == "__main__":

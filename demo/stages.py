@@ -17,25 +17,25 @@ from diad_export.model.diad import DiadModel
 from diad_export.model.features import distance_maps
 from diad_export.model.sizes import LATENTS_SCALE
 
-Pictures = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
 
 TEMPERATURE = 0.15
 NEGATIVES = 96
 ALIKE = 0.3
-"""Cells whose looks differ by less, in units of a normalised picture, are alike."""
+"""Cells whose looks differ by less, in units of a normalised image, are alike."""
 CROP_PX = 64
 CROP_UNTIL = 0.75
 PERCEPTUAL_WEIGHT = 0.7
 KL_WEIGHT = 1e-6
 DRAWS = 4
-"""Timesteps and noises a picture of a diffusion batch: what the network sees of it is made once."""
+"""Timesteps and noises an image of a diffusion batch: what the network sees of it is made once."""
 
 
-class PictureSource:
-    """Draws batches of normalised pictures from arrays of uint8 `[N, S, S, 3]`."""
+class ImageSource:
+    """Draws batches of normalised images from arrays of uint8 `[N, S, S, 3]`."""
 
     def __init__(
-        self, arrays: list[Pictures], image: ImageSpec, device: torch.device | str = "cpu"
+        self, arrays: list[Images], image: ImageSpec, device: torch.device | str = "cpu"
     ) -> None:
         self.arrays = arrays
         self.device = torch.device(device)
@@ -50,12 +50,12 @@ class PictureSource:
             picked.append(array[int(torch.randint(len(array), (), generator=generator))])
         return self.normalise(torch.from_numpy(np.stack(picked)))
 
-    def normalise(self, pictures: Tensor) -> Tensor:
+    def normalise(self, images: Tensor) -> Tensor:
         """uint8 `[B, S, S, 3]` anywhere -> float32 `[B, 3, S, S]` on the device."""
-        unit = pictures.to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        unit = images.to(self.device).permute(0, 3, 1, 2).float() / 255.0
         return ((unit - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
-    def as_pictures(self, images: Tensor) -> Pictures:
+    def as_images(self, images: Tensor) -> Images:
         """float32 `[B, 3, S, S]` -> uint8 `[B, S, S, 3]`: `normalise` undone, rounded."""
         unit = (images * self.std + self.mean).clamp(0, 1)
         return (255 * unit).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
@@ -103,7 +103,7 @@ class FeatureStage:
 
     name = "features"
 
-    def __init__(self, model: DiadModel, source: PictureSource) -> None:
+    def __init__(self, model: DiadModel, source: ImageSource) -> None:
         self.module = model.features.requires_grad_(True).to(memory_format=torch.channels_last)
         self.source = source
 
@@ -161,14 +161,14 @@ class AutoencoderStage:
 
     name = "autoencoder"
 
-    def __init__(self, model: DiadModel, source: PictureSource) -> None:
+    def __init__(self, model: DiadModel, source: ImageSource) -> None:
         self.module = model.autoencoder.to(memory_format=torch.channels_last)
         train_norms_contiguous(self.module)
         self.features = model.features.eval().requires_grad_(False)
         self.source = source
 
     def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
-        """The loss on crops, and on fewer whole pictures towards the end."""
+        """The loss on crops, and on fewer whole images towards the end."""
         if progress < CROP_UNTIL:
             images = random_crop(self.source.batch(batch, generator), generator)
         else:
@@ -177,11 +177,11 @@ class AutoencoderStage:
             mean, log_variance = encode_moments(self.module, images)
             noise = normal(mean.shape, generator, mean.device)
             sampled = mean + torch.exp(log_variance / 2) * noise
-            pictures = decode_latents(self.module, LATENTS_SCALE * sampled)
-            distances = distance_maps(self.features, images, pictures)
+            decoded = decode_latents(self.module, LATENTS_SCALE * sampled)
+            distances = distance_maps(self.features, images, decoded)
         perceptual = torch.stack([d.float().mean() for d in distances]).mean()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).float().mean()
-        pixels = (pictures.float() - images).abs().mean()
+        pixels = (decoded.float() - images).abs().mean()
         return pixels + PERCEPTUAL_WEIGHT * perceptual + KL_WEIGHT * divergence
 
 
@@ -216,11 +216,11 @@ def standardise_latents(model: DiadModel, images: Tensor) -> None:
 
 
 class DiffusionStage:
-    """The published objective: squared error on the noise, t uniform, hint = the picture."""
+    """The published objective: squared error on the noise, t uniform, hint = the image."""
 
     name = "diffusion"
 
-    def __init__(self, model: DiadModel, source: PictureSource, latents: Tensor) -> None:
+    def __init__(self, model: DiadModel, source: ImageSource, latents: Tensor) -> None:
         """`latents`: the scaled posterior means `[N, 4, h, w]` of the source's one array.
 
         They are kept on the source's device.
@@ -236,9 +236,9 @@ class DiffusionStage:
     def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
         """Mean squared error of the predicted noise."""
         del progress
-        [pictures] = self.source.arrays
-        picked = torch.randint(len(pictures), (batch,), generator=generator)
-        images = self.source.normalise(torch.from_numpy(pictures[picked.numpy()]))
+        [stored] = self.source.arrays
+        picked = torch.randint(len(stored), (batch,), generator=generator)
+        images = self.source.normalise(torch.from_numpy(stored[picked.numpy()]))
         latents = self.latents[picked.to(images.device)].repeat_interleave(DRAWS, dim=0)
         times = spread_timesteps(batch, generator).to(images.device)
         noise = normal(latents.shape, generator, images.device)
@@ -252,9 +252,9 @@ class DiffusionStage:
         return mse_loss(predicted.float(), noise)
 
 
-def spread_timesteps(pictures: int, generator: torch.Generator) -> Tensor:
-    """`DRAWS` timesteps a picture, `[pictures * DRAWS]`: one in each quarter, uniform together."""
-    within = torch.rand((pictures, DRAWS), generator=generator)
+def spread_timesteps(images: int, generator: torch.Generator) -> Tensor:
+    """`DRAWS` timesteps an image, `[images * DRAWS]`: one in each quarter, uniform together."""
+    within = torch.rand((images, DRAWS), generator=generator)
     shares = (torch.arange(DRAWS) + within) / DRAWS
     return (shares * TRAIN_TIMESTEPS).long().clamp(max=TRAIN_TIMESTEPS - 1).flatten()
 

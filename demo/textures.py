@@ -47,17 +47,17 @@ def weave(u: Array, v: Array, threads: float) -> Array:
 
 
 def draw_generic(seed: int, size_px: int) -> npt.NDArray[np.uint8]:
-    """A picture of nothing in particular: uint8 `[S, S, 3]`.
+    """An image of nothing in particular: uint8 `[S, S, 3]`.
 
     Random grounds, patterns, shapes, strokes and pastes of all scales and colours.
     """
     rng = np.random.default_rng([4, seed])
-    picture = _ground(rng, size_px)
+    image = _ground(rng, size_px)
     for _ in range(int(rng.integers(2, 10))):
-        picture = _paste(rng, picture)
+        image = _paste(rng, image)
     if rng.random() < 0.3:
-        picture += 0.03 * grain(rng, size_px)[..., None]
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+        image += 0.03 * grain(rng, size_px)[..., None]
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def _coordinates(rng: np.random.Generator, size_px: int) -> tuple[Array, Array]:
@@ -94,8 +94,8 @@ def _ground(rng: np.random.Generator, size_px: int) -> Array:
     return np.asarray(base + _pattern(rng, size_px)[..., None] * tint, dtype=np.float32)
 
 
-def _paste(rng: np.random.Generator, picture: Array) -> Array:
-    size_px = len(picture)
+def _paste(rng: np.random.Generator, image: Array) -> Array:
+    size_px = len(image)
     u, v = _coordinates(rng, size_px)
     x, y = rng.uniform(-1, 1, 2)
     radius = float(np.exp(rng.uniform(np.log(0.04), np.log(0.8))))
@@ -111,4 +111,4 @@ def _paste(rng: np.random.Generator, picture: Array) -> Array:
         away = np.abs(v - y - wave) - rng.uniform(0.01, 0.08)
     softness = float(rng.choice([1.2, 1.2, 6.0])) * 2.0 / size_px
     alpha = np.clip(0.5 - away / softness, 0, 1)[..., None] * rng.uniform(0.4, 1.0)
-    return np.asarray(picture * (1 - alpha) + _ground(rng, size_px) * alpha, dtype=np.float32)
+    return np.asarray(image * (1 - alpha) + _ground(rng, size_px) * alpha, dtype=np.float32)

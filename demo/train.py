@@ -1,4 +1,4 @@
-"""`python -m demo.train`: draws the pictures, trains the stages, writes the checkpoint."""
+"""`python -m demo.train`: draws the images, trains the stages, writes the checkpoint."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +9,14 @@ import torch
 
 from demo.devices import prepare_device
 from demo.hardening import HardeningStage, view_pairs
-from demo.pictures import generic_pictures, training_pictures
+from demo.images import generic_pictures, training_images
 from demo.settings import DEFAULT_SETTINGS, Settings, load_settings
 from demo.stages import (
     AutoencoderStage,
     DiffusionStage,
     FeatureStage,
-    Pictures,
-    PictureSource,
+    Images,
+    ImageSource,
     standardise_latents,
     wake_zero_convolutions,
 )
@@ -60,7 +60,7 @@ def train(
     generator = torch.Generator().manual_seed(settings.seed)
     model.context.copy_(torch.randn(model.context.shape, generator=generator))
     wake_zero_convolutions(model, generator)
-    products = training_pictures(settings, folder)
+    products = training_images(settings, folder)
     # drawn by child processes: before the GPU is touched, whose state a fork does not survive
     generic = generic_pictures(settings, folder)
     model.to(where)
@@ -80,7 +80,7 @@ def train(
         if not results[-1].finished:
             return results
         if name == "autoencoder":
-            source = PictureSource([products], image_spec(settings.data.size_px), where)
+            source = ImageSource([products], image_spec(settings.data.size_px), where)
             standardise_latents(model, source.batch(128, generator))
     save_checkpoint(model.cpu(), checkpoint, _recommended(settings))
     return results
@@ -91,14 +91,14 @@ def _make_stage(
     settings: Settings,
     folder: Path,
     model: DiadModel,
-    products: Pictures,
-    generic: Pictures,
+    products: Images,
+    generic: Images,
 ) -> Stage:
     image, device = image_spec(settings.data.size_px), model.context.device
-    good = PictureSource([products], image, device)
+    good = ImageSource([products], image, device)
     if name == "diffusion":
         return DiffusionStage(model, good, _encoded(model, good, folder))
-    everything = PictureSource([products, generic], image, device)
+    everything = ImageSource([products, generic], image, device)
     if name == "features":
         return FeatureStage(model, everything)
     if name == "autoencoder":
@@ -109,14 +109,14 @@ def _make_stage(
 
 
 @torch.no_grad()
-def _encoded(model: DiadModel, source: PictureSource, folder: Path) -> torch.Tensor:
-    """Scaled posterior means of all pictures of the source's one array; kept in `folder`."""
+def _encoded(model: DiadModel, source: ImageSource, folder: Path) -> torch.Tensor:
+    """Scaled posterior means of all images of the source's one array; kept in `folder`."""
     path = folder / "latents.npy"
     if not path.exists():
-        [pictures] = source.arrays
+        [stored] = source.arrays
         parts = []
-        for start in range(0, len(pictures), 32):
-            images = source.normalise(torch.tensor(pictures[start : start + 32]))
+        for start in range(0, len(stored), 32):
+            images = source.normalise(torch.tensor(stored[start : start + 32]))
             parts.append(LATENTS_SCALE * encode_moments(model.autoencoder, images)[0])
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
@@ -143,7 +143,7 @@ def _recommended(settings: Settings) -> Recommended:
 def _speed(folder: Path, stage: str) -> str:
     rows = list(read_log(log_path(folder, stage)))
     speed = rows[-1].get("pictures_per_s") if rows else None
-    return "" if speed is None else f", {speed:g} pictures a second"
+    return "" if speed is None else f", {speed:g} images a second"
 
 
 @click.command(name="demo.train")
@@ -161,7 +161,7 @@ def _speed(folder: Path, stage: str) -> str:
     type=click.Path(path_type=Path, file_okay=False),
     default=DEFAULT_FOLDER,
     show_default="demo/work",
-    help="Where pictures, states and logs are kept; training goes on from what is there.",
+    help="Where images, states and logs are kept; training goes on from what is there.",
 )
 @click.option(
     "-o",
@@ -198,10 +198,10 @@ def command(
     device: str,
     batch_scale: int,
 ) -> None:
-    """Train the demo's DiAD on pictures it draws itself.
+    """Train the demo's DiAD on images it draws itself.
 
     Killed or stopped, it goes on where it was when it is run again. The logs in the work folder say
-    how many pictures a second each stage took in.
+    how many images a second each stage took in.
 
     Example: python -m demo.train --work work-gpu -o gpu.safetensors --device cuda --batch-scale 4
     """

@@ -157,7 +157,7 @@ class _Run:
         self.log_path.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def _log(self, losses: list[float]) -> None:
-        pictures, seconds = len(losses) * self.settings.batch, self.wall_s - self.logged_at_s
+        images, seconds = len(losses) * self.settings.batch, self.wall_s - self.logged_at_s
         self.logged_at_s = self.wall_s
         row = {
             "step": self.step,
@@ -165,7 +165,7 @@ class _Run:
             "learning_rate": learning_rate(self.settings, self.step - 1),
             "cpu_s": round(self.cpu_s, 1),
             "wall_s": round(self.wall_s, 1),
-            "pictures_per_s": round(pictures / seconds, 1),
+            "pictures_per_s": round(images / seconds, 1),
         }
         self.losses.clear()
         with self.log_path.open("a") as log:

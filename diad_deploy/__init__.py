@@ -1,4 +1,4 @@
-"""Run a DiAD bundle on pictures, without PyTorch.
+"""Run a DiAD bundle on images, without PyTorch.
 
 >>> from diad_deploy import Detector
 >>> with Detector.open("bundle") as detector:

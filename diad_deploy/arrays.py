@@ -6,8 +6,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 """Model input and everything the model computes."""
 
-PictureArray = npt.NDArray[np.uint8]
-"""A decoded picture, `[H, W, 3]` RGB."""
+ImageArray = npt.NDArray[np.uint8]
+"""A decoded image, `[H, W, 3]` RGB."""
 
 BoolArray = npt.NDArray[np.bool_]
 """Where something holds."""

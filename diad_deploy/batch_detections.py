@@ -1,4 +1,4 @@
-"""A batch's arrays as one detection a picture."""
+"""A batch's arrays as one detection an image."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ from diad_deploy.diffusion.stages import BatchResult
 from diad_deploy.errors import NotFiniteError
 
 Found = Detection | NotFiniteError
-"""Of one picture: its detection, or the error that says why it has none."""
+"""Of one image: its detection, or the error that says why it has none."""
 
 _ORIGINS = {
     "reconstruction": "the decoder or a stage before it",
@@ -24,22 +24,22 @@ _ORIGINS = {
 def detections_of(
     result: BatchResult, sizes: Sequence[tuple[int, int]], manifest: Manifest
 ) -> list[Found]:
-    """One detection a picture, each with arrays of its own.
+    """One detection an image, each with arrays of its own.
 
-    A picture with NaN or infinity in any of its arrays gets an error in its place, which is not
-    raised, so that the batch's other pictures can go on. All arrays are looked at: on a GPU a
+    An image with NaN or infinity in any of its arrays gets an error in its place, which is not
+    raised, so that the batch's other images can go on. All arrays are looked at: on a GPU a
     maximum passes over NaN, so that a score can look right above a map that is not.
 
     Args:
         result: of the model.
-        sizes: (height, width) in pixels of each picture.
+        sizes: (height, width) in pixels of each image.
         manifest: of the bundle.
     """
     return [_found(result, place, size, manifest) for place, size in enumerate(sizes)]
 
 
 def all_detections(found: Sequence[Found]) -> list[Detection]:
-    """The detections, where every picture has one.
+    """The detections, where every image has one.
 
     Raises:
         NotFiniteError: one has none; the message names all that have none.
@@ -52,7 +52,7 @@ def all_detections(found: Sequence[Found]) -> list[Detection]:
 
 def _found(result: BatchResult, place: int, size: tuple[int, int], manifest: Manifest) -> Found:
     outputs: dict[str, FloatArray] = {name: getattr(result, name)[place] for name in _ORIGINS}
-    # a picture at a time: what is looked at is then copied out of the cache
+    # an image at a time: what is looked at is then copied out of the cache
     if not all(np.isfinite(values).all() for values in outputs.values()):
         faults = "; ".join(_faults(outputs))
         return NotFiniteError(
@@ -64,7 +64,7 @@ def _found(result: BatchResult, place: int, size: tuple[int, int], manifest: Man
         score=float(outputs["image_score"]),
         anomaly_map=outputs["anomaly_map"].copy(),
         reconstruction=outputs["reconstruction"].copy(),
-        picture_size_px=size,
+        image_size_px=size,
         image=manifest.image,
     )
 

@@ -1,4 +1,4 @@
-"""What the detector found on one picture."""
+"""What the detector found on one image."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 from PIL import Image
 
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.manifest import ImageSpec
 from diad_deploy.errors import OptionError
 from diad_deploy.regions import Region, find_regions
@@ -22,7 +22,7 @@ def rounded_score(score: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detection:
-    """Result for one picture.
+    """Result for one image.
 
     Raises:
         OptionError: score or threshold are NaN or infinite, by which it would pass for good.
@@ -31,17 +31,17 @@ class Detection:
         score: the image score, the pooled maximum of the anomaly map; higher is more anomalous.
         anomaly_map: float32 `[S, S]`, in units of summed cosine distance.
         reconstruction: float32 `[3, S, S]` as the decoder gives it: normalised, not clamped.
-        picture_size_px: (height, width) of the picture handed in.
+        image_size_px: (height, width) of the image handed in.
         image: the model input's side and normalisation, from the manifest.
-        class_name: the picture's class, where it was given, or has a threshold of its own.
-        threshold: the score above which the picture is defective; None where none was given.
+        class_name: the image's class, where it was given, or has a threshold of its own.
+        threshold: the score above which the image is defective; None where none was given.
         pixel_threshold: the map's value above which a region stands out; None likewise.
     """
 
     score: float
     anomaly_map: FloatArray
     reconstruction: FloatArray
-    picture_size_px: tuple[int, int]
+    image_size_px: tuple[int, int]
     image: ImageSpec
     class_name: str | None = None
     threshold: float | None = None
@@ -68,11 +68,11 @@ class Detection:
         return "defect" if rounded_score(self.score) > self.threshold else "good"
 
     def regions(self, above: float | None = None) -> tuple[Region, ...]:
-        """Where the anomaly map stands out, highest peak first, in the picture's pixels.
+        """Where the anomaly map stands out, highest peak first, in the image's pixels.
 
         Args:
             above: what bounds a region, in the map's units. None takes the pixel threshold, or,
-                on a defective picture that nowhere exceeds it, the threshold of the score: the
+                on a defective image that nowhere exceeds it, the threshold of the score: the
                 score is an average of the map, so some of the map is above that.
 
         Raises:
@@ -88,7 +88,7 @@ class Detection:
             nowhere = not self.anomaly_map.max() > above
             if nowhere and self.decision == "defect" and self.threshold is not None:
                 above = self.threshold
-        return find_regions(self.anomaly_map, self.picture_size_px, above)
+        return find_regions(self.anomaly_map, self.image_size_px, above)
 
     def decided_by(
         self, threshold: float, pixel_threshold: float, *, class_name: str | None = None
@@ -102,17 +102,17 @@ class Detection:
             self, threshold=threshold, pixel_threshold=pixel_threshold, class_name=class_name
         )
 
-    def reconstruction_rgb(self) -> PictureArray:
-        """The reconstruction as a picture: uint8 `[S, S, 3]` RGB, clamped."""
+    def reconstruction_rgb(self) -> ImageArray:
+        """The reconstruction as an image: uint8 `[S, S, 3]` RGB, clamped."""
         mean = np.asarray(self.image.mean, dtype=np.float32)
         std = np.asarray(self.image.std, dtype=np.float32)
         unit = self.reconstruction.transpose(1, 2, 0) * std + mean
-        rgb: PictureArray = np.rint(np.clip(unit, 0.0, 1.0) * 255.0).astype(np.uint8)
+        rgb: ImageArray = np.rint(np.clip(unit, 0.0, 1.0) * 255.0).astype(np.uint8)
         return rgb
 
-    def map_at_picture_size(self) -> FloatArray:
-        """The anomaly map, bilinearly resized to the picture: float32 `[height, width]`."""
-        height, width = self.picture_size_px
+    def map_at_image_size(self) -> FloatArray:
+        """The anomaly map, bilinearly resized to the image: float32 `[height, width]`."""
+        height, width = self.image_size_px
         resized = Image.fromarray(self.anomaly_map).resize(
             (width, height), Image.Resampling.BILINEAR
         )

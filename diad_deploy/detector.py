@@ -1,4 +1,4 @@
-"""The public API: pictures in, detections out."""
+"""The public API: images in, detections out."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ from diad_deploy.errors import (
     OptionError,
 )
 from diad_deploy.images.formats.white_level import settle_white
-from diad_deploy.images.inputs import Picture, decode, in_chunks, path_of
+from diad_deploy.images.inputs import ImageInput, decode, in_chunks, path_of
 from diad_deploy.images.options import image_options_of
 from diad_deploy.images.preprocess import check_prepared, prepare_batch
 from diad_deploy.images.reader import ImageReader
@@ -47,7 +47,7 @@ class Detector:
     """A model ready to run. A context manager; safe to use from several threads.
 
     Threads may share a detector: one at a time hands a batch to a device, which uses all cores or
-    the GPU for it; pictures are read and prepared, and results waited for, beside that. So threads
+    the GPU for it; images are read and prepared, and results waited for, beside that. So threads
     get the numbers that they would get alone, share the model's speed, and keep all GPUs busy. They
     take turns batch by batch, in the order of their arrival.
 
@@ -113,7 +113,7 @@ class Detector:
                 With several GPUs each has a model of its own, and a batch goes to the one with
                 the least to do.
             threads: threads the model may use; None takes the cores this process may use.
-            batch_size: most pictures to run at once; more need more memory.
+            batch_size: most images to run at once; more need more memory.
             tf32: whether ONNX Runtime on CUDA multiplies float32 in TF32, whose numbers have 10
                 bits of mantissa, as float16's have. Engines have it decided when they are built.
             thresholds: what decides good or defective: `auto` takes those that `diad-calibrate`
@@ -218,94 +218,94 @@ class Detector:
 
     @property
     def batch_size(self) -> int:
-        """Most pictures that `detect` runs at once."""
+        """Most images that `detect` runs at once."""
         return self._batch_size
 
     def detect(
         self,
-        images: Iterable[Picture],
+        images: Iterable[ImageInput],
         *,
         class_name: str | None = None,
         noise: npt.ArrayLike | None = None,
         posterior_noise: npt.ArrayLike | None = None,
     ) -> list[Detection]:
-        """One detection a picture, in their order.
+        """One detection an image, in their order.
 
         Args:
             images: uint8 `[H, W, 3]` RGB arrays of any size, uint16 ones where `bit_depth` or
                 `white` was given, or paths of image files.
-            class_name: whose threshold decides. None goes by the folders of a picture's path, and
+            class_name: whose threshold decides. None goes by the folders of an image's path, and
                 takes the overall threshold for arrays and for folders that are no class.
-            noise: replaces the bundle's noise: `[C, h, w]` for all pictures, or `[N, C, h, w]`.
+            noise: replaces the bundle's noise: `[C, h, w]` for all images, or `[N, C, h, w]`.
             posterior_noise: the same for the autoencoder's posterior; taken even where the
                 bundle's posterior is its mode.
 
         Raises:
-            InputError: an array is not a picture. OptionError: noise of a wrong shape or kind, or
+            InputError: an array is not an image. OptionError: noise of a wrong shape or kind, or
                 a class without a threshold where others have one.
-            PictureError: a file cannot be read.
-            BackendError: the detector is closed, or the model failed; `NotFiniteError` where a
-                picture's result holds NaN or infinity.
+            ImageError: a file cannot be read.
+            BackendError: the detector is closed, or the model failed; `NotFiniteError` where an
+                image's result holds NaN or infinity.
         """
         given = {"noise": noise, "posterior_noise": posterior_noise}
         return list(self.detect_each(images, class_name=class_name, **given))
 
     def detect_each(
         self,
-        images: Iterable[Picture],
+        images: Iterable[ImageInput],
         *,
         class_name: str | None = None,
         noise: npt.ArrayLike | None = None,
         posterior_noise: npt.ArrayLike | None = None,
     ) -> Iterator[Detection]:
-        """What `detect` gives, one by one as they come: for very many pictures, or a camera.
+        """What `detect` gives, one by one as they come: for very many images, or a camera.
 
-        Pictures are taken a batch at a time, as their detections are asked for. With one camera
-        open the detector with `batch_size=1`, so that no picture waits for the next.
+        Images are taken a batch at a time, as their detections are asked for. With one camera
+        open the detector with `batch_size=1`, so that no image waits for the next.
 
         Args:
             images, class_name, noise, posterior_noise: as of `detect`; where noise is given, all
-                pictures are taken at once.
+                images are taken at once.
 
         Raises:
-            InputError, OptionError, PictureError, BackendError: as of `detect`; those about one
-                picture when its batch is reached.
+            InputError, OptionError, ImageError, BackendError: as of `detect`; those about one
+                image when its batch is reached.
         """
         self._open_model()
         single = isinstance(images, (str, os.PathLike)) or (
             isinstance(images, np.ndarray) and images.ndim == 3
         )
         if single:
-            raise InputError("images: expected several pictures, found one; write detect([image])")
+            raise InputError("images: expected several images, found one; write detect([image])")
         self._judge.check_class(class_name)
-        pictures = list(images) if noise is not None or posterior_noise is not None else images
-        count = len(pictures) if isinstance(pictures, list) else 0
+        given = list(images) if noise is not None or posterior_noise is not None else images
+        count = len(given) if isinstance(given, list) else 0
         noises = (
             settle_noise("noise", noise, self._noises[0], count),
             settle_noise("posterior_noise", posterior_noise, self._noises[1], count),
         )
-        begun = self._submit_pictures(pictures, noises, class_name)
+        begun = self._submit_images(given, noises, class_name)
         return chain.from_iterable(collect_in_order(begun, in_flight=self._in_flight))
 
     def detect_prepared(
-        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+        self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
     ) -> list[Detection]:
-        """Detections for pictures that `images.preprocess` has prepared, run as one batch.
+        """Detections for images that `images.preprocess` has prepared, run as one batch.
 
         The overall threshold decides.
 
         Args:
             batch: float32 `[B, 3, S, S]`.
-            picture_sizes: (height, width) in pixels of each picture before it was prepared.
+            image_sizes: (height, width) in pixels of each image before it was prepared.
 
         Raises:
             OptionError: another shape or type, or another number of sizes.
             BackendError: the detector is closed, or the model failed.
         """
-        return self.submit_prepared(batch, picture_sizes)()
+        return self.submit_prepared(batch, image_sizes)()
 
     def submit_prepared(
-        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+        self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
     ) -> Callable[[], list[Detection]]:
         """Begin what `detect_prepared` does, and give what waits for its detections.
 
@@ -316,23 +316,23 @@ class Detector:
             OptionError, BackendError: as of `detect_prepared`; what comes back can raise
                 `BackendError` too.
         """
-        collect = self.submit_each(batch, picture_sizes)
+        collect = self.submit_each(batch, image_sizes)
         return lambda: all_detections(collect())
 
     def submit_each(
-        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+        self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
     ) -> Callable[[], list[Found]]:
-        """Begin what `submit_prepared` does; one picture's failure does not end the others.
+        """Begin what `submit_prepared` does; one image's failure does not end the others.
 
-        A picture whose result holds NaN or infinity has a `NotFiniteError` in its place, which is
+        An image whose result holds NaN or infinity has a `NotFiniteError` in its place, which is
         not raised.
 
         Raises:
             OptionError, BackendError: as of `submit_prepared`.
         """
         self._open_model()
-        check_prepared(batch, picture_sizes, self.manifest.image)
-        collect = self._submit(batch, picture_sizes, *self._noises)
+        check_prepared(batch, image_sizes, self.manifest.image)
+        collect = self._submit(batch, image_sizes, *self._noises)
         return lambda: [
             one if isinstance(one, NotFiniteError) else self._judge.judge(one) for one in collect()
         ]
@@ -366,12 +366,12 @@ class Detector:
             raise BackendError("the detector is closed; open it again with Detector.open")
         return self._model
 
-    def _submit_pictures(
-        self, pictures: Iterable[Picture], noises: Sequence[FloatArray], class_name: str | None
+    def _submit_images(
+        self, images: Iterable[ImageInput], noises: Sequence[FloatArray], class_name: str | None
     ) -> Iterator[Callable[[], list[Detection]]]:
         begun = 0
-        for chunk in in_chunks(pictures, self._batch_size):
-            arrays = [decode(picture, self._reader) for picture in chunk]
+        for chunk in in_chunks(images, self._batch_size):
+            arrays = [decode(image, self._reader) for image in chunk]
             batch = prepare_batch(arrays, self.manifest.image)
             sizes = [(array.shape[0], array.shape[1]) for array in arrays]
             place = slice(begun, begun + len(chunk))

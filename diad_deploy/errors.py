@@ -2,7 +2,7 @@
 
     DiadError
     ├── InputError              what the user handed in
-    │   ├── PictureError        one picture cannot be read; the others can go on
+    │   ├── ImageError        one image cannot be read; the others can go on
     │   └── OptionError         an option or argument that does not fit
     ├── OutputError             a file or folder cannot be written
     ├── BundleError             a bundle cannot be used
@@ -12,7 +12,7 @@
     │   └── ThresholdsError     the thresholds beside it cannot be used
     ├── BackendError            the inference library is missing or refused
     │   ├── CudaError           a call of the CUDA runtime failed
-    │   └── NotFiniteError      a picture's result holds NaN or infinity; the others can go on
+    │   └── NotFiniteError      an image's result holds NaN or infinity; the others can go on
     ├── EvaluationError         what an evaluation needs is not there           (diad_evaluate)
     ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
     └── ExportError             a graph could not be exported or is not the same   (diad_export)
@@ -40,8 +40,8 @@ class InputError(DiadError):
     """What the user handed in cannot be used."""
 
 
-class PictureError(InputError):
-    """One picture cannot be read. `reason` is the message without the path."""
+class ImageError(InputError):
+    """One image cannot be read. `reason` is the message without the path."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -90,11 +90,11 @@ class CudaError(BackendError):
 
 
 class NotFiniteError(BackendError):
-    """A picture's result holds NaN or infinity. `reason` is the message without the picture."""
+    """An image's result holds NaN or infinity. `reason` is the message without the image."""
 
-    def __init__(self, picture: str, reason: str) -> None:
-        super().__init__(f"{picture}: {reason}")
-        self.picture = picture
+    def __init__(self, image: str, reason: str) -> None:
+        super().__init__(f"{image}: {reason}")
+        self.picture = image
         self.reason = reason
 
 

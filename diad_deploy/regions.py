@@ -1,8 +1,8 @@
-"""Where on a picture the anomaly map stands out: connected regions above a bound.
+"""Where on an image the anomaly map stands out: connected regions above a bound.
 
-They are found on the map resized to the picture, or to a smaller size of the same shape whose
+They are found on the map resized to the image, or to a smaller size of the same shape whose
 longer side is `WORKING_PX`: the map is smooth over several of its own cells, so more pixels would
-show nothing more. Where the picture is smaller than the map, the map stays as it is.
+show nothing more. Where the image is smaller than the map, the map stays as it is.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.errors import OptionError
 
 WORKING_PX = 1024
@@ -23,13 +23,13 @@ _CONTOUR_TOLERANCE_PX = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """One connected region of a picture (8-neighbours), in the picture's own pixels.
+    """One connected region of an image (8-neighbours), in the image's own pixels.
 
     Attributes:
         contour: its outer edge as (x, y) corners, x to the right and y down, closed from the
             last to the first; true to one pixel of the map it was found on.
         box: (x, y, width, height) of the smallest upright rectangle around it.
-        area_px: how many pixels of the picture it covers.
+        area_px: how many pixels of the image it covers.
         peak: the highest value of the anomaly map in it.
         peak_xy: (x, y) of the pixel where that is.
     """
@@ -42,13 +42,13 @@ class Region:
 
 
 def find_regions(
-    anomaly_map: FloatArray, picture_size_px: tuple[int, int], above: float
+    anomaly_map: FloatArray, image_size_px: tuple[int, int], above: float
 ) -> tuple[Region, ...]:
     """The regions where the map is above a value, highest peak first.
 
     Args:
         anomaly_map: float32 `[S, S]`.
-        picture_size_px: (height, width) of the picture.
+        image_size_px: (height, width) of the image.
         above: in the map's units.
 
     Raises:
@@ -60,7 +60,7 @@ def find_regions(
     # resizing only averages: nothing comes out higher
     if not highest > above:
         return ()
-    height, width = picture_size_px
+    height, width = image_size_px
     resized = _working_map(anomaly_map, height, width)
     if not resized.max() > above:
         # a peak of single cells that averaging took below: it must not be lost
@@ -80,7 +80,7 @@ def _working_map(anomaly_map: FloatArray, height: int, width: int) -> FloatArray
 
 
 def _components(
-    values: FloatArray, inside: PictureArray, scale: tuple[float, float], size: tuple[int, int]
+    values: FloatArray, inside: ImageArray, scale: tuple[float, float], size: tuple[int, int]
 ) -> list[Region]:
     # here: a run without thresholds, and every --help, does without it
     import cv2
@@ -99,12 +99,12 @@ def _components(
         place = (slice(top, top + height), slice(left, left + width))
         own = np.where(labels[place] == label, values[place], -np.inf)
         row, column = np.unravel_index(int(own.argmax()), own.shape)
-        peak_xy = _to_picture(left + int(column), top + int(row), scale, size)
-        points = [_to_picture(int(x), int(y), scale, size) for x, y in edges[label][:, 0]]
+        peak_xy = _to_image(left + int(column), top + int(row), scale, size)
+        points = [_to_image(int(x), int(y), scale, size) for x, y in edges[label][:, 0]]
         regions.append(
             Region(
                 contour=tuple(dict.fromkeys(points)),
-                box=_box_in_picture(left, top, width, height, scale, size),
+                box=_box_in_image(left, top, width, height, scale, size),
                 area_px=max(1, round(area * scale[0] * scale[1])),
                 peak=float(f"{own[row, column]:.6g}"),
                 peak_xy=peak_xy,
@@ -113,17 +113,15 @@ def _components(
     return regions
 
 
-def _to_picture(
-    x: int, y: int, scale: tuple[float, float], size: tuple[int, int]
-) -> tuple[int, int]:
-    """The picture's pixel under the middle of a working pixel."""
+def _to_image(x: int, y: int, scale: tuple[float, float], size: tuple[int, int]) -> tuple[int, int]:
+    """The image's pixel under the middle of a working pixel."""
     return (
         min(int((x + 0.5) * scale[0]), size[0] - 1),
         min(int((y + 0.5) * scale[1]), size[1] - 1),
     )
 
 
-def _box_in_picture(
+def _box_in_image(
     left: int,
     top: int,
     width: int,

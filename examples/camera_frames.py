@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy import Detector
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.report.heatmap import draw_heatmap
 
 
-def camera(folder: Path) -> Iterator[PictureArray]:
+def camera(folder: Path) -> Iterator[ImageArray]:
     """Stands in for a camera: uint8 `[H, W, 3]` in the order blue, green, red, as OpenCV gives."""
     for path in sorted(folder.rglob("*.png")):
         yield np.asarray(Image.open(path).convert("RGB"))[:, :, ::-1]
@@ -30,7 +30,7 @@ def main(folder: str, bundle: str, heatmaps: str) -> None:
         for number, frame in enumerate(camera(Path(folder))):
             rgb = np.ascontiguousarray(frame[:, :, ::-1])
             [detection] = detector.detect([rgb])
-            anomaly_map = detection.map_at_picture_size()  # float32 [H, W], as large as the frame
+            anomaly_map = detection.map_at_image_size()  # float32 [H, W], as large as the frame
             y, x = np.unravel_index(anomaly_map.argmax(), anomaly_map.shape)
             print(f"frame {number}: score {detection.score:.4f}, highest at x {x}, y {y}")
             drawn = draw_heatmap(rgb, anomaly_map, (scale.low, scale.high))

@@ -12,7 +12,7 @@ from diad_deploy import Detector
 
 
 def main(folder: str, bundle: str, threshold: str | None = None) -> None:
-    """Print a decision a picture, and the regions of those that are defective."""
+    """Print a decision an image, and the regions of those that are defective."""
     paths = sorted(Path(folder).rglob("*.png"))
     with Detector.open(bundle) as detector:
         for path, found in zip(paths, detector.detect_each(paths), strict=True):

@@ -1,4 +1,4 @@
-"""A table of one's own from a report: how each folder of pictures scored.
+"""A table of one's own from a report: how each folder of images scored.
 
 python examples/own_table.py report table.csv
 """
@@ -13,7 +13,7 @@ from diad_deploy.report.results import read_rows
 
 
 def main(report: str, table: str) -> None:
-    """Write a line a folder: pictures, failures, median and highest score."""
+    """Write a line a folder: images, failures, median and highest score."""
     scores: dict[str, list[float]] = defaultdict(list)
     failed: dict[str, int] = defaultdict(int)
     for row in read_rows(Path(report, "results.jsonl")):

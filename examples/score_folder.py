@@ -1,4 +1,4 @@
-"""Score every picture below a folder, as the scores come, in memory that does not grow.
+"""Score every image below a folder, as the scores come, in memory that does not grow.
 
 python examples/score_folder.py photos bundle
 """
@@ -6,16 +6,16 @@ python examples/score_folder.py photos bundle
 import sys
 
 from diad_deploy import Detector
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 
 
 def main(folder: str, bundle: str) -> None:
-    """Print a score a picture."""
-    pictures = find_pictures([folder])
+    """Print a score an image."""
+    images = find_images([folder])
     with Detector.open(bundle) as detector:
-        found = detector.detect_each(picture.path for picture in pictures)
-        for picture, detection in zip(pictures, found, strict=True):
-            print(f"{detection.score:.4f}  {picture.name}")
+        found = detector.detect_each(image.path for image in images)
+        for image, detection in zip(images, found, strict=True):
+            print(f"{detection.score:.4f}  {image.name}")
 
 
 if __name__ == "__main__":

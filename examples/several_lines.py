@@ -11,7 +11,7 @@ from diad_deploy import Detector
 
 
 def inspect_line(detector: Detector, folder: Path) -> float:
-    """The highest score of a line's pictures."""
+    """The highest score of a line's images."""
     return max(detection.score for detection in detector.detect_each(sorted(folder.glob("*.png"))))
 
 

@@ -1,4 +1,4 @@
-"""What `diad-run` does, from Python: a report that can be resumed, bad pictures and all.
+"""What `diad-run` does, from Python: a report that can be resumed, bad images and all.
 
 python examples/write_report.py photos bundle report
 """
@@ -19,7 +19,7 @@ def main(folder: str, bundle: str, output: str) -> None:
             options=InspectionOptions(workers=2, existing="resume"),
         )
     )
-    print(f"{summary.ok} of {summary.pictures} pictures read; {summary.report}")
+    print(f"{summary.ok} of {summary.pictures} images read; {summary.report}")
 
 
 if __name__ == "__main__":

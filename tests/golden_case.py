@@ -31,7 +31,7 @@ class GoldenCase:
             return {name: recorded[name] for name in recorded.files}
 
     def images(self, image: ImageSpec) -> Tensor:
-        """The recorded pictures as model input."""
+        """The recorded images as model input."""
         return torch.from_numpy(prepare_batch(list(self.arrays()["image_uint8"]), image))
 
 

@@ -1,7 +1,7 @@
 """The built-in bundle in float16, by the package's own conversion, without PyTorch's export.
 
 In float32 stay norms, reductions, coarse constants and what stands between the networks, as in a
-build; ranges are not measured, which a build does on pictures (`tests/diad_export`).
+build; ranges are not measured, which a build does on images (`tests/diad_export`).
 """
 
 import shutil

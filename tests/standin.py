@@ -1,6 +1,6 @@
 """A small valid bundle whose graphs do something simple, so that numbers can be told by hand.
 
-With image side S and latents S/8: the encoder averages the picture down to latents and hint, the
+With image side S and latents S/8: the encoder averages the image down to latents and hint, the
 denoiser mixes latents and hint, the decoder repeats cells, the scorer takes absolute differences.
 """
 

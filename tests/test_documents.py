@@ -92,7 +92,7 @@ def test_commands_run(document: Path, desk: Path) -> None:
         shutil.rmtree(desk / "out", ignore_errors=True)
 
 
-def test_the_readme_opens_with_a_picture_and_has_commands() -> None:
+def test_the_readme_opens_with_an_image_and_has_commands() -> None:
     readme = ROOT / "README.md"
     assert "![" in "\n".join(readme.read_text().splitlines()[:8])
     assert "make demo" in commands(readme)

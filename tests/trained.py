@@ -72,13 +72,13 @@ def small_bundle(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def calibration_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of two pictures."""
+    """A folder of two images."""
     folder = tmp_path_factory.mktemp("calibration") / "photos"
     folder.mkdir()
     rng = np.random.default_rng(0)
     for place in range(2):
-        picture = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-        Image.fromarray(picture).save(folder / f"{place}.png")
+        image = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(image).save(folder / f"{place}.png")
     return folder
 
 

@@ -17,7 +17,7 @@ from diad_benchmarks.measure.machine import describe_machine, has_gpu
 from diad_benchmarks.measure.rates import ProcessorRates, Rates, measure_gpu_rates
 from diad_benchmarks.measure.surroundings import Surroundings, measure_surroundings
 from diad_benchmarks.measure.turns import Measured, Turns
-from diad_benchmarks.models.images import PictureSet, draw_pictures, read_pictures, write_files
+from diad_benchmarks.models.images import ImageSet, draw_images, read_images, write_files
 from diad_benchmarks.models.models import (
     ModelFiles,
     Tell,
@@ -48,8 +48,8 @@ class Request:
         size: None takes the demo's size, or that of the checkpoint.
         everything: rows that take minutes to open, and the sweeps.
         ways, rounds, batches: in the place of the usual ones; empty or None for these.
-        images: the user's pictures; None draws the demo's.
-        pictures: how many are compared with the reference; None takes the usual number.
+        images: the user's images; None draws the demo's.
+        images: how many are compared with the reference; None takes the usual number.
         half_bundle: the bundle in float16; None builds it where there is a GPU.
         device: of the PyTorch rows: `auto`, `cpu` or `cuda`. `auto` and `cuda` make the run one
             about a GPU, where there is one.
@@ -123,12 +123,12 @@ class _Run:
             ways=request.ways,
             rounds=request.rounds,
             batches=request.batches,
-            pictures=request.pictures,
+            images=request.pictures,
             gpu=self._gpu,
             minutes=request.minutes,
         )
-        self._pictures = self._find_pictures()
-        self._file = self._pictures.save(scratch / "pictures.npy")
+        self._images = self._find_images()
+        self._file = self._images.save(scratch / "pictures.npy")
 
     def measure(self) -> Iterator[dict[str, Any]]:
         """The fields of `Results` that are not the run's own, growing."""
@@ -156,12 +156,12 @@ class _Run:
             yield known | {"unfinished": "the end of its sweeps"}
         yield known | {"unfinished": None}
 
-    def _find_pictures(self) -> PictureSet:
+    def _find_images(self) -> ImageSet:
         size_px = self._manifest.image.size_px
         count = self._plan.pictures or self._plan.rounds
         if self._request.images is not None:
-            return read_pictures(self._request.images, count, size_px=size_px)
-        return draw_pictures(count, size_px=size_px)
+            return read_images(self._request.images, count, size_px=size_px)
+        return draw_images(count, size_px=size_px)
 
     def _find_gpu(self) -> GpuRoom | None:
         """The GPU that the run is about; None for a run about the processor."""
@@ -234,9 +234,9 @@ class _Run:
             return None
         changes: dict[str, Any] = {"precision": "fp16", "convolutions": "plain"}
         if self._model.standin:
-            # random weights say nothing of ranges, and each picture costs minutes at this size
+            # random weights say nothing of ranges, and each image costs minutes at this size
             changes["calibration"] = self._scratch / "calibration"
-            write_files(list(self._pictures.pixels[:1]), changes["calibration"])
+            write_files(list(self._images.pixels[:1]), changes["calibration"])
         # the other half of what is left is the rows'
         return self._build("half", self._deadline.share(2), **changes)
 
@@ -274,7 +274,7 @@ class _Run:
         written = tuple((path, path.stat().st_mtime_ns) for path in (reference, row))
         if written not in self._compared:
             self._compared[written] = compare_with_reference(
-                Found.read(reference), Found.read(row), self._pictures.truth
+                Found.read(reference), Found.read(row), self._images.truth
             )
         return self._compared[written]
 
@@ -289,7 +289,7 @@ class _Run:
             steps=manifest.schedule.steps,
             spacing=manifest.schedule.spacing,
             precision=manifest.graph("denoiser").precision,
-            pictures=self._pictures.source,
+            pictures=self._images.source,
         )
 
     def _surroundings(self) -> Surroundings | None:
@@ -325,7 +325,7 @@ class _Run:
             model=self._model,
             plan=self._plan,
             pictures=self._file,
-            truth=self._pictures.truth,
+            truth=self._images.truth,
             scratch=self._scratch,
             tell=self._tell,
         ).sweep()

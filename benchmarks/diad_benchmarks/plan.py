@@ -31,7 +31,7 @@ TELLING_FIRST = (
 GPU_BATCHES = (1, 8, 2, 4, 16, 32)
 """In the order in which they are measured."""
 
-GPU_PICTURES: dict[Size, int] = {"demo": 32, "full": 8}
+GPU_IMAGES: dict[Size, int] = {"demo": 32, "full": 8}
 """To compare maps of both takes about as long: on a GPU, longer than to make them."""
 
 TURN_S = 1.5
@@ -49,11 +49,11 @@ class Plan(Strict):
     Attributes:
         ways: names of the rows that run, in the order in which they are opened; the others are
             rows that say they were left out.
-        rounds: turns of each row with one picture.
-        batches: pictures at once, each in turns of its own, in the order in which they are
+        rounds: turns of each row with one image.
+        batches: images at once, each in turns of its own, in the order in which they are
             measured; 1 is always measured.
         batch_rounds: turns of each batch size.
-        pictures: how many go through every row in the largest batch, and are compared; 0 compares
+        images: how many go through every row in the largest batch, and are compared; 0 compares
             those of the rounds.
         together: whether all models stay in memory, or no more than two at once.
         turn_s: a turn is as many runs as fit into it; 0 makes it one run.
@@ -115,7 +115,7 @@ def plan_for(
     ways: tuple[str, ...] = (),
     rounds: int | None = None,
     batches: tuple[int, ...] = (),
-    pictures: int | None = None,
+    images: int | None = None,
     gpu: GpuRoom | None = None,
     minutes: float | None = None,
 ) -> Plan:
@@ -124,7 +124,7 @@ def plan_for(
     Args:
         everything: also the rows that take minutes to open.
         ways: these rows alone; none for all.
-        rounds, batches, pictures: in the place of the usual ones.
+        rounds, batches, images: in the place of the usual ones.
         gpu: the GPU that the run is about; None for a run about the processor.
         minutes: what the run is given.
 
@@ -138,7 +138,7 @@ def plan_for(
             rounds=rounds or (10 if small else 5),
             batches=batches or ((1, 2, 4, 8) if small else (1, 2)),
             batch_rounds=2 if small else 1,
-            pictures=(24 if small else 0) if pictures is None else pictures,
+            pictures=(24 if small else 0) if images is None else images,
             together=small,
             minutes=minutes,
         )
@@ -150,7 +150,7 @@ def plan_for(
         rounds=rounds or 3,
         batches=sizes,
         batch_rounds=2,
-        pictures=GPU_PICTURES[size] if pictures is None else pictures,
+        pictures=GPU_IMAGES[size] if images is None else images,
         together=gpu.holds(len(names)),
         turn_s=TURN_S,
         minutes=minutes,

@@ -79,7 +79,7 @@ class Bundle:
         return self.path / relative
 
     def noise(self) -> tuple[FloatArray, FloatArray]:
-        """Diffusion noise and posterior noise, the same for every picture: each `[C, h, w]`.
+        """Diffusion noise and posterior noise, the same for every image: each `[C, h, w]`.
 
         Raises:
             BundleDamagedError: not `.npy` files of finite float32 in the manifest's shape.
@@ -182,8 +182,8 @@ def builtin_bundle() -> Path:
     return _builtin("bundle")
 
 
-def builtin_pictures() -> Path:
-    """The folder of pictures that comes with the package.
+def builtin_images() -> Path:
+    """The folder of images that comes with the package.
 
     Raises:
         BundleMissingError: this installation has none.

@@ -107,7 +107,7 @@ class ScheduleSpec(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseSpec(Strict):
-    """Noise that is the same for every picture: `[C, h, w]` float32 in two `.npy` files.
+    """Noise that is the same for every image: `[C, h, w]` float32 in two `.npy` files.
 
     With `posterior` `"mode"` the stored posterior noise is zero.
     """

@@ -17,7 +17,7 @@ class WidePart(Strict):
         graph: which of the four.
         node: name of the node, or of the group of nodes.
         reason: `design` (latents, update, sinusoid, distances, fusion), `range` (its values
-            came near float16's limit on the calibration pictures), `constant` (float16 holds one
+            came near float16's limit on the calibration images), `constant` (float16 holds one
             of its constants too coarsely or not at all) or `sum` (it sums many values inside).
         largest_abs: largest absolute value that was seen there.
         nodes: how many nodes it is.
@@ -46,8 +46,8 @@ class PrecisionSpec(Strict):
 
     Attributes:
         precision: what the graphs compute in, but for `wide`.
-        calibration: what was run to see the ranges: `built-in pictures`, or a folder's name.
-        pictures: how many pictures that were.
+        calibration: what was run to see the ranges: `built-in images`, or a folder's name.
+        images: how many images that were.
         limit_abs: values beyond this go to float32.
         ranges: one a graph.
         wide: what stays in float32.

@@ -1,4 +1,4 @@
-"""Good pictures in, thresholds beside the bundle out."""
+"""Good images in, thresholds beside the bundle out."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from typing import Any
 from diad_deploy import __version__
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.calibration.false_alarm_rate import CONFIDENCE, check_rate, threshold_at
-from diad_deploy.calibration.good_images import GoodPictures, check_counts, find_good
+from diad_deploy.calibration.good_images import GoodImages, check_counts, find_good
 from diad_deploy.detection import rounded_score
 from diad_deploy.detector import Detector
 from diad_deploy.errors import InputError
@@ -41,11 +41,11 @@ class CalibrationRequest:
     """What a person decides about thresholds.
 
     Attributes:
-        folder: of good pictures, and no others.
+        folder: of good images, and no others.
         bundle: the bundle's folder.
-        rate: share of good pictures that may be called defective.
+        rate: share of good images that may be called defective.
         per_class: a threshold for each class beside the overall one.
-        class_name: the class of all pictures; None goes by their folders.
+        class_name: the class of all images; None goes by their folders.
         output: the file to write; None writes beside the bundle.
         force: write over thresholds that are there.
         reading: how images are read; what is white is kept in the thresholds.
@@ -75,7 +75,7 @@ class CalibrationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodScore:
-    """One good picture: its score, the highest value of its map, both of six digits."""
+    """One good image: its score, the highest value of its map, both of six digits."""
 
     picture: str
     class_name: str | None
@@ -86,7 +86,7 @@ class GoodScore:
         if not (math.isfinite(self.score) and math.isfinite(self.pixel)):
             raise InputError(
                 f"{self.picture}: score {self.score:g}, highest value of its map {self.pixel:g}: "
-                f"expected finite numbers; leave the picture out, or run `diad-export verify`"
+                f"expected finite numbers; leave the image out, or run `diad-export verify`"
             )
 
 
@@ -97,10 +97,10 @@ class Calibration:
     Attributes:
         thresholds: what was set.
         output: the file they are in.
-        failed: how many pictures failed: they could not be read, or have no finite result.
+        failed: how many images failed: they could not be read, or have no finite result.
         failures: the first of them, with the reasons.
         left_out: how many lie outside the folders of good parts.
-        highest: (picture, score) of the highest scores: a defective picture among the good ones
+        highest: (image, score) of the highest scores: a defective image among the good ones
             would stand here.
         warnings: what may have made scores wrong.
         passed_over: files that are images of a kind that is not read, by suffix.
@@ -137,10 +137,10 @@ def _ignore(progress: Progress) -> None:
 def calibrate(
     request: CalibrationRequest, *, progress: Callable[[Progress], None] = _ignore
 ) -> Calibration:
-    """Run good pictures through a bundle and write its thresholds.
+    """Run good images through a bundle and write its thresholds.
 
     Raises:
-        InputError: there are too few good pictures, before the model runs or after some of them
+        InputError: there are too few good images, before the model runs or after some of them
             failed.
         OutputError: the thresholds cannot be written, or are there already.
         BundleError, BackendError, OptionError: as of `Detector.open`.
@@ -178,13 +178,13 @@ def calibrate(
 
 
 def score_good(
-    good: GoodPictures,
+    good: GoodImages,
     detector: PreparedDetector,
     progress: Callable[[Progress], None] = _ignore,
     *,
     reader: ImageReader | None = None,
 ) -> tuple[list[GoodScore], list[Unread]]:
-    """The scores of good pictures, and those that failed.
+    """The scores of good images, and those that failed.
 
     Raises:
         BackendError: the model failed.
@@ -214,13 +214,13 @@ def score_good(
 def set_thresholds(
     scores: Sequence[GoodScore], request: CalibrationRequest, detector: PreparedDetector
 ) -> Thresholds:
-    """The thresholds from the scores of good pictures.
+    """The thresholds from the scores of good images.
 
     Raises:
         InputError: too few, because others failed.
     """
     if not scores:
-        raise InputError(f"{request.folder}: none of the pictures has a score")
+        raise InputError(f"{request.folder}: none of the images has a score")
     classes = [one.class_name for one in scores]
     check_counts(request.folder, classes, request.rate, per_class=request.per_class)
     white = request.reading.white or AUTO_WHITE

@@ -1,15 +1,15 @@
-"""A threshold from good pictures only, and how sure its rate of false alarms is.
+"""A threshold from good images only, and how sure its rate of false alarms is.
 
-With the scores of `n` good pictures, independent and of the kind that will come, take as threshold
+With the scores of `n` good images, independent and of the kind that will come, take as threshold
 the one that `m - 1` of them exceed: the order statistic X(n + 1 - m). Whatever the scores'
-distribution, the share of all good pictures that exceed it is then Beta(m, n + 1 - m) distributed
+distribution, the share of all good images that exceed it is then Beta(m, n + 1 - m) distributed
 (S. S. Wilks, "Determination of sample sizes for setting tolerance limits", Annals of Mathematical
 Statistics 12, 1941): m / (n + 1) on average, and its quantiles are the interval. Equal scores
 make the share smaller, never larger.
 
-`m` is the largest with m / (n + 1) <= rate, so that the next good picture is a false alarm with at
+`m` is the largest with m / (n + 1) <= rate, so that the next good image is a false alarm with at
 most that probability (split conformal prediction takes the same one). There is such an m from
-n = 1 / rate - 1 on, where the threshold is the highest score of all: 99 pictures for 1 in 100.
+n = 1 / rate - 1 on, where the threshold is the highest score of all: 99 images for 1 in 100.
 """
 
 import math
@@ -27,7 +27,7 @@ _HALVINGS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalseAlarmRate:
-    """The share of good pictures above a threshold: expected, and the ends of its interval."""
+    """The share of good images above a threshold: expected, and the ends of its interval."""
 
     expected: float
     low: float
@@ -39,26 +39,26 @@ def check_rate(rate: float) -> None:
     if not 0.0 < rate < 1.0:
         raise OptionError(
             f"--false-alarm-rate {rate:g}: expected a number above 0 and below 1, such as 0.01 "
-            f"for one good picture in a hundred"
+            f"for one good image in a hundred"
         )
 
 
-def needed_pictures(rate: float) -> int:
-    """The fewest good pictures that a threshold for this rate can be set from."""
+def needed_images(rate: float) -> int:
+    """The fewest good images that a threshold for this rate can be set from."""
     return math.ceil(1.0 / rate - _ROUNDING) - 1
 
 
-def reachable_rate(pictures: int) -> float:
-    """The smallest rate that a threshold from so many good pictures can be set for."""
-    return 1.0 / (pictures + 1)
+def reachable_rate(images: int) -> float:
+    """The smallest rate that a threshold from so many good images can be set for."""
+    return 1.0 / (images + 1)
 
 
 def threshold_at(values: Sequence[float], rate: float) -> tuple[float, FalseAlarmRate]:
     """The threshold for this rate, which values above exceed, and what its rate is.
 
     Args:
-        values: of good pictures, in any order.
-        rate: wanted share of good pictures above it.
+        values: of good images, in any order.
+        rate: wanted share of good images above it.
 
     Raises:
         OptionError: `rate` is none. InputError: too few values, or some that are not finite.
@@ -68,14 +68,14 @@ def threshold_at(values: Sequence[float], rate: float) -> tuple[float, FalseAlar
     odd = [value for value in values if not math.isfinite(value)]
     if odd:
         raise InputError(
-            f"{len(odd)} of {count} values of good pictures are NaN or infinite, the first "
-            f"{odd[0]:g}: expected finite numbers; leave these pictures out"
+            f"{len(odd)} of {count} values of good images are NaN or infinite, the first "
+            f"{odd[0]:g}: expected finite numbers; leave these images out"
         )
     rank = math.floor((count + 1) * rate + _ROUNDING)
     if rank < 1:
         raise InputError(
-            f"{count} good pictures: a false-alarm rate of {rate:g} needs at least "
-            f"{needed_pictures(rate)}; take more, or a rate from {reachable_rate(count):.4g} on"
+            f"{count} good images: a false-alarm rate of {rate:g} needs at least "
+            f"{needed_images(rate)}; take more, or a rate from {reachable_rate(count):.4g} on"
         )
     rate_found = FalseAlarmRate(
         expected=rank / (count + 1),

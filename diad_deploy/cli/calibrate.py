@@ -1,4 +1,4 @@
-"""`diad-calibrate`: good pictures in, thresholds beside the bundle out."""
+"""`diad-calibrate`: good images in, thresholds beside the bundle out."""
 
 import json
 import warnings
@@ -34,7 +34,7 @@ Examples:
     type=float,
     default=0.01,
     show_default=True,
-    help="Share of good pictures that may be called defective.",
+    help="Share of good images that may be called defective.",
 )
 @click.option(
     "--per-class/--overall",
@@ -46,7 +46,7 @@ Examples:
     "--class",
     "class_name",
     metavar="NAME",
-    help="The class of all pictures.  [default: by their folders]",
+    help="The class of all images.  [default: by their folders]",
 )
 @click.option(
     "-o",
@@ -61,20 +61,20 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.version_option(__version__, prog_name="diad-calibrate")
 def command(*, good_dir: Path, as_json: bool, **given: Any) -> int:
-    """Set the thresholds of a bundle from pictures of good parts.
+    """Set the thresholds of a bundle from images of good parts.
 
-    GOOD_DIR holds good pictures that the model was not trained on, of the kind that will come,
+    GOOD_DIR holds good images that the model was not trained on, of the kind that will come,
     one folder a class: CLASS/, CLASS/good/ or CLASS/train/good/. The threshold is the score that
-    at most the chosen share of good pictures is expected to exceed; its interval follows from
-    their number. A rate of 1 in 100 needs 99 pictures at least.
+    at most the chosen share of good images is expected to exceed; its interval follows from
+    their number. A rate of 1 in 100 needs 99 images at least.
 
-    Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
+    Ends with status 0 if all images were inspected, 1 if some failed, 2 if nothing could be
     done, and 130, 143 or 129 if interrupted.
     """
     from diad_deploy.calibration.calibrate import CalibrationRequest, calibrate
     from diad_deploy.cli.progress import shown_progress
 
-    # a library's remark on a damaged picture is no line for the user: the result has the reason
+    # a library's remark on a damaged image is no line for the user: the result has the reason
     warnings.simplefilter("ignore")
     request = CalibrationRequest(folder=good_dir, **given)
     with shown_progress() as tell:
@@ -100,22 +100,22 @@ def _print(found: "Calibration") -> None:
         title_justify="left",
     )
     table.add_column("Class", overflow="fold")
-    for name in ("Pictures", "Threshold", "Above it", "False alarms expected"):
+    for name in ("Images", "Threshold", "Above it", "False alarms expected"):
         table.add_column(name, justify="right")
     for name, one in (*thresholds.classes.items(), ("overall", thresholds.overall)):
         cells = (str(one.pictures), f"{one.score:.6g}", str(one.above))
         table.add_row(Text(printable(name)), *cells, _interval(one))
     console.print(table)
-    console.print(f"({thresholds.confidence:.0%} intervals, from the number of pictures)")
+    console.print(f"({thresholds.confidence:.0%} intervals, from the number of images)")
     if found.left_out:
-        console.print(f"{found.left_out} pictures outside the folders of good parts were left out")
+        console.print(f"{found.left_out} images outside the folders of good parts were left out")
     if found.passed_over:
         console.print(Text(printable(told_passed_over(found.passed_over))))
-    for picture, reason in found.failures:
-        console.print(Text(printable(f"failed: {picture}: {reason}")))
+    for image, reason in found.failures:
+        console.print(Text(printable(f"failed: {image}: {reason}")))
     if found.failed > len(found.failures):
         console.print(f"failed: {found.failed - len(found.failures)} more")
-    names = ", ".join(f"{picture} ({score:.4g})" for picture, score in found.highest)
+    names = ", ".join(f"{image} ({score:.4g})" for image, score in found.highest)
     console.print(Text(printable(f"highest scores, to be looked at for defects: {names}")))
     for warning in found.warnings:
         console.print(Text(printable(f"warning: {warning}")))

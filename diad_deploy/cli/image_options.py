@@ -31,9 +31,9 @@ _OPTIONS = (
 strict_option = click.option(
     "--strict",
     is_flag=True,
-    help="End with status 2 before anything runs where a defective picture has no mask, or one "
-    "that cannot be used, marks nothing or the whole picture, or is stored with loss (JPEG). All "
-    "are named. Masks that mark most of a picture stay a note.",
+    help="End with status 2 before anything runs where a defective image has no mask, or one "
+    "that cannot be used, marks nothing or the whole image, or is stored with loss (JPEG). All "
+    "are named. Masks that mark most of an image stay a note.",
 )
 
 

@@ -33,7 +33,7 @@ _OPTIONS = (
         type=click.IntRange(min=1),
         default=8,
         show_default=True,
-        help="Pictures to run at once; more need more memory.",
+        help="Images to run at once; more need more memory.",
     ),
     click.option(
         "--threads",

@@ -64,4 +64,4 @@ class _Lines:
             return
         self._told = self._clock()
         failed = f", {now.failed} failed" if now.failed else ""
-        self._console.print(f"{now.done} of {now.total} pictures{failed}", highlight=False)
+        self._console.print(f"{now.done} of {now.total} images{failed}", highlight=False)

@@ -1,4 +1,4 @@
-"""`diad-run`: pictures in, a report out."""
+"""`diad-run`: images in, a report out."""
 
 import json
 import warnings
@@ -39,7 +39,7 @@ Examples:
 @click.option(
     "--workers",
     type=click.IntRange(min=1, max=256),
-    help="Threads that read pictures beside the model.  [default: 2 to 4, as there are cores]",
+    help="Threads that read images beside the model.  [default: 2 to 4, as there are cores]",
 )
 @click.option(
     "--scale",
@@ -63,9 +63,9 @@ Examples:
     "--class",
     "class_name",
     metavar="NAME",
-    help="The class of all pictures.  [default: the folder they lie in]",
+    help="The class of all images.  [default: the folder they lie in]",
 )
-@click.option("--fail-on-defect", is_flag=True, help="End with status 3 if a picture is defective.")
+@click.option("--fail-on-defect", is_flag=True, help="End with status 3 if an image is defective.")
 @click.option(
     "--resume", is_flag=True, help="Go on with a run that was stopped; failures are tried again."
 )
@@ -74,24 +74,24 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option(
-    "--demo", is_flag=True, help="Take the built-in bundle and pictures where none are given."
+    "--demo", is_flag=True, help="Take the built-in bundle and images where none are given."
 )
 @click.version_option(__version__, prog_name="diad-run")
 def command(*, as_json: bool, **given: Any) -> int:
-    """Find defects in pictures and write a report.
+    """Find defects in images and write a report.
 
-    PATHS are picture files, folders (with all that is in them) and patterns such as
-    'parts/**/*.png'. The report holds results.jsonl, results.csv, a heatmap over each picture,
+    PATHS are image files, folders (with all that is in them) and patterns such as
+    'parts/**/*.png'. The report holds results.jsonl, results.csv, a heatmap over each image,
     and report.html, which opens in any browser.
 
-    Ends with status 0 if all pictures were inspected, 1 if some failed, 2 if nothing could be
-    done, and 130, 143 or 129 if interrupted. With --fail-on-defect, 3 if a picture is defective,
+    Ends with status 0 if all images were inspected, 1 if some failed, 2 if nothing could be
+    done, and 130, 143 or 129 if interrupted. With --fail-on-defect, 3 if an image is defective,
     also where others failed.
     """
     from diad_deploy.cli.progress import shown_progress
     from diad_deploy.inspection.inspect import inspect_paths
 
-    # a library's remark on a damaged picture is no line for the user: the row has the reason
+    # a library's remark on a damaged image is no line for the user: the row has the reason
     warnings.simplefilter("ignore")
     with shown_progress() as tell:
         summary = inspect_paths(_request(**given), progress=tell)
@@ -119,14 +119,14 @@ def _request(
     reading: "ImageOptions",
     **given: Any,
 ) -> "Request":
-    from diad_deploy.bundle.folder import builtin_bundle, builtin_pictures
+    from diad_deploy.bundle.folder import builtin_bundle, builtin_images
     from diad_deploy.inspection.inspect import InspectionOptions, Request
     from diad_deploy.thresholds.decide import find_judge
 
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other: take one.")
     if not demo and not paths:
-        raise click.UsageError("PATHS are missing: name pictures or folders, or take --demo.")
+        raise click.UsageError("PATHS are missing: name images or folders, or take --demo.")
     if not demo and bundle is None:
         raise click.UsageError("--bundle is missing: name a bundle's folder, or take --demo.")
     folder = bundle or builtin_bundle()
@@ -141,7 +141,7 @@ def _request(
         reading=reading,
     )
     return Request(
-        paths=paths or (builtin_pictures(),),
+        paths=paths or (builtin_images(),),
         bundle=folder,
         options=options,
         **given,
@@ -158,14 +158,14 @@ def _print_summary(summary: "Summary") -> None:
     console = Console(highlight=False, soft_wrap=True)
     if summary.highest:
         table = Table(title="Highest scores", title_justify="left")
-        table.add_column("Picture", overflow="fold")
+        table.add_column("Image", overflow="fold")
         table.add_column("Score", justify="right")
-        for picture, score in summary.highest:
-            table.add_row(Text(printable(picture)), f"{score:.4f}")
+        for image, score in summary.highest:
+            table.add_row(Text(printable(image)), f"{score:.4f}")
         console.print(table)
     failed = f", {summary.failed} failed" if summary.failed else ""
     console.print(
-        f"{summary.ok} pictures inspected{failed}; {summary.pictures_per_second:.3g} a second"
+        f"{summary.ok} images inspected{failed}; {summary.pictures_per_second:.3g} a second"
     )
     if summary.decisions is not None:
         counts = f"{summary.decisions['defect']} defective, {summary.decisions['good']} good"

@@ -1,4 +1,4 @@
-"""The noise of a batch: the bundle's, the same for all pictures, or what the caller gave."""
+"""The noise of a batch: the bundle's, the same for all images, or what the caller gave."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ def settle_noise(
         raise OptionError(f"{name}: expected an array of numbers, found {error}") from error
     if values.shape not in (one, (count, *one)):
         raise OptionError(
-            f"{name}: expected {list(one)}, or {[count, *one]} for these {count} pictures, "
+            f"{name}: expected {list(one)}, or {[count, *one]} for these {count} images, "
             f"found {list(values.shape)}"
         )
     if not np.isfinite(values).all():
@@ -34,11 +34,11 @@ def settle_noise(
 
 
 def part_of(noise: FloatArray, place: slice) -> FloatArray:
-    """The noise of some pictures, where each has its own."""
+    """The noise of some images, where each has its own."""
     return noise[place] if noise.ndim == 4 else noise
 
 
 def for_batch(noise: FloatArray, count: int) -> FloatArray:
-    """Noise for `count` pictures: `[count, C, h, w]`."""
+    """Noise for `count` images: `[count, C, h, w]`."""
     one = noise if noise.ndim == 4 else noise[np.newaxis]
     return np.ascontiguousarray(np.broadcast_to(one, (count, *one.shape[1:])))

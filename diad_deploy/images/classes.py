@@ -1,11 +1,11 @@
-"""What the folders around a picture say of it: good or defective, and its class."""
+"""What the folders around an image say of it: good or defective, and its class."""
 
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
 GOOD = "good"
-"""What good pictures are called in the outputs, whatever their folder is."""
+"""What good images are called in the outputs, whatever their folder is."""
 
 GOOD_FOLDERS = frozenset(
     {GOOD, "ok", "okay", "normal", "pass", "passed"}
@@ -30,7 +30,7 @@ SPLIT_FOLDERS = frozenset({"test", "train", "val", "validation"})
 MASK_FOLDERS = frozenset({"masks", "ground_truth"})
 
 LAYOUT_FOLDERS = GOOD_FOLDERS | DEFECT_FOLDERS | SPLIT_FOLDERS
-"""Folders that say what pictures are for; they are no classes."""
+"""Folders that say what images are for; they are no classes."""
 
 
 def folder_key(name: str) -> str:
@@ -44,7 +44,7 @@ def is_good(folder: str) -> bool:
 
 
 def good_by_folders(folders: Sequence[str]) -> bool | None:
-    """Whether a picture in `folders`, outermost first, is good; None where none of them says it.
+    """Whether an image in `folders`, outermost first, is good; None where none of them says it.
 
     A name of defects counts before one of good parts, and none above a split: of
     `normal/test/scratch`, `normal` is not the label. Only `good` says it from anywhere.
@@ -64,12 +64,12 @@ def below_masks(folders: Sequence[str]) -> int | None:
 
 
 def name_good(folders: Sequence[tuple[str, ...]], *, above: str) -> list[tuple[str, ...]]:
-    """The folders of each picture, with `good` in place of each `io` that means it.
+    """The folders of each image, with `good` in place of each `io` that means it.
 
     It does beside `nio`, and right below a split where no folder in it is a label.
 
     Args:
-        folders: of each picture, outermost first.
+        folders: of each image, outermost first.
         above: the name of the folder that holds them all.
     """
     keyed = [tuple(map(folder_key, (above, *parts))) for parts in folders]

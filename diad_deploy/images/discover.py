@@ -1,4 +1,4 @@
-"""Which picture files the given paths stand for, and what each is called in the outputs."""
+"""Which image files the given paths stand for, and what each is called in the outputs."""
 
 import glob
 import os
@@ -19,7 +19,7 @@ SUFFIXES = frozenset(
         "webp",
     )
 )
-"""What a file in a folder must end in, in any case, to be taken for a picture."""
+"""What a file in a folder must end in, in any case, to be taken for an image."""
 
 OTHER_SUFFIXES = frozenset(
     f".{name}"
@@ -38,13 +38,13 @@ _MAGIC = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFile:
-    """One picture to inspect.
+class ImageFile:
+    """One image to inspect.
 
     Attributes:
         path: where it lies, as the user would write it.
         name: its name in the outputs: relative, with forward slashes, never with `..`, and
-            different for every picture of a run.
+            different for every image of a run.
     """
 
     path: Path
@@ -59,8 +59,8 @@ class PictureFile:
         return found.st_size, found.st_mtime_ns
 
 
-class PictureFiles(Sequence[PictureFile]):
-    """Pictures in order. Of each only its path's text is kept, so that very many fit in memory.
+class ImageFiles(Sequence[ImageFile]):
+    """Images in order. Of each only its path's text is kept, so that very many fit in memory.
 
     Args:
         base: the folder that names count from; None where the paths have none in common.
@@ -76,25 +76,25 @@ class PictureFiles(Sequence[PictureFile]):
         self.passed_over = dict(passed_over or {})
 
     @overload
-    def __getitem__(self, place: int) -> PictureFile: ...
+    def __getitem__(self, place: int) -> ImageFile: ...
 
     @overload
-    def __getitem__(self, place: slice) -> "PictureFiles": ...
+    def __getitem__(self, place: slice) -> "ImageFiles": ...
 
-    def __getitem__(self, place: int | slice) -> "PictureFile | PictureFiles":
+    def __getitem__(self, place: int | slice) -> "ImageFile | ImageFiles":
         if isinstance(place, slice):
-            return PictureFiles(self._base, self._paths[place])
+            return ImageFiles(self._base, self._paths[place])
         path = Path(self._paths[place])
-        return PictureFile(path=path, name=_name_below(self._base, _absolute(path)))
+        return ImageFile(path=path, name=_name_below(self._base, _absolute(path)))
 
     def __len__(self) -> int:
         return len(self._paths)
 
 
-def find_pictures(
+def find_images(
     paths: Sequence[str | os.PathLike[str]], *, exclude: Sequence[Path] = ()
-) -> PictureFiles:
-    """The pictures that files, folders and glob patterns stand for, each once.
+) -> ImageFiles:
+    """The images that files, folders and glob patterns stand for, each once.
 
     Folders are searched to any depth, in sorted order, for the known suffixes; what is hidden is
     passed over. A file named outright is taken whatever its suffix, and so is a path where
@@ -106,7 +106,7 @@ def find_pictures(
         exclude: folders to pass over: those the run itself writes to.
 
     Raises:
-        InputError: there is no picture, and nothing that a reason could be given for.
+        InputError: there is no image, and nothing that a reason could be given for.
     """
     given = [os.fspath(path) for path in paths]
     excluded = frozenset(folder.resolve() for folder in exclude)
@@ -119,10 +119,10 @@ def find_pictures(
     if not files:
         others = f"; {told_passed_over(passed_over)}" if passed_over else ""
         raise InputError(
-            f"{', '.join(given) or 'no paths'}: no pictures found; expected files ending in "
+            f"{', '.join(given) or 'no paths'}: no images found; expected files ending in "
             f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}{others}"
         )
-    return PictureFiles(_common_folder([root for root, _ in found]), files, passed_over)
+    return ImageFiles(_common_folder([root for root, _ in found]), files, passed_over)
 
 
 def told_passed_over(counts: Mapping[str, int]) -> str:
@@ -171,7 +171,7 @@ def _matched(
         if _is_folder(path):
             yield from () if "**" in pattern else _walk(path, excluded, passed_over)
         elif excluded.isdisjoint(path.resolve().parents):
-            if suffix_is_named or _looks_like_picture(path):
+            if suffix_is_named or _looks_like_image(path):
                 yield str(path)
             else:
                 _count_other(path, passed_over)
@@ -191,15 +191,15 @@ def _walk(folder: Path, excluded: frozenset[Path], passed_over: Counter[str]) ->
         for name in sorted(files):
             if name.startswith("."):
                 continue
-            if _looks_like_picture(Path(name)):
+            if _looks_like_image(Path(name)):
                 yield str(Path(here, name))
             else:
                 _count_other(Path(name), passed_over)
-    # as pictures they become rows, so that nothing is passed over in silence
+    # as images they become rows, so that nothing is passed over in silence
     yield from (str(Path(error.filename)) for error in refused if error.filename)
 
 
-def _looks_like_picture(path: Path) -> bool:
+def _looks_like_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 

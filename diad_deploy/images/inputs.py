@@ -1,4 +1,4 @@
-"""Pictures as a program hands them in: arrays, or paths of files."""
+"""Images as a program hands them in: arrays, or paths of files."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -8,38 +8,38 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.arrays import PictureArray
-from diad_deploy.images.preprocess import check_picture
+from diad_deploy.arrays import ImageArray
+from diad_deploy.images.preprocess import check_image
 from diad_deploy.images.reader import ImageReader
 
-Picture = PictureArray | npt.NDArray[np.uint16] | str | os.PathLike[str]
+ImageInput = ImageArray | npt.NDArray[np.uint16] | str | os.PathLike[str]
 
 
-def decode(picture: Picture, reader: ImageReader) -> PictureArray:
+def decode(image: ImageInput, reader: ImageReader) -> ImageArray:
     """uint8 `[H, W, 3]` RGB.
 
     Raises:
-        PictureError: a file cannot be read. InputError: an array is no picture, or of uint16
+        ImageError: a file cannot be read. InputError: an array is no image, or of uint16
             where nothing says which value is white.
     """
-    if isinstance(picture, (str, os.PathLike)):
-        return reader.read(Path(picture)).pixels
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
-        check_picture(picture, dtype=np.uint16)
-        array = reader.convert(picture.astype(np.uint16, copy=False))
+    if isinstance(image, (str, os.PathLike)):
+        return reader.read(Path(image)).pixels
+    if isinstance(image, np.ndarray) and image.dtype == np.uint16:
+        check_image(image, dtype=np.uint16)
+        array = reader.convert(image.astype(np.uint16, copy=False))
     else:
-        array = picture  # type: ignore[assignment]
-    check_picture(array)
+        array = image  # type: ignore[assignment]
+    check_image(array)
     return array
 
 
-def path_of(picture: Picture) -> Path | None:
+def path_of(image: ImageInput) -> Path | None:
     """Where it lies; None for an array."""
-    return Path(picture) if isinstance(picture, (str, os.PathLike)) else None
+    return Path(image) if isinstance(image, (str, os.PathLike)) else None
 
 
-def in_chunks(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
+def in_chunks(images: Iterable[ImageInput], size: int) -> Iterator[list[ImageInput]]:
     """Up to `size` at a time, taken as they are needed."""
-    rest = iter(pictures)
+    rest = iter(images)
     while chunk := list(islice(rest, size)):
         yield chunk

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.arrays import PictureArray
-from diad_deploy.errors import InputError, PictureError
+from diad_deploy.arrays import ImageArray
+from diad_deploy.errors import ImageError, InputError
 from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.opening import LIMIT_PX
 from diad_deploy.images.formats.white_level import AUTO_WHITE, WhiteLevel
@@ -21,7 +21,7 @@ from diad_deploy.images.tally import Tally
 class ReadImage:
     """uint8 `[H, W, 3]` RGB, and what of the file was not read (None for nothing)."""
 
-    pixels: PictureArray
+    pixels: ImageArray
     note: str | None = None
 
 
@@ -47,7 +47,7 @@ class ImageReader:
         """Decode one file to what a viewer shows.
 
         Raises:
-            PictureError: it cannot be read, or contradicts the white level.
+            ImageError: it cannot be read, or contradicts the white level.
         """
         name = os.fspath(path)
         raw = self.white.value is not None
@@ -57,11 +57,11 @@ class ImageReader:
             white = samples.white(self.white, path=name) if samples.is_wide else None
             pixels = to_rgb(samples, white, path=name)
         except MemoryError as error:
-            raise PictureError(name, "memory ran out while decoding; make it smaller") from error
+            raise ImageError(name, "memory ran out while decoding; make it smaller") from error
         self.tally.add(samples, white)
         return ReadImage(pixels=pixels, note=samples.note)
 
-    def convert(self, array: npt.NDArray[np.uint16]) -> PictureArray:
+    def convert(self, array: npt.NDArray[np.uint16]) -> ImageArray:
         """uint16 `[H, W, 3]` -> uint8 of the same shape.
 
         Raises:
@@ -70,13 +70,13 @@ class ImageReader:
         white = self.white.value
         if white is None:
             raise InputError(
-                "picture: a uint16 array, and nothing says which value is white; open the detector "
+                "image: a uint16 array, and nothing says which value is white; open the detector "
                 "with bit_depth=12 or as many bits as the camera has, or with white="
             )
         largest = int(array.max(initial=0))
         if self.white.bit_depth is not None and largest > white:
             raise InputError(
-                f"picture: holds the value {largest}, bit_depth={self.white.bit_depth} allows "
+                f"image: holds the value {largest}, bit_depth={self.white.bit_depth} allows "
                 f"up to {white:.0f}; open the detector with the camera's own depth"
             )
         return scaled(array, white)
@@ -86,8 +86,8 @@ class ImageReader:
         return self.tally.warnings()
 
 
-def read_picture(path: str | os.PathLike[str], *, limit_px: int = LIMIT_PX) -> PictureArray:
-    """Decode one picture file, whatever its suffix says, to what a viewer shows.
+def read_image(path: str | os.PathLike[str], *, limit_px: int = LIMIT_PX) -> ImageArray:
+    """Decode one image file, whatever its suffix says, to what a viewer shows.
 
     EXIF rotation is applied. Alpha and transparent colours are laid over white. Of an animation
     the first frame is taken. Greyscale, palette, CMYK and the like become RGB. Of samples of more
@@ -102,6 +102,6 @@ def read_picture(path: str | os.PathLike[str], *, limit_px: int = LIMIT_PX) -> P
         uint8 `[H, W, 3]` RGB.
 
     Raises:
-        PictureError: not there, not a picture, damaged or too large; its reason is one line.
+        ImageError: not there, not an image, damaged or too large; its reason is one line.
     """
     return ImageReader(limit_px=limit_px).read(path).pixels

@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from diad_deploy.arrays import PictureArray
-from diad_deploy.errors import PictureError
+from diad_deploy.arrays import ImageArray
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.samples import SIXTEEN_BIT_WHITE, SampleArray, Samples
 from diad_deploy.images.formats.white_level import shown_white
 
@@ -13,13 +13,13 @@ _PIECE_SAMPLES = 1 << 22
 
 
 def check_visible(samples: Samples, *, path: str) -> None:
-    """Raise `PictureError` where the image is transparent everywhere; `path` is for the message."""
+    """Raise `ImageError` where the image is transparent everywhere; `path` is for the message."""
     if samples.alpha is not None and not samples.alpha.any():
         reason = "wholly transparent, so there is nothing to see; save it without alpha"
-        raise PictureError(path, reason)
+        raise ImageError(path, reason)
 
 
-def to_rgb(samples: Samples, white: float | None, *, path: str) -> PictureArray:
+def to_rgb(samples: Samples, white: float | None, *, path: str) -> ImageArray:
     """uint8 `[H, W, 3]`; alpha is laid over white.
 
     Args:
@@ -28,7 +28,7 @@ def to_rgb(samples: Samples, white: float | None, *, path: str) -> PictureArray:
         path: for messages.
 
     Raises:
-        PictureError: the image's kind allows for no other white than the whole range.
+        ImageError: the image's kind allows for no other white than the whole range.
     """
     values = samples.values if white is None else _eight_bits(samples, white, path)
     if samples.alpha is not None:
@@ -38,7 +38,7 @@ def to_rgb(samples: Samples, white: float | None, *, path: str) -> PictureArray:
     return np.ascontiguousarray(values)
 
 
-def scaled(values: SampleArray, white: float, *, zero_is_white: bool = False) -> PictureArray:
+def scaled(values: SampleArray, white: float, *, zero_is_white: bool = False) -> ImageArray:
     """uint8 of the same shape: 0 stays 0 and `white` becomes 255, unless zero is white."""
     sixteen = values.dtype == np.uint16
     table = _scaled(np.arange(2**16), white, zero_is_white) if sixteen else None
@@ -52,10 +52,10 @@ def scaled(values: SampleArray, white: float, *, zero_is_white: bool = False) ->
     return eight
 
 
-def _eight_bits(samples: Samples, white: float, path: str) -> PictureArray:
+def _eight_bits(samples: Samples, white: float, path: str) -> ImageArray:
     if samples.are_high_bytes:
         if white != samples.white_of_type:
-            raise PictureError(
+            raise ImageError(
                 path,
                 f"{samples.format} colours of more than 8 bits that can only be read with the "
                 f"whole range as white, not with {shown_white(white)}; save it as PNG without "
@@ -72,17 +72,17 @@ def _eight_bits(samples: Samples, white: float, path: str) -> PictureArray:
     return scaled(samples.values, white, zero_is_white=samples.zero_is_white)
 
 
-def _scaled(values: SampleArray, white: float, zero_is_white: bool) -> PictureArray:
+def _scaled(values: SampleArray, white: float, zero_is_white: bool) -> ImageArray:
     if np.issubdtype(values.dtype, np.floating):
         values = np.nan_to_num(values, nan=white if zero_is_white else 0.0)
     unit = values.astype(np.float64) / white
     if zero_is_white:
         unit = 1.0 - unit
-    eight: PictureArray = np.rint(np.clip(unit, 0.0, 1.0) * 255.0).astype(np.uint8)
+    eight: ImageArray = np.rint(np.clip(unit, 0.0, 1.0) * 255.0).astype(np.uint8)
     return eight
 
 
-def _over_white(values: PictureArray, alpha: SampleArray) -> PictureArray:
+def _over_white(values: ImageArray, alpha: SampleArray) -> ImageArray:
     if values.ndim == 2:
         return np.where(alpha == 0, np.uint8(255), values)
     layer = Image.fromarray(np.dstack([values, alpha]))

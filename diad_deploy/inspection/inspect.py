@@ -1,4 +1,4 @@
-"""Pictures in, a report out, written as the results come.
+"""Images in, a report out, written as the results come.
 
 files -> read, prepare (threads) -> model, in batches -> draw, write (threads) -> one row each
 """
@@ -16,12 +16,12 @@ import numpy as np
 from diad_deploy import __version__
 from diad_deploy.detector import Detector
 from diad_deploy.errors import DiadError, OptionError, OutputError
-from diad_deploy.images.discover import PictureFile, find_pictures
+from diad_deploy.images.discover import ImageFile, find_images
 from diad_deploy.images.formats.white_level import WhiteLevel
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.inspection.identity import identify_run
-from diad_deploy.inspection.rows import failed_row, write_picture
+from diad_deploy.inspection.rows import failed_row, write_image
 from diad_deploy.inspection.rows_in_order import RowsInOrder
 from diad_deploy.inspection.summary import Progress, Summary
 from diad_deploy.report import folder as layout
@@ -52,10 +52,10 @@ class InspectionOptions:
         bundle_name: what the report calls the bundle.
         scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
         maps: format of raw maps to write beside the heatmaps; None writes none.
-        workers: threads that read pictures beside the model; None takes `streaming.WORKERS`.
+        workers: threads that read images beside the model; None takes `streaming.WORKERS`.
         existing: what to do where the output folder holds something: refuse, resume, or force.
         judge: what decides good or defective; by default nothing.
-        fail_on_defect: show in the exit status that a picture is defective.
+        fail_on_defect: show in the exit status that an image is defective.
         reading: how images are read; what is white may follow from the thresholds.
 
     Raises:
@@ -121,10 +121,10 @@ def _ignore(progress: Progress) -> None:
 
 
 def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _ignore) -> Summary:
-    """Find the pictures, open the bundle, and `inspect`.
+    """Find the images, open the bundle, and `inspect`.
 
     Raises:
-        InputError: there are no pictures, or an option does not fit.
+        InputError: there are no images, or an option does not fit.
         OutputError, BundleError, BackendError: as of `inspect` and `Detector.open`.
         KeyboardInterrupt: as it came.
     """
@@ -132,7 +132,7 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
     with only_run(request.output) as held:
         check_folder(request.output, request.options.existing)
         written = [request.output / name for name in layout.SUBFOLDERS]
-        pictures = find_pictures(request.paths, exclude=written)
+        images = find_images(request.paths, exclude=written)
         with Detector.open(
             request.bundle,
             backend=request.backend,
@@ -140,27 +140,27 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
             threads=request.threads,
             batch_size=request.batch_size,
             tf32=request.tf32,
-            # the run decides by itself: it knows the class of each picture
+            # the run decides by itself: it knows the class of each image
             thresholds=None,
         ) as detector:
-            return _inspect(pictures, detector, request.output, held, request.options, progress)
+            return _inspect(images, detector, request.output, held, request.options, progress)
 
 
 def inspect(
-    pictures: Sequence[PictureFile],
+    images: Sequence[ImageFile],
     detector: PreparedDetector,
     output: str | os.PathLike[str],
     options: InspectionOptions,
     *,
     progress: Callable[[Progress], None] = _ignore,
 ) -> Summary:
-    """Run the detector over the pictures and write the report (see `diad_deploy.report`).
+    """Run the detector over the images and write the report (see `diad_deploy.report`).
 
-    A picture that cannot be read, or whose result is not finite, gets a row with the reason. What
+    An image that cannot be read, or whose result is not finite, gets a row with the reason. What
     is finished when the run stops, by an error or by Ctrl-C, is kept and has its page.
 
     Args:
-        pictures: what to inspect, in the order of the results.
+        images: what to inspect, in the order of the results.
         detector: an open `Detector`.
         output: the report's folder.
         options: see there.
@@ -174,11 +174,11 @@ def inspect(
     """
     folder = Path(output)
     with only_run(folder) as held:
-        return _inspect(pictures, detector, folder, held, options, progress)
+        return _inspect(images, detector, folder, held, options, progress)
 
 
 def _inspect(
-    pictures: Sequence[PictureFile],
+    images: Sequence[ImageFile],
     detector: PreparedDetector,
     folder: Path,
     held: HeldFolder,
@@ -186,8 +186,8 @@ def _inspect(
     progress: Callable[[Progress], None],
 ) -> Summary:
     options.judge.check_belongs(detector.manifest)
-    held.check_names(file.name for file in pictures)
-    run = _Run(pictures, detector, folder, options, progress)
+    held.check_names(file.name for file in images)
+    run = _Run(images, detector, folder, options, progress)
     try:
         run.write_rows()
         held.check()
@@ -208,7 +208,7 @@ class _Run:
 
     def __init__(
         self,
-        pictures: Sequence[PictureFile],
+        images: Sequence[ImageFile],
         detector: PreparedDetector,
         folder: Path,
         options: InspectionOptions,
@@ -216,7 +216,7 @@ class _Run:
     ) -> None:
         self._began = time.perf_counter()
         self._stopwatch = Stopwatch()
-        self._pictures = pictures
+        self._images = images
         self._detector = detector
         self._folder = folder
         self._options = options
@@ -233,7 +233,7 @@ class _Run:
         self._kept: frozenset[str] = frozenset()
         self._highest = Highest()
         if begin(folder, self._record, options.existing):
-            kept = keep_finished(folder, pictures)
+            kept = keep_finished(folder, images)
             self._kept, self._highest = kept.pictures, kept.highest
             counted = images_of(folder)
             if counted is None and self._kept:
@@ -242,13 +242,13 @@ class _Run:
             with suppress(KeyError, TypeError, ValueError):
                 self._reader.tally.add_json(counted or {})
         self._rows: RowsInOrder | None = None
-        self._left = sum(file.name not in self._kept for file in pictures)
+        self._left = sum(file.name not in self._kept for file in images)
 
     def write_rows(self) -> None:
         """Everything but the page."""
         # taken one by one: a list of them would be the largest thing in memory
-        todo = (file for file in self._pictures if file.name not in self._kept)
-        total = len(self._pictures)
+        todo = (file for file in self._images if file.name not in self._kept)
+        total = len(self._images)
         done = total - self._left
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
         with layout.writing_to(self._folder), ResultsFiles(path, table) as files:
@@ -280,14 +280,14 @@ class _Run:
         # before both files are written afresh from the rows that are left
         check_rows(self._folder, len(self._kept) + (written if stopped else self._left))
         if stopped or self._kept:
-            settle(self._folder, (file.name for file in self._pictures))
+            settle(self._folder, (file.name for file in self._images))
         judge, decisions, outputs = self._options.judge, DecisionCounts(), LostOutputs(self._folder)
         rows = read_rows(self._folder / layout.RESULTS)
         ranking = rank(decisions.counting(outputs.looking(rows)))
         ok = ranking.read
         seconds = time.perf_counter() - self._began
         speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
-        passed_over = getattr(self._pictures, "passed_over", {})
+        passed_over = getattr(self._images, "passed_over", {})
         facts = PageFacts(
             total=len(self._kept) + self._left,
             seconds=seconds,
@@ -298,7 +298,7 @@ class _Run:
         )
         report = write_page(self._folder, self._record, ranking, facts)
         if not stopped:
-            outputs.check(file.name for file in self._pictures)
+            outputs.check(file.name for file in self._images)
         return Summary(
             pictures=ok + ranking.failed,
             ok=ok,
@@ -335,12 +335,12 @@ class _Run:
     def _write(
         self, rows: RowsInOrder, item: tuple[int, tuple[Inspected | Unread, tuple[str, ...]]]
     ) -> None:
-        """Draw and write the files of one picture, then its row; runs in a thread."""
+        """Draw and write the files of one image, then its row; runs in a thread."""
         place, (result, dropped) = item
         if isinstance(result, Unread):
             rows.put(place, failed_row(result))
             return
-        row = write_picture(
+        row = write_image(
             self._folder,
             result,
             judge=self._options.judge,

@@ -1,4 +1,4 @@
-"""What a run found on one picture, as the files and the row of its report."""
+"""What a run found on one image, as the files and the row of its report."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from diad_deploy.streaming.stream import Inspected, Unread
 from diad_deploy.thresholds.decide import Judge
 
 
-def write_picture(
+def write_image(
     folder: Path,
     result: Inspected,
     *,
@@ -24,9 +24,9 @@ def write_picture(
     maps: MapFormat | None,
     thumbnails: bool,
 ) -> ResultRow:
-    """Draw and write the files of one picture, and give its row.
+    """Draw and write the files of one image, and give its row.
 
-    A picture too large to be drawn in the memory there is fails, as one that is too large to be
+    An image too large to be drawn in the memory there is fails, as one that is too large to be
     read; the others go on.
 
     Args:
@@ -55,7 +55,7 @@ def write_picture(
 
 
 def failed_row(result: Unread) -> ResultRow:
-    """The row of a picture that failed."""
+    """The row of an image that failed."""
     size_bytes, modified_ns = result.identity or (None, None)
     return ResultRow(
         picture=result.file.name,
@@ -68,7 +68,7 @@ def failed_row(result: Unread) -> ResultRow:
 
 
 def ok_row(result: Inspected, detection: Detection, maps: MapFormat | None) -> ResultRow:
-    """The row of a picture that was inspected; its other files lie where the row says.
+    """The row of an image that was inspected; its other files lie where the row says.
 
     Args:
         result: of the model.

@@ -1,4 +1,4 @@
-"""Rows from several threads, written in the pictures' order as soon as they can be."""
+"""Rows from several threads, written in the images' order as soon as they can be."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,8 +17,8 @@ class RowsInOrder:
         files: where rows go.
         folder: the report's.
         progress: called once at the start and after each row, one call at a time.
-        total: pictures in the run.
-        done: pictures that have their rows from an earlier run.
+        total: images in the run.
+        done: images that have their rows from an earlier run.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class RowsInOrder:
         return self._next
 
     def put(self, place: int, row: ResultRow, dropped: tuple[str, ...] = ()) -> None:
-        """Take the row of the picture at `place`, counted from 0.
+        """Take the row of the image at `place`, counted from 0.
 
         Args:
-            place: of the picture among those of this run.
+            place: of the image among those of this run.
             row: its row; its other files are written already.
-            dropped: pictures that this one drives out of the highest: their thumbnails go.
+            dropped: images that this one drives out of the highest: their thumbnails go.
 
         Raises:
             OSError: a row cannot be written, this one or one that it was waited for.
@@ -63,10 +63,10 @@ class RowsInOrder:
 
     def _write(self, row: ResultRow, dropped: tuple[str, ...]) -> None:
         self._files.append(row)
-        # only now, in order: before, the other picture's thread might still be writing them
-        for picture in dropped:
-            if picture != row.picture:
-                layout.remove_thumbnails(self._folder, picture)
+        # only now, in order: before, the other image's thread might still be writing them
+        for image in dropped:
+            if image != row.picture:
+                layout.remove_thumbnails(self._folder, image)
         failed = self._now.failed + (row.status == "failed")
         self._now = replace(self._now, done=self._now.done + 1, failed=failed)
         self._progress(self._now)

@@ -9,7 +9,7 @@ EXIT_DEFECTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is: pictures with a row, those of them that failed, and all."""
+    """How far a run is: images with a row, those of them that failed, and all."""
 
     done: int
     failed: int
@@ -21,7 +21,7 @@ class Summary:
     """How a run ended.
 
     Attributes:
-        pictures: how many have a row in the report.
+        images: how many have a row in the report.
         ok: how many of them have a score.
         failed: how many could not be read or have no finite result.
         resumed: how many were taken over from an earlier run.
@@ -32,10 +32,10 @@ class Summary:
         devices: names of the devices that it ran on.
         backend_reason: why that backend.
         output, report: the report's folder and its page.
-        highest: (picture, score) of the highest scores, highest first.
+        highest: (image, score) of the highest scores, highest first.
         thresholds: what decided good or defective, in a few words; None where nothing did.
         decisions: how many rows are `good` and how many `defect`; None where nothing decided.
-        fail_on_defect: whether a defective picture shows in the exit status.
+        fail_on_defect: whether a defective image shows in the exit status.
         warnings: what may have made scores wrong, a sentence each.
         passed_over: files that are images of a kind that is not read, by suffix.
     """
@@ -64,7 +64,7 @@ class Summary:
     def exit_status(self) -> int:
         """0: all inspected. 1: some failed. 2: all failed. 3: defects, where asked for.
 
-        3 comes before 1: who asks for defects must not lose one to a picture that failed.
+        3 comes before 1: who asks for defects must not lose one to an image that failed.
         """
         if self.fail_on_defect and self.decisions is not None and self.decisions["defect"]:
             return EXIT_DEFECTS
@@ -74,5 +74,5 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """The fields, for `json.dumps`."""
-        highest = [{"picture": picture, "score": score} for picture, score in self.highest]
+        highest = [{"picture": image, "score": score} for image, score in self.highest]
         return {**asdict(self), "highest": highest}

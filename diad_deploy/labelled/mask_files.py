@@ -1,4 +1,4 @@
-"""Where the mask of a picture lies."""
+"""Where the mask of an image lies."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from diad_deploy.images.discover import SUFFIXES
 _ENDINGS = tuple(
     f"{mark}{suffix}" for suffix in (".png", *sorted(SUFFIXES)) for mark in ("_mask", "")
 )
-"""What a mask's name has behind that of its picture, in the order in which they are tried."""
+"""What a mask's name has behind that of its image, in the order in which they are tried."""
 
 
 def folders_called(folder: Path, names: Collection[str]) -> list[Path]:
@@ -27,9 +27,9 @@ def folders_called(folder: Path, names: Collection[str]) -> list[Path]:
 
 
 def find_mask(roots: Sequence[Path], folders: Sequence[str], stem: str) -> Path | None:
-    """The mask of the picture `stem` in `folders`, below one of the masks' own folders.
+    """The mask of the image `stem` in `folders`, below one of the masks' own folders.
 
-    Masks lie in the same folders as their pictures, or in these without what says `test` or
+    Masks lie in the same folders as their images, or in these without what says `test` or
     `defect`: of `defect/dent/a.png` in `masks/defect/dent` or `masks/dent`.
     """
     places = [root.joinpath(*parts) for root in roots for parts in _parts(tuple(folders))]
@@ -45,9 +45,9 @@ def _parts(folders: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def mask_in(folder: Path, stem: str) -> Path | None:
-    """The mask of the picture `stem` in `folder`: `STEM_mask.png`, or `STEM` with any suffix.
+    """The mask of the image `stem` in `folder`: `STEM_mask.png`, or `STEM` with any suffix.
 
-    Suffix and `_mask` in any case; of `STEM` the case counts, for `a` and `A` may be two pictures.
+    Suffix and `_mask` in any case; of `STEM` the case counts, for `a` and `A` may be two images.
     """
     if not _is_folder(folder):
         return None

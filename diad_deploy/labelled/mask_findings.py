@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from diad_deploy.arrays import BoolArray
-from diad_deploy.errors import InputError, PictureError
+from diad_deploy.errors import ImageError, InputError
 from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.opening import LIMIT_PX
 from diad_deploy.labelled.masks import read_mask
@@ -20,8 +20,8 @@ IN_WORDS: dict[MaskFinding, str] = {
     "missing": "no mask",
     "failed": "cannot be used",
     "empty": "marks nothing",
-    "full": "marks the whole picture",
-    "most": "marks most of the picture",
+    "full": "marks the whole image",
+    "most": "marks most of the image",
     "lossy": "stored with loss",
 }
 REFUSED: tuple[MaskFinding, ...] = ("missing", "failed", "empty", "full", "lossy")
@@ -34,10 +34,10 @@ _READERS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JudgedMask:
-    """The mask of a defective picture.
+    """The mask of a defective image.
 
     Attributes:
-        marked: bool `[S, S]`; None where the picture is left out of the pixel metrics.
+        marked: bool `[S, S]`; None where the image is left out of the pixel metrics.
         findings: what is to be said of it.
         fault: why it cannot be used, where it cannot.
     """
@@ -48,23 +48,23 @@ class JudgedMask:
 
 
 def judge_mask(
-    path: Path | None, size_px: int, *, picture_size_px: tuple[int, int] | None
+    path: Path | None, size_px: int, *, image_size_px: tuple[int, int] | None
 ) -> JudgedMask:
-    """Read the mask of a defective picture.
+    """Read the mask of a defective image.
 
-    A mask that marks nothing at the model's size, or all of its picture, says nothing of where the
+    A mask that marks nothing at the model's size, or all of its image, says nothing of where the
     defect is.
 
     Args:
         path: of the mask; None where there is none.
         size_px: S.
-        picture_size_px: (height, width) of the picture; None where that is not known.
+        image_size_px: (height, width) of the image; None where that is not known.
     """
     if path is None:
         return JudgedMask(findings=("missing",))
     try:
-        mask = read_mask(path, picture_size_px=picture_size_px)
-    except PictureError as error:
+        mask = read_mask(path, image_size_px=image_size_px)
+    except ImageError as error:
         return JudgedMask(findings=("failed",), fault=f"mask: {error.reason}")
     marked = mask.resized(size_px)
     findings: list[MaskFinding] = ["lossy"] if mask.lossy else []
@@ -80,12 +80,12 @@ def judge_mask(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskCounts:
-    """How many defective pictures of a set have no mask, or one of which something is to be said.
+    """How many defective images of a set have no mask, or one of which something is to be said.
 
     Attributes:
         missing: no mask. failed: one that cannot be used.
-        empty: one that marks nothing. full: one that marks the whole picture.
-        most: one that marks more than half of the picture. lossy: one that was stored with loss.
+        empty: one that marks nothing. full: one that marks the whole image.
+        most: one that marks more than half of the image. lossy: one that was stored with loss.
     """
 
     missing: int = 0
@@ -97,20 +97,20 @@ class MaskCounts:
 
     @property
     def image_only(self) -> int:
-        """How many pictures count for the image metrics only."""
+        """How many images count for the image metrics only."""
         return self.missing + self.failed + self.empty + self.full
 
 
 class MaskTally:
-    """The findings in a set, with the names of the pictures."""
+    """The findings in a set, with the names of the images."""
 
     def __init__(self) -> None:
         self._names: dict[MaskFinding, list[str]] = {finding: [] for finding in IN_WORDS}
 
-    def add(self, picture: str, findings: Sequence[MaskFinding]) -> None:
-        """Take what was found of a defective picture's mask."""
+    def add(self, image: str, findings: Sequence[MaskFinding]) -> None:
+        """Take what was found of a defective image's mask."""
         for finding in findings:
-            self._names[finding].append(picture)
+            self._names[finding].append(image)
 
     @property
     def counts(self) -> MaskCounts:
@@ -118,30 +118,30 @@ class MaskTally:
         return MaskCounts(**{finding: len(names) for finding, names in self._names.items()})
 
     def notes(self, defective: int) -> Iterator[str]:
-        """What to say of them, one line each; `defective` pictures were read."""
+        """What to say of them, one line each; `defective` images were read."""
         counts, image_only = self.counts, "image metrics only"
         if counts.missing == defective > 0:
             yield f"no masks: {image_only}"
         elif counts.missing:
             yield (
-                f"without a mask: {counts.missing} of {defective} defective pictures; {image_only} "
-                f"(the published code takes all of such a picture for defective)"
+                f"without a mask: {counts.missing} of {defective} defective images; {image_only} "
+                f"(the published code takes all of such an image for defective)"
             )
         if counts.failed:
             yield f"masks that cannot be used: {counts.failed} of {defective}; {image_only}"
         if counts.empty:
             yield (
                 f"masks that mark nothing: {counts.empty} of {defective} ({self._named('empty')}); "
-                f"{image_only} (the published code counts such pictures as good)"
+                f"{image_only} (the published code counts such images as good)"
             )
         if counts.full:
             yield (
-                f"masks that mark the whole picture: {counts.full} of {defective} "
+                f"masks that mark the whole image: {counts.full} of {defective} "
                 f"({self._named('full')}); {image_only}"
             )
         if counts.most:
             yield (
-                f"masks that mark most of their picture: {counts.most} of {defective} "
+                f"masks that mark most of their image: {counts.most} of {defective} "
                 f"({self._named('most')}); look whether they are black on white, for what is not "
                 f"black counts as defective"
             )
@@ -165,39 +165,39 @@ class MaskTally:
 
 
 def check_masks(
-    pictures: Iterable[tuple[str, Path, Path | None]], size_px: int, *, limit_px: int = LIMIT_PX
+    images: Iterable[tuple[str, Path, Path | None]], size_px: int, *, limit_px: int = LIMIT_PX
 ) -> None:
     """Refuse a test set some of whose masks are left out, or were stored with loss.
 
     Args:
-        pictures: of each defective one its name, its file and its mask (None where it has none).
+        images: of each defective one its name, its file and its mask (None where it has none).
         size_px: the model's.
-        limit_px: most pixels of a picture to decode.
+        limit_px: most pixels of an image to decode.
 
     Raises:
         InputError: names all of them (of very many the first).
     """
     judge = partial(_judge_files, size_px=size_px, limit_px=limit_px)
     tally = MaskTally()
-    for name, judged in map_ahead(judge, pictures, threads=_READERS, ahead=2 * _READERS):
+    for name, judged in map_ahead(judge, images, threads=_READERS, ahead=2 * _READERS):
         tally.add(name, judged.findings)
     refused = "; ".join(tally.refused())
     if refused:
         raise InputError(
             f"--strict: expected a mask that marks the defect, without loss, for each defective "
-            f"picture, found {refused}; correct them, or leave --strict away"
+            f"image, found {refused}; correct them, or leave --strict away"
         )
 
 
 def _judge_files(
     files: tuple[str, Path, Path | None], *, size_px: int, limit_px: int
 ) -> tuple[str, JudgedMask]:
-    """The name, and its mask judged. The picture is read for its size."""
-    name, picture, mask = files
+    """The name, and its mask judged. The image is read for its size."""
+    name, image, mask = files
     size = None
     # that it cannot be read is the run's to tell
-    with suppress(PictureError):
+    with suppress(ImageError):
         if mask is not None:
-            samples = read_samples(picture, limit_px=limit_px, raw=False)
+            samples = read_samples(image, limit_px=limit_px, raw=False)
             size = samples.values.shape[0], samples.values.shape[1]
-    return name, judge_mask(mask, size_px, picture_size_px=size)
+    return name, judge_mask(mask, size_px, image_size_px=size)

@@ -1,4 +1,4 @@
-"""A mask file -> where its picture is defective."""
+"""A mask file -> where its image is defective."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import BoolArray
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.lossy import is_lossy
 from diad_deploy.images.formats.opening import LIMIT_PX
@@ -39,7 +39,7 @@ class Mask:
         return np.asarray(small > 0)
 
 
-def read_mask(path: Path, *, picture_size_px: tuple[int, int] | None) -> Mask:
+def read_mask(path: Path, *, image_size_px: tuple[int, int] | None) -> Mask:
     """Read a mask file.
 
     What is transparent is not marked. Else any value but zero is, so that masks of 0 and 1,
@@ -51,28 +51,28 @@ def read_mask(path: Path, *, picture_size_px: tuple[int, int] | None) -> Mask:
 
     Args:
         path: the file.
-        picture_size_px: (height, width) of its picture; None where that is not known.
+        image_size_px: (height, width) of its image; None where that is not known.
 
     Raises:
-        PictureError: it cannot be read, has another size than its picture, several pages, or 16
+        ImageError: it cannot be read, has another size than its image, several pages, or 16
             bits of which only the upper 8 are read.
     """
-    height, width = picture_size_px or (0, 0)
+    height, width = image_size_px or (0, 0)
     samples = read_samples(path, limit_px=max(LIMIT_PX, height * width))
     found = samples.values.shape[:2]
-    if picture_size_px not in (None, found):
-        raise PictureError(
+    if image_size_px not in (None, found):
+        raise ImageError(
             str(path),
-            f"the mask is {found[1]} x {found[0]} pixels and its picture {width} x {height}; save "
-            f"it at the picture's size",
+            f"the mask is {found[1]} x {found[0]} pixels and its image {width} x {height}; save "
+            f"it at the image's size",
         )
     if samples.note is not None:
-        raise PictureError(
+        raise ImageError(
             str(path), f"the mask has several pages ({samples.note}); save one that marks all"
         )
     lossy = is_lossy(path, samples.format)
     if samples.are_high_bytes and not lossy:
-        raise PictureError(
+        raise ImageError(
             str(path),
             "16 bits in colours or beside transparency, of which only the upper 8 can be read: "
             "values under 256 would mark nothing; save the mask in grey without transparency, or "

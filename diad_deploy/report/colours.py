@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 
 LEVELS = 256
 
@@ -37,7 +37,7 @@ _RGB_FROM_LMS = np.array(
 
 
 @cache
-def colour_table() -> PictureArray:
+def colour_table() -> ImageArray:
     """The colour of each level: uint8 `[256, 3]` sRGB."""
     place = np.linspace(0.0, 1.0, LEVELS)
     lightness = np.interp(place, (0.0, 1.0), _LIGHTNESS)
@@ -52,12 +52,12 @@ def colour_table() -> PictureArray:
     chroma = np.minimum(within, _CHROMA)
     linear = np.clip(_linear_rgb(lightness, chroma, hue), 0.0, 1.0)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    table: PictureArray = np.rint(encoded * 255.0).astype(np.uint8)
+    table: ImageArray = np.rint(encoded * 255.0).astype(np.uint8)
     return table
 
 
 @cache
-def cover_table() -> PictureArray:
+def cover_table() -> ImageArray:
     """How much of the photograph each level's colour covers, of 255: uint8 `[256]`.
 
     Nothing at the scale's low end, so that good parts stay the photograph they are.
@@ -65,7 +65,7 @@ def cover_table() -> PictureArray:
     place = np.linspace(0.0, 1.0, LEVELS)
     risen = np.clip((place - _CLEAR_BELOW) / (_FULL_FROM - _CLEAR_BELOW), 0.0, 1.0)
     cover = _MOST_COVER * risen * risen * (3.0 - 2.0 * risen)
-    table: PictureArray = np.rint(cover * 255.0).astype(np.uint8)
+    table: ImageArray = np.rint(cover * 255.0).astype(np.uint8)
     return table
 
 

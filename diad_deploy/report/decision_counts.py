@@ -1,4 +1,4 @@
-"""How many pictures of a report are good and how many defective."""
+"""How many images of a report are good and how many defective."""
 
 from collections.abc import Iterable, Iterator
 

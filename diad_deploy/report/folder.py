@@ -33,28 +33,28 @@ _LOOKS_LIKE_OUTPUT = re.compile(r"\.(?:png|jpg|npy|tiff)~*\Z", re.IGNORECASE)
 _MOST_TRIES = 100
 
 
-def heatmap_path(picture: str) -> str:
-    """Where the heatmap of `picture` lies, relative to the report."""
-    return _output_path(HEATMAPS, picture, ".png")
+def heatmap_path(image: str) -> str:
+    """Where the heatmap of `image` lies, relative to the report."""
+    return _output_path(HEATMAPS, image, ".png")
 
 
-def map_path(picture: str, kind: str) -> str:
-    """Where the raw map of `picture` lies, relative to the report; `kind` of `MAP_SUFFIXES`."""
-    return _output_path(MAPS, picture, MAP_SUFFIXES[kind])
+def map_path(image: str, kind: str) -> str:
+    """Where the raw map of `image` lies, relative to the report; `kind` of `MAP_SUFFIXES`."""
+    return _output_path(MAPS, image, MAP_SUFFIXES[kind])
 
 
-def thumbnail_path(picture: str, kind: str) -> str:
-    """Where one of the `THUMBNAIL_KINDS` of `picture` lies, relative to the report."""
-    return _output_path(THUMBNAILS, picture, f".{kind}.jpg")
+def thumbnail_path(image: str, kind: str) -> str:
+    """Where one of the `THUMBNAIL_KINDS` of `image` lies, relative to the report."""
+    return _output_path(THUMBNAILS, image, f".{kind}.jpg")
 
 
-def _output_path(subfolder: str, picture: str, ending: str) -> str:
+def _output_path(subfolder: str, image: str, ending: str) -> str:
     """Unique, and never a folder of another one's.
 
     The ending is added, not replaced, so that a.png and a.jpg do not meet. Names of files end in
     one of the endings and names of folders never do, so that a.png does not meet a.png.png/b.png.
     """
-    path = PurePosixPath(picture)
+    path = PurePosixPath(image)
     folders = [
         _fitting(name, "~" if _LOOKS_LIKE_OUTPUT.search(name) else "") for name in path.parts[:-1]
     ]
@@ -82,21 +82,21 @@ def is_empty(folder: Path) -> bool:
     return all(path.name in passed_over for path in folder.iterdir())
 
 
-def remove_report(folder: Path, pictures: Iterator[str]) -> None:
-    """Remove what a run wrote here for `pictures`, and its top-level files; nothing else."""
-    for picture in pictures:
-        paths = [heatmap_path(picture), *(map_path(picture, kind) for kind in MAP_SUFFIXES)]
+def remove_report(folder: Path, images: Iterator[str]) -> None:
+    """Remove what a run wrote here for `images`, and its top-level files; nothing else."""
+    for image in images:
+        paths = [heatmap_path(image), *(map_path(image, kind) for kind in MAP_SUFFIXES)]
         for path in paths:
             remove_output(folder, path)
-        remove_thumbnails(folder, picture)
+        remove_thumbnails(folder, image)
     for name in TOP_LEVEL:
         (folder / name).unlink(missing_ok=True)
 
 
-def remove_thumbnails(folder: Path, picture: str) -> None:
-    """Remove the thumbnails of `picture` where there are any."""
+def remove_thumbnails(folder: Path, image: str) -> None:
+    """Remove the thumbnails of `image` where there are any."""
     for kind in THUMBNAIL_KINDS:
-        remove_output(folder, thumbnail_path(picture, kind))
+        remove_output(folder, thumbnail_path(image, kind))
 
 
 def remove_output(folder: Path, relative: str) -> None:
@@ -113,7 +113,7 @@ def remove_output(folder: Path, relative: str) -> None:
 
 
 def write_output(folder: Path, relative: str, content: bytes) -> None:
-    """Write a picture's file below `folder`, making the folders between, not `folder` itself.
+    """Write an image's file below `folder`, making the folders between, not `folder` itself.
 
     What a full disk leaves is removed. A report that somebody removed is not begun anew.
 

@@ -49,16 +49,16 @@ class HeldFolder:
                 f"again and leave the folder until it ends"
             )
 
-    def check_names(self, pictures: Iterable[str]) -> None:
+    def check_names(self, images: Iterable[str]) -> None:
         """Raise `OutputError` where outputs would meet as the file system takes A.png for a.png.
 
         Args:
-            pictures: their names.
+            images: their names.
         """
         if not os.path.lexists(self._folder / layout.LOCK.upper()):
             return
         seen: dict[str, str] = {}
-        for name in pictures:
+        for name in images:
             other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
             if other != name:
                 raise OutputError(

@@ -1,4 +1,4 @@
-"""The files of one picture: its heatmap, its raw map, and its thumbnails for the page."""
+"""The files of one image: its heatmap, its raw map, and its thumbnails for the page."""
 
 import io
 import zlib
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.detection import Detection
 from diad_deploy.report import folder as layout
 from diad_deploy.report.heatmap import draw_heatmap
@@ -21,16 +21,16 @@ THUMBNAIL_PX = 160
 
 def write_heatmap(
     folder: Path,
-    picture: str,
-    pixels: PictureArray,
+    image: str,
+    pixels: ImageArray,
     detection: Detection,
     scale: tuple[float, float],
 ) -> Image.Image:
-    """Draw and write the heatmap of `picture`, and give it back.
+    """Draw and write the heatmap of `image`, and give it back.
 
     Args:
         folder: the report's.
-        picture: the picture's name.
+        image: the image's name.
         pixels: uint8 `[H, W, 3]` RGB.
         detection: its result.
         scale: (low, high) in the map's units.
@@ -38,14 +38,14 @@ def write_heatmap(
     Raises:
         OSError: it cannot be written.
     """
-    heatmap = draw_heatmap(pixels, detection.map_at_picture_size(), scale)
+    heatmap = draw_heatmap(pixels, detection.map_at_image_size(), scale)
     # run lengths only: a third of the time on photographs, for a fifth more bytes at most
     content = _encoded(heatmap, "PNG", compress_type=zlib.Z_RLE)
-    layout.write_output(folder, layout.heatmap_path(picture), content)
+    layout.write_output(folder, layout.heatmap_path(image), content)
     return heatmap
 
 
-def write_map(folder: Path, picture: str, anomaly_map: FloatArray, kind: MapFormat) -> None:
+def write_map(folder: Path, image: str, anomaly_map: FloatArray, kind: MapFormat) -> None:
     """Write the raw map, float32 `[S, S]` at the model's size.
 
     Raises:
@@ -57,11 +57,11 @@ def write_map(folder: Path, picture: str, anomaly_map: FloatArray, kind: MapForm
         content = file.getvalue()
     else:
         content = _encoded(Image.fromarray(anomaly_map), "TIFF")
-    layout.write_output(folder, layout.map_path(picture, kind), content)
+    layout.write_output(folder, layout.map_path(image, kind), content)
 
 
 def write_thumbnails(
-    folder: Path, picture: str, pixels: PictureArray, detection: Detection, heatmap: Image.Image
+    folder: Path, image: str, pixels: ImageArray, detection: Detection, heatmap: Image.Image
 ) -> None:
     """Write input, reconstruction and heatmap, small and of one size, for the page.
 
@@ -70,13 +70,13 @@ def write_thumbnails(
     """
     photograph = Image.fromarray(pixels)
     photograph.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)
-    # the model sees a square; the reconstruction is shown in the picture's own shape
+    # the model sees a square; the reconstruction is shown in the image's own shape
     reconstruction = Image.fromarray(detection.reconstruction_rgb()).resize(photograph.size)
     small = heatmap.resize(photograph.size, reducing_gap=2.0)
     shown = {"input": photograph, "reconstruction": reconstruction, "heatmap": small}
     for kind in layout.THUMBNAIL_KINDS:
         content = _encoded(shown[kind], "JPEG", quality=82, optimize=True)
-        layout.write_output(folder, layout.thumbnail_path(picture, kind), content)
+        layout.write_output(folder, layout.thumbnail_path(image, kind), content)
 
 
 def _encoded(image: Image.Image, kind: str, **settings: int) -> bytes:

@@ -48,14 +48,14 @@ class LostOutputs:
                     self._lost.append(row.picture)
             yield row
 
-    def check(self, pictures: Iterable[str]) -> None:
+    def check(self, images: Iterable[str]) -> None:
         """Raise `OutputError` where files are lost that going on would write again.
 
         Args:
-            pictures: names of those that were given.
+            images: names of those that were given.
         """
-        given = frozenset(pictures) if self._lost else frozenset()
-        count = sum(picture in given for picture in self._lost)
+        given = frozenset(images) if self._lost else frozenset()
+        count = sum(image in given for image in self._lost)
         if count:
             raise OutputError(
                 f"{self._folder}: {count} of its heatmaps and maps were removed while the run was "

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from diad_deploy.report.results import ResultRow
 
 SHOWN = 200
-"""Most pictures of the highest scores, and most failures, that the page lists."""
+"""Most images of the highest scores, and most failures, that the page lists."""
 SHOWN_OF_FOLDER = 5
-"""Pictures of each folder that the page shows whatever the others' scores."""
+"""Images of each folder that the page shows whatever the others' scores."""
 MOST_FOLDERS = 40
 """With more folders than this only the highest of all are shown."""
 
@@ -31,27 +31,27 @@ class Highest:
         self._most_folders = most_folders
         self._folders: dict[str, _Ranked] | None = {}
 
-    def offer(self, picture: str, score: float) -> tuple[str, ...]:
-        """Take a picture in, and give back the names that drop out by it, maybe its own."""
-        losers = {self._all.offer(picture, score)}
+    def offer(self, image: str, score: float) -> tuple[str, ...]:
+        """Take an image in, and give back the names that drop out by it, maybe its own."""
+        losers = {self._all.offer(image, score)}
         if self._folders is not None:
-            folder = folder_of(picture)
+            folder = folder_of(image)
             ranked = self._folders.setdefault(folder, _Ranked(self._of_folder))
-            losers.add(ranked.offer(picture, score))
+            losers.add(ranked.offer(image, score))
             if len(self._folders) > self._most_folders:
                 losers.update(name for folder in self._folders.values() for name in folder.names)
                 self._folders = None
         losers.discard(None)
         return tuple(sorted(name for name in losers if name is not None and name not in self))
 
-    def __contains__(self, picture: str) -> bool:
-        if picture in self._all.names:
+    def __contains__(self, image: str) -> bool:
+        if image in self._all.names:
             return True
-        ranked = (self._folders or {}).get(folder_of(picture))
-        return ranked is not None and picture in ranked.names
+        ranked = (self._folders or {}).get(folder_of(image))
+        return ranked is not None and image in ranked.names
 
     def names(self) -> list[str]:
-        """The pictures, highest score first."""
+        """The images, highest score first."""
         folders = (self._folders or {}).values()
         kept = set(self._all.ranked).union(*(ranked.ranked for ranked in folders))
         return [name for _, name in sorted(kept)]
@@ -65,9 +65,9 @@ class _Ranked:
         self.ranked: list[tuple[float, str]] = []
         self.names: set[str] = set()
 
-    def offer(self, picture: str, score: float) -> str | None:
-        insort(self.ranked, (-score, picture))
-        self.names.add(picture)
+    def offer(self, image: str, score: float) -> str | None:
+        insort(self.ranked, (-score, image))
+        self.names.add(image)
         if len(self.ranked) <= self._limit:
             return None
         _, dropped = self.ranked.pop()
@@ -75,9 +75,9 @@ class _Ranked:
         return dropped
 
 
-def folder_of(picture: str) -> str:
-    """The folder in a picture's name."""
-    return str(PurePosixPath(picture).parent)
+def folder_of(image: str) -> str:
+    """The folder in an image's name."""
+    return str(PurePosixPath(image).parent)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -120,7 +120,7 @@ class Ranking:
         highest: rows of the highest scores, highest first.
         groups: all scores by class or folder, in the order of their first rows; those of many
             groups in the last one, `OTHERS`.
-        failures: rows of the first pictures that failed.
+        failures: rows of the first images that failed.
         failed: how many there were in all.
     """
 
@@ -131,12 +131,12 @@ class Ranking:
 
     @property
     def read(self) -> int:
-        """How many pictures have a score."""
+        """How many images have a score."""
         return sum(len(group.scores) for group in self.groups)
 
     @property
     def decided(self) -> int:
-        """How many pictures have a decision."""
+        """How many images have a decision."""
         return sum(group.decided for group in self.groups)
 
     @property

@@ -1,4 +1,4 @@
-"""The rows of a report: one a picture, as JSON Lines and as CSV."""
+"""The rows of a report: one an image, as JSON Lines and as CSV."""
 
 import json
 import os
@@ -21,25 +21,25 @@ Status = Literal["ok", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """What is known of one picture. The fields are those of a line of `results.jsonl`.
+    """What is known of one image. The fields are those of a line of `results.jsonl`.
 
     `class_name` stands there as `class`. The last four are None where nothing was to decide.
 
     Attributes:
-        picture: the picture's name, unique in the report.
+        image: the image's name, unique in the report.
         path: where it was read from, as given.
         status: `ok`, or `failed` where it could not be read or has no finite result.
         score: the image score, six significant digits; higher is more anomalous. None if failed.
         reason: why it failed, one line. None if it did not.
-        width: of the picture in pixels, turned upright. None if failed.
+        width: of the image in pixels, turned upright. None if failed.
         height: the same.
         heatmap: its heatmap's path in the report's folder, with forward slashes. None if failed.
         map: the raw anomaly map's path. None if failed or not asked for.
-        size_bytes: of the picture's file; with `modified_ns` it tells whether the file changed.
+        size_bytes: of the image's file; with `modified_ns` it tells whether the file changed.
             None if there is no file.
-        modified_ns: when the picture's file was last changed, in nanoseconds since 1970.
-        class_name: the picture's class, where it was given, or has a threshold of its own.
-        threshold: the score above which the picture is defective.
+        modified_ns: when the image's file was last changed, in nanoseconds since 1970.
+        class_name: the image's class, where it was given, or has a threshold of its own.
+        threshold: the score above which the image is defective.
         decision: `good` or `defect`. None if failed.
         margin: score minus threshold, in the score's units; above 0 is `defect`. None if failed.
         regions: where the anomaly map stands out, highest peak first. None if failed.

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diad_deploy.images.discover import PictureFile
+from diad_deploy.images.discover import ImageFile
 from diad_deploy.report import folder as layout
 from diad_deploy.report.ranking import Highest
 from diad_deploy.report.results import ResultRow, parse_row, read_rows, to_csv_line
@@ -15,7 +15,7 @@ class Kept:
     """What stays of an earlier run.
 
     Attributes:
-        pictures: names of those that need not be done again.
+        images: names of those that need not be done again.
         highest: the highest scores among them.
     """
 
@@ -23,22 +23,22 @@ class Kept:
     highest: Highest
 
 
-def keep_finished(folder: Path, given: Sequence[PictureFile]) -> Kept:
+def keep_finished(folder: Path, given: Sequence[ImageFile]) -> Kept:
     """Strike from the results what must be done again.
 
-    A row stays where its picture was read, its outputs are there, and the picture's file has not
-    changed since; so failures are tried again. Rows of pictures that are not among those given
-    stay too: a picture that was moved away after its inspection keeps its result.
+    A row stays where its image was read, its outputs are there, and the image's file has not
+    changed since; so failures are tried again. Rows of images that are not among those given
+    stay too: an image that was moved away after its inspection keeps its result.
 
     Args:
         folder: the report's.
-        given: the pictures of this run, in order.
+        given: the images of this run, in order.
 
     Raises:
         OutputError: the results cannot be read or written.
     """
     path = folder / layout.RESULTS
-    # places, not files: of very many pictures only the names are in memory
+    # places, not files: of very many images only the names are in memory
     places = {file.name: place for place, file in enumerate(given)}
     kept = {
         row.picture
@@ -67,7 +67,7 @@ def settle(folder: Path, order: Iterable[str], *, keep: Container[str] | None = 
 
     Args:
         folder: the report's.
-        order: names of pictures.
+        order: names of images.
         keep: names of the rows to keep; None keeps all.
 
     Raises:
@@ -106,14 +106,14 @@ def _lines(path: Path) -> Iterator[tuple[int, ResultRow]]:
             offset += len(line)
 
 
-def _is_finished(folder: Path, row: ResultRow, file: PictureFile) -> bool:
+def _is_finished(folder: Path, row: ResultRow, file: ImageFile) -> bool:
     if row.status != "ok" or file.identity() != (row.size_bytes, row.modified_ns):
         return False
     return all((folder / path).is_file() for path in (row.heatmap, row.map) if path is not None)
 
 
-def _has_thumbnails(folder: Path, picture: str) -> bool:
-    paths = (layout.thumbnail_path(picture, kind) for kind in layout.THUMBNAIL_KINDS)
+def _has_thumbnails(folder: Path, image: str) -> bool:
+    paths = (layout.thumbnail_path(image, kind) for kind in layout.THUMBNAIL_KINDS)
     return all((folder / path).is_file() for path in paths)
 
 

@@ -24,7 +24,7 @@ _MAY_DIFFER = ("bundle", "devices")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """All that decides what the results are, apart from the pictures, and where it was begun.
+    """All that decides what the results are, apart from the images, and where it was begun.
 
     Attributes:
         bundle: the bundle's name, for people.
@@ -35,7 +35,7 @@ class RunRecord:
         maps: format of the raw maps, or None.
         threshold: of the score, given in place of all others, or None.
         thresholds_sha256: of the thresholds per class, as JSON, or None.
-        class_name: given for all pictures, or None.
+        class_name: given for all images, or None.
         white: the value that is white in samples of more than 8 bits; None for each file's own.
     """
 
@@ -93,7 +93,7 @@ def begin(folder: Path, record: RunRecord, existing: Existing) -> bool:
             _check_same(folder, read_record(folder), record)
             return True
         if earlier:
-            layout.remove_report(folder, _pictures_of(folder))
+            layout.remove_report(folder, _images_of(folder))
         _write(folder, {"format": FORMAT, **asdict(record)})
     return False
 
@@ -170,8 +170,8 @@ def _shown(value: object, record: RunRecord, name: str) -> str:
     return " to ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _pictures_of(folder: Path) -> Iterator[str]:
-    # a results file that cannot be read leaves its pictures' files behind, no more
+def _images_of(folder: Path) -> Iterator[str]:
+    # a results file that cannot be read leaves its images' files behind, no more
     with suppress(OutputError):
         for row in read_rows(folder / layout.RESULTS):
             yield row.picture

@@ -1,4 +1,4 @@
-"""Pictures go through the model in batches, read and prepared ahead of it in threads."""
+"""Images go through the model in batches, read and prepared ahead of it in threads."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -9,12 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.batch_detections import Found
 from diad_deploy.bundle.manifest import ImageSpec, Manifest
 from diad_deploy.detection import Detection
-from diad_deploy.errors import InputError, NotFiniteError, PictureError
-from diad_deploy.images.discover import PictureFile
+from diad_deploy.errors import ImageError, InputError, NotFiniteError
+from diad_deploy.images.discover import ImageFile
 from diad_deploy.images.preprocess import prepare
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.streaming.pending import collect_in_order
@@ -22,10 +22,10 @@ from diad_deploy.streaming.prefetch import map_ahead
 from diad_deploy.usable_cores import usable_cores
 
 WORKERS = max(2, min(4, usable_cores()))
-"""Threads that read pictures where nobody says how many."""
+"""Threads that read images where nobody says how many."""
 
 _MOST_WAITING = 64
-"""Pictures that cannot be read wait with the batch they fall in; no more of them than this."""
+"""Images that cannot be read wait with the batch they fall in; no more of them than this."""
 
 
 class PreparedDetector(Protocol):
@@ -49,45 +49,45 @@ class PreparedDetector(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Most pictures to hand in at once."""
+        """Most images to hand in at once."""
 
     @property
     def in_flight(self) -> int:
         """How many batches to hand in before the first one's detections are taken."""
 
     def submit_each(
-        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+        self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
     ) -> Callable[[], list[Found]]:
-        """Begin a batch `[B, 3, S, S]` of pictures of these (height, width)."""
+        """Begin a batch `[B, 3, S, S]` of images of these (height, width)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Unread:
-    """A picture without a result, and why: it could not be read, or the result was not finite."""
+    """An image without a result, and why: it could not be read, or the result was not finite."""
 
-    file: PictureFile
+    file: ImageFile
     identity: tuple[int, int] | None
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inspected:
-    """A picture that went through the model: uint8 `[H, W, 3]`, its result, a note on its file."""
+    """An image that went through the model: uint8 `[H, W, 3]`, its result, a note on its file."""
 
-    file: PictureFile
+    file: ImageFile
     identity: tuple[int, int] | None
-    pixels: PictureArray
+    pixels: ImageArray
     detection: Detection
     note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
-    """A picture before the model: uint8 `[H, W, 3]` and float32 `[3, S, S]`."""
+    """An image before the model: uint8 `[H, W, 3]` and float32 `[3, S, S]`."""
 
-    file: PictureFile
+    file: ImageFile
     identity: tuple[int, int] | None
-    pixels: PictureArray
+    pixels: ImageArray
     prepared: FloatArray
     note: str | None
 
@@ -106,7 +106,7 @@ class Stopwatch:
 
 
 def stream(
-    files: Iterable[PictureFile],
+    files: Iterable[ImageFile],
     detector: PreparedDetector,
     stopwatch: Stopwatch,
     *,
@@ -115,7 +115,7 @@ def stream(
 ) -> Generator[Inspected | Unread, None, None]:
     """Read, prepare and inspect the files; results come in their order.
 
-    In memory are two batches of pictures (one more for each further batch in flight) and a few
+    In memory are two batches of images (one more for each further batch in flight) and a few
     more, however many files there are.
 
     Args:
@@ -123,7 +123,7 @@ def stream(
         detector: runs in the caller's thread.
         stopwatch: runs while the model does.
         reader: reads the files; None reads them with no options.
-        workers: threads that read and prepare pictures; None takes `WORKERS`.
+        workers: threads that read and prepare images; None takes `WORKERS`.
 
     Raises:
         BackendError: the model failed.
@@ -141,13 +141,13 @@ def stream(
             yield from results
 
 
-def _load(file: PictureFile, image: ImageSpec, reader: ImageReader) -> _Loaded | Unread:
+def _load(file: ImageFile, image: ImageSpec, reader: ImageReader) -> _Loaded | Unread:
     # before reading: a file that changes meanwhile then counts as changed
     identity = file.identity()
     try:
         read = reader.read(file.path)
         prepared = prepare(read.pixels, image)
-    except PictureError as error:
+    except ImageError as error:
         return Unread(file=file, identity=identity, reason=error.reason)
     except InputError as error:
         return Unread(file=file, identity=identity, reason=str(error))
@@ -160,7 +160,7 @@ def _load(file: PictureFile, image: ImageSpec, reader: ImageReader) -> _Loaded |
 
 
 def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list[_Loaded | Unread]]:
-    """Up to a batch of readable pictures, with the unreadable ones between them."""
+    """Up to a batch of readable images, with the unreadable ones between them."""
     group: list[_Loaded | Unread] = []
     readable = 0
     for item in items:
@@ -176,7 +176,7 @@ def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list
 def _begin(
     group: list[_Loaded | Unread], detector: PreparedDetector, stopwatch: Stopwatch
 ) -> Callable[[], list[Inspected | Unread]]:
-    """Hand the group's readable pictures in; what comes back waits for the group's results."""
+    """Hand the group's readable images in; what comes back waits for the group's results."""
     loaded = [item for item in group if isinstance(item, _Loaded)]
     if not loaded:
         return lambda: [item for item in group if isinstance(item, Unread)]

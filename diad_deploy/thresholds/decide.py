@@ -1,4 +1,4 @@
-"""Which threshold decides about which picture."""
+"""Which threshold decides about which image."""
 
 import hashlib
 import math
@@ -32,7 +32,7 @@ class Judge:
     Attributes:
         thresholds: the bundle's; None for none.
         threshold: of the score, in place of all others; it bounds regions, too.
-        class_name: the class of all pictures; None goes by the folders they lie in.
+        class_name: the class of all images; None goes by the folders they lie in.
         source: where the thresholds come from, for people.
     """
 
@@ -72,8 +72,8 @@ class Judge:
         """The detection with its class and thresholds, where there are any.
 
         Args:
-            detection: of one picture.
-            path: the picture's, whose folders may say its class.
+            detection: of one image.
+            path: the image's, whose folders may say its class.
             class_name: its class where it is known.
 
         Raises:
@@ -124,7 +124,7 @@ class Judge:
         if name is not None and self.threshold is None and known and name not in known:
             raise OptionError(
                 f"class {name!r}: expected one of {', '.join(sorted(known))}, which have "
-                f"thresholds; name one of them, or calibrate with its good pictures"
+                f"thresholds; name one of them, or calibrate with its good images"
             )
 
 

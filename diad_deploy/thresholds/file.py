@@ -32,15 +32,15 @@ _AGAIN = "set them again with `diad-calibrate GOOD_DIR --bundle BUNDLE --force`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold(Strict):
-    """Set from the good pictures of one class, or of all.
+    """Set from the good images of one class, or of all.
 
     Attributes:
-        score: a picture whose score is above is defective.
+        score: an image whose score is above is defective.
         pixel: where the anomaly map is above, it stands out: set by the same rule from the
-            highest map value of each good picture.
-        pictures: how many good pictures it was set from.
+            highest map value of each good image.
+        images: how many good images it was set from.
         above: how many of them have a higher score.
-        expected_rate: share of all good pictures expected above `score`.
+        expected_rate: share of all good images expected above `score`.
         rate_low, rate_high: ends of the interval of that share.
     """
 
@@ -62,7 +62,7 @@ class Thresholds(Strict):
         scoring_sha256: of the bundle's parts that its scores depend on.
         false_alarm_rate: what was asked for.
         confidence: of the intervals.
-        overall: for pictures of no class in `classes`.
+        overall: for images of no class in `classes`.
         classes: a class's own.
         backend: what gave the scores.
         versions: of what ran.

@@ -6,8 +6,8 @@
     pixel_counts      maps and masks of a class -> counts that all pixel metrics follow from
     overlap           AU-PRO, by the published rule and exact
     metrics           the seven metrics, and why one is undefined
-    class_pictures    scores, maps and masks of one class while it runs
-    mistakes          the worst false alarms and misses as pictures
+    class_images    scores, maps and masks of one class while it runs
+    mistakes          the worst false alarms and misses as images
     evaluation        the run: a class at a time
     results           what a run found: classes, means, faults
     paper             the paper's figures

@@ -13,12 +13,12 @@ IN_MEMORY_BYTES = 1 << 30
 """What a class may take in memory; a larger one lies in temporary files."""
 
 
-class ClassPictures:
+class ClassImages:
     """What the metrics of a class are computed from.
 
     Attributes:
-        defective: one a picture that was read.
-        scores: one a picture that was read.
+        defective: one an image that was read.
+        scores: one an image that was read.
     """
 
     def __init__(self, maps: FloatArray, masks: BoolArray) -> None:
@@ -29,19 +29,19 @@ class ClassPictures:
         self._count = 0
 
     def add(self, *, defective: bool, score: float) -> None:
-        """Take a picture's label and score."""
+        """Take an image's label and score."""
         self.defective.append(defective)
         self.scores.append(score)
 
     def add_map(self, anomaly_map: FloatArray, mask: BoolArray) -> None:
-        """Take a picture's map `[S, S]` and where it is defective `[S, S]`."""
+        """Take an image's map `[S, S]` and where it is defective `[S, S]`."""
         self._maps[self._count] = anomaly_map
         self._masks[self._count] = mask
         self._count += 1
 
     @property
     def maps(self) -> FloatArray:
-        """`[N, S, S]`, of those pictures whose defects are known."""
+        """`[N, S, S]`, of those images whose defects are known."""
         return self._maps[: self._count]
 
     @property
@@ -51,16 +51,16 @@ class ClassPictures:
 
 
 @contextmanager
-def class_pictures(
+def class_images(
     most: int, size_px: int, *, in_memory_bytes: int = IN_MEMORY_BYTES
-) -> Iterator[ClassPictures]:
-    """Room for `most` pictures of `size_px`, in memory or in files that go away."""
+) -> Iterator[ClassImages]:
+    """Room for `most` images of `size_px`, in memory or in files that go away."""
     shape = (most, size_px, size_px)
     # a float32 and a bool a pixel
     if most * size_px * size_px * 5 <= in_memory_bytes:
-        yield ClassPictures(np.empty(shape, np.float32), np.empty(shape, np.bool_))
+        yield ClassImages(np.empty(shape, np.float32), np.empty(shape, np.bool_))
         return
     with tempfile.TemporaryDirectory(prefix="diad-evaluate-") as folder:
         maps = np.memmap(Path(folder, "maps"), np.float32, "w+", shape=shape)
         masks = np.memmap(Path(folder, "masks"), np.bool_, "w+", shape=shape)
-        yield ClassPictures(maps, masks)
+        yield ClassImages(maps, masks)

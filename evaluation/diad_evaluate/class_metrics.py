@@ -1,9 +1,9 @@
-"""Pictures of a class -> its result: metrics, and words for what is undefined or unusual."""
+"""Images of a class -> its result: metrics, and words for what is undefined or unusual."""
 
 from collections.abc import Iterable
 
 from diad_deploy.labelled.mask_findings import MaskTally
-from diad_evaluate.class_images import ClassPictures
+from diad_evaluate.class_images import ClassImages
 from diad_evaluate.metrics.curves import draw_curves
 from diad_evaluate.metrics.figures import (
     EXACT_AU_PRO,
@@ -21,32 +21,32 @@ from diad_evaluate.results import ClassResult
 
 
 def class_result(
-    product: str, pictures: ClassPictures, masks: MaskTally, *, failed: int
+    product: str, images: ClassImages, masks: MaskTally, *, failed: int
 ) -> ClassResult:
     """The metrics of a class, of those that are defined."""
-    defective = sum(pictures.defective)
-    good = len(pictures.defective) - defective
+    defective = sum(images.defective)
+    good = len(images.defective) - defective
     undefined: dict[str, str] = {}
     figures: Figures = {}
     ranked = None
     reason = _one_kind(good, defective)
     if reason is None:
-        ranked = rank_images(pictures.defective, pictures.scores)
-        figures |= image_figures(pictures.defective, pictures.scores)
+        ranked = rank_images(images.defective, images.scores)
+        figures |= image_figures(images.defective, images.scores)
     else:
         undefined |= dict.fromkeys(IMAGE_METRICS, reason)
-    counts = _pixels(pictures, figures, undefined)
+    counts = _pixels(images, figures, undefined)
     return ClassResult(
         product=product,
         good=good,
         defective=defective,
         failed=failed,
-        masked=len(pictures.maps),
+        masked=len(images.maps),
         masks=masks.counts,
         figures=figures,
         undefined=undefined,
         notes=(
-            *([f"pictures that failed: {failed}"] if failed else []),
+            *([f"images that failed: {failed}"] if failed else []),
             *masks.notes(defective),
             *_undefined_notes(undefined),
             *_under_half(figures),
@@ -56,16 +56,14 @@ def class_result(
     )
 
 
-def _pixels(
-    pictures: ClassPictures, figures: Figures, undefined: dict[str, str]
-) -> PixelCounts | None:
+def _pixels(images: ClassImages, figures: Figures, undefined: dict[str, str]) -> PixelCounts | None:
     """Add the pixel metrics to `figures`, or to `undefined` with the reason."""
-    marked = int(pictures.masks.sum())
-    if marked in (0, pictures.masks.size):
+    marked = int(images.masks.sum())
+    if marked in (0, images.masks.size):
         reason = "no good pixels" if marked else "no pixel is marked as defective"
         undefined |= dict.fromkeys((*PIXEL_METRICS, EXACT_AU_PRO), reason)
         return None
-    found, counts = pixel_figures(pictures.maps, pictures.masks)
+    found, counts = pixel_figures(images.maps, images.masks)
     figures |= found
     for name in PIXEL_METRICS:
         if name not in found:
@@ -77,8 +75,8 @@ def _one_kind(good: int, defective: int) -> str | None:
     if good and defective:
         return None
     if not good and not defective:
-        return "no picture could be read"
-    return "only good pictures" if good else "only defective pictures"
+        return "no image could be read"
+    return "only good images" if good else "only defective images"
 
 
 def _undefined_notes(undefined: dict[str, str]) -> Iterable[str]:

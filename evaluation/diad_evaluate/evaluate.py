@@ -53,11 +53,11 @@ class Request:
 def evaluate_folder(
     request: Request, *, progress: Callable[[Progress], None], tell: Tell
 ) -> Evaluation:
-    """Find the pictures, open the bundle, `evaluate`, and write the files.
+    """Find the images, open the bundle, `evaluate`, and write the files.
 
     Args:
         request: see there.
-        progress: called after each picture.
+        progress: called after each image.
         tell: called with the result once its files are written, or could not be; where Ctrl-C or
             an error ends the run, with the classes that were whole by then.
 

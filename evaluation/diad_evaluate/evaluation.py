@@ -1,4 +1,4 @@
-"""The run: labelled pictures through the model, a class at a time.
+"""The run: labelled images through the model, a class at a time.
 
 files -> read, prepare (threads) -> model, in batches -> mask (threads) -> scores, maps -> metrics
 """
@@ -15,27 +15,27 @@ import numpy as np
 
 from diad_deploy.bundle.manifest import to_json
 from diad_deploy.errors import DiadError
-from diad_deploy.images.discover import PictureFile
+from diad_deploy.images.discover import ImageFile
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.layouts.choice import LabelledSet
-from diad_deploy.labelled.layouts.labelled import LabelledPicture
+from diad_deploy.labelled.layouts.labelled import LabelledImage
 from diad_deploy.labelled.mask_findings import IN_WORDS, JudgedMask, MaskTally, judge_mask
 from diad_deploy.streaming.prefetch import map_ahead
 from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
-from diad_evaluate.class_images import ClassPictures, class_pictures
+from diad_evaluate.class_images import ClassImages, class_images
 from diad_evaluate.class_metrics import class_result
 from diad_evaluate.mistakes import SHOWN, Candidates, Mistake, worst
-from diad_evaluate.results import ClassResult, Evaluation, PictureRow, Tell
+from diad_evaluate.results import ClassResult, Evaluation, ImageRow, Tell
 
 MASK_READERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Judged:
-    """A picture that ran, with its mask."""
+    """An image that ran, with its mask."""
 
-    picture: LabelledPicture
+    picture: LabelledImage
     found: Inspected | Unread
     mask: JudgedMask = field(default_factory=JudgedMask)
 
@@ -56,17 +56,17 @@ def evaluate(
 ) -> Evaluation:
     """Run the detector over a test set and compute its metrics, a class at a time.
 
-    A picture that cannot be read or has no finite result, and a mask that cannot be used, get a row
+    An image that cannot be read or has no finite result, and a mask that cannot be used, get a row
     with the reason; the others go on. In memory are the maps of one class (of a class over a
     gigabyte, a part).
 
     Args:
-        labelled: the pictures; those of a class must follow each other.
+        labelled: the images; those of a class must follow each other.
         detector: an open `Detector`.
         reader: reads the images; None reads them with no options.
         bundle_name: what the result calls the bundle.
         mistakes: most false alarms and most misses to draw; 0 draws none.
-        progress: called after each picture.
+        progress: called after each image.
         stopped: called with the classes that are whole where an error or Ctrl-C ends the run.
 
     Raises:
@@ -107,14 +107,14 @@ class _Run:
         self._bundle_name = bundle_name
         self._shown = mistakes
         self._progress = progress
-        self._rows: list[PictureRow] = []
+        self._rows: list[ImageRow] = []
         self._done = 0
         self._failed = 0
         self._false_alarms: list[Mistake] = []
         self._misses: list[Mistake] = []
 
     def run_classes(self) -> None:
-        """Run all pictures; metrics follow whenever a class is whole."""
+        """Run all images; metrics follow whenever a class is whole."""
         results = self._results()
         judged = map_ahead(
             self._judge,
@@ -131,37 +131,37 @@ class _Run:
                 self._run_class(product, group, sizes[product])
 
     def _results(self) -> Generator[Inspected | Unread, None, None]:
-        files = (PictureFile(path=p.path, name=p.name) for p in self._labelled.pictures)
+        files = (ImageFile(path=p.path, name=p.name) for p in self._labelled.pictures)
         return stream(files, self._detector, self._stopwatch, reader=self._reader)
 
-    def _judge(self, item: tuple[LabelledPicture, Inspected | Unread]) -> _Judged:
-        """Read the picture's mask; runs in a thread."""
-        picture, found = item
+    def _judge(self, item: tuple[LabelledImage, Inspected | Unread]) -> _Judged:
+        """Read the image's mask; runs in a thread."""
+        image, found = item
         if isinstance(found, Unread):
-            return _Judged(picture=picture, found=found)
+            return _Judged(picture=image, found=found)
         side = self._detector.manifest.image.size_px
-        if not picture.defective:
+        if not image.defective:
             mask = JudgedMask(marked=np.zeros((side, side), np.bool_))
         else:
-            size = found.detection.picture_size_px
-            mask = judge_mask(picture.mask, side, picture_size_px=size)
-        return _Judged(picture=picture, found=found, mask=mask)
+            size = found.detection.image_size_px
+            mask = judge_mask(image.mask, side, image_size_px=size)
+        return _Judged(picture=image, found=found, mask=mask)
 
     def _run_class(self, product: str, judged: Iterable[_Judged], most: int) -> None:
         scale = self._detector.manifest.heatmap
         candidates = Candidates((scale.low, scale.high), self._shown)
         masks = MaskTally()
-        rows: list[PictureRow] = []
-        with class_pictures(most, self._detector.manifest.image.size_px) as pictures:
+        rows: list[ImageRow] = []
+        with class_images(most, self._detector.manifest.image.size_px) as images:
             for each in judged:
                 rows.append(_row(each))
                 if isinstance(each.found, Inspected):
-                    _take(each, each.found, pictures, masks)
+                    _take(each, each.found, images, masks)
                     candidates.offer(each.picture, each.found, each.mask.marked)
                 self._tell(failed=isinstance(each.found, Unread))
             began = time.perf_counter()
             failed = sum(row.status == "failed" for row in rows)
-            result = class_result(product, pictures, masks, failed=failed)
+            result = class_result(product, images, masks, failed=failed)
             self._metric_seconds += time.perf_counter() - began
         self._rows += rows
         self.classes.append(result)
@@ -199,17 +199,17 @@ class _Run:
         )
 
 
-def _take(judged: _Judged, found: Inspected, pictures: ClassPictures, masks: MaskTally) -> None:
-    """Put a picture that ran with those of its class."""
-    pictures.add(defective=judged.picture.defective, score=found.detection.score)
+def _take(judged: _Judged, found: Inspected, images: ClassImages, masks: MaskTally) -> None:
+    """Put an image that ran with those of its class."""
+    images.add(defective=judged.picture.defective, score=found.detection.score)
     if judged.mask.marked is not None:
-        pictures.add_map(found.detection.anomaly_map, judged.mask.marked)
+        images.add_map(found.detection.anomaly_map, judged.mask.marked)
     masks.add(judged.picture.name, judged.mask.findings)
 
 
-def _row(judged: _Judged) -> PictureRow:
-    picture, found = judged.picture, judged.found
-    row = partial(PictureRow, picture=picture.name, product=picture.product, kind=picture.kind)
+def _row(judged: _Judged) -> ImageRow:
+    image, found = judged.picture, judged.found
+    row = partial(ImageRow, picture=image.name, product=image.product, kind=image.kind)
     if isinstance(found, Unread):
         return row(status="failed", reason=found.reason)
     mask = judged.mask

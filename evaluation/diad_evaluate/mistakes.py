@@ -1,4 +1,4 @@
-"""The worst false alarms and misses, as small pictures."""
+"""The worst false alarms and misses, as small images."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import BoolArray
-from diad_deploy.labelled.layouts.labelled import LabelledPicture
+from diad_deploy.labelled.layouts.labelled import LabelledImage
 from diad_deploy.report.heatmap import draw_heatmap
 from diad_deploy.streaming.stream import Inspected
 
@@ -18,24 +18,24 @@ SHOWN = 12
 """Most false alarms, and most misses, that are shown."""
 
 SIDE_PX = 160
-"""Longest side of a small picture."""
+"""Longest side of a small image."""
 
 KINDS = ("input", "reconstruction", "heatmap", "mask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """A picture on the wrong side of its class's threshold.
+    """An image on the wrong side of its class's threshold.
 
     Attributes:
-        picture: what it is.
+        image: what it is.
         score: the model's.
         threshold: the lowest score that is called defective: highest F1 of the class.
-        width, height: in pixels, of the small pictures.
+        width, height: in pixels, of the small images.
         thumbnails: JPEG data URIs of `KINDS`; no mask where there is none.
     """
 
-    picture: LabelledPicture
+    picture: LabelledImage
     score: float
     threshold: float
     width: int
@@ -50,15 +50,15 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Candidate:
-    """A picture that may turn out to be a mistake: small pictures, by kind."""
+    """An image that may turn out to be a mistake: small images, by kind."""
 
-    picture: LabelledPicture
+    picture: LabelledImage
     score: float
     images: dict[str, Image.Image]
 
 
 class Candidates:
-    """The highest good and the lowest defective scores of a class, with their small pictures."""
+    """The highest good and the lowest defective scores of a class, with their small images."""
 
     def __init__(self, scale: tuple[float, float], limit: int = SHOWN) -> None:
         self._scale = scale
@@ -66,16 +66,16 @@ class Candidates:
         self._good: list[tuple[float, str, _Candidate]] = []
         self._defective: list[tuple[float, str, _Candidate]] = []
 
-    def offer(self, picture: LabelledPicture, found: Inspected, mask: BoolArray | None) -> None:
+    def offer(self, image: LabelledImage, found: Inspected, mask: BoolArray | None) -> None:
         """Keep it if it is among the worst so far; only then is anything drawn."""
         score = found.detection.score
-        ranked = self._defective if picture.defective else self._good
-        place = score if picture.defective else -score
+        ranked = self._defective if image.defective else self._good
+        place = score if image.defective else -score
         if self._limit < 1 or (len(ranked) >= self._limit and place >= ranked[-1][0]):
             return
         images = draw_small(found, mask, self._scale)
-        candidate = _Candidate(picture=picture, score=score, images=images)
-        insort(ranked, (place, picture.name, candidate), key=lambda entry: entry[:2])
+        candidate = _Candidate(picture=image, score=score, images=images)
+        insort(ranked, (place, image.name, candidate), key=lambda entry: entry[:2])
         del ranked[self._limit :]
 
     def mistakes(self, threshold: float) -> tuple[list[Mistake], list[Mistake]]:
@@ -96,7 +96,7 @@ def worst(mistakes: Iterable[Mistake], limit: int = SHOWN) -> tuple[Mistake, ...
 def draw_small(
     found: Inspected, mask: BoolArray | None, scale: tuple[float, float]
 ) -> dict[str, Image.Image]:
-    """Input, reconstruction, heatmap and mask, all of one size and in the picture's own shape."""
+    """Input, reconstruction, heatmap and mask, all of one size and in the image's own shape."""
     photograph = Image.fromarray(found.pixels)
     photograph.thumbnail((SIDE_PX, SIDE_PX), reducing_gap=2.0)
     size, detection = photograph.size, found.detection
@@ -116,7 +116,7 @@ def draw_small(
 
 def _mistake(candidate: _Candidate, threshold: float) -> Mistake:
     width, height = candidate.images["input"].size
-    # small pictures are shown as large as the others
+    # small images are shown as large as the others
     shrink = SIDE_PX / max(width, height)
     return Mistake(
         picture=candidate.picture,

@@ -17,11 +17,11 @@ Status = Literal["ok", "failed", "mask failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureRow:
-    """One picture of the test set.
+class ImageRow:
+    """One image of the test set.
 
     Attributes:
-        picture: its path below the data's folder.
+        image: its path below the data's folder.
         product: its class.
         kind: the kind of defect; `good` for a good one.
         status: `ok`; `failed`, it could not be read or its result was not finite; `mask failed`,
@@ -46,10 +46,10 @@ class ClassResult:
 
     Attributes:
         product: its name.
-        good, defective: pictures that were read.
-        failed: pictures that failed.
-        masked: pictures that count for the pixel metrics.
-        masks: how the masks of the defective pictures are.
+        good, defective: images that were read.
+        failed: images that failed.
+        masked: images that count for the pixel metrics.
+        masks: how the masks of the defective images are.
         figures: the metrics that are defined.
         undefined: the others, and why.
         notes: what a reader should know.
@@ -93,7 +93,7 @@ class Evaluation:
         layout: name of its layout.
         bundle, bundle_sha256, backend, devices, backend_reason: what ran, and where.
         classes: in the order in which they ran.
-        rows: one a picture.
+        rows: one an image.
         false_alarms, misses: the worst, worst first.
         warnings: what may have made scores wrong, a sentence each.
         stopped: whether the run ended before the last class; `classes` holds whole ones only.
@@ -108,7 +108,7 @@ class Evaluation:
     devices: tuple[str, ...]
     backend_reason: str
     classes: tuple[ClassResult, ...]
-    rows: tuple[PictureRow, ...]
+    rows: tuple[ImageRow, ...]
     false_alarms: tuple[Mistake, ...]
     misses: tuple[Mistake, ...]
     stopped: bool
@@ -142,13 +142,13 @@ class Evaluation:
         return paper_figures(self.layout, (each.product for each in self.classes))
 
     @property
-    def faults(self) -> tuple[PictureRow, ...]:
-        """The rows of pictures and masks that could not be used."""
+    def faults(self) -> tuple[ImageRow, ...]:
+        """The rows of images and masks that could not be used."""
         return tuple(row for row in self.rows if row.status != "ok")
 
     @property
     def exit_status(self) -> int:
-        """0: all were used. 1: some pictures or masks were not. 2: no picture could be read."""
+        """0: all were used. 1: some images or masks were not. 2: no image could be read."""
         if not self.faults:
             return 0
         return 1 if any(row.score is not None for row in self.rows) else 2

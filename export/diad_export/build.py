@@ -124,11 +124,11 @@ def export_graphs(
     if options.precision == "fp32":
         graphs = write_float32(components, folder, progress, options.convolutions)
     else:
-        pictures = read_calibration(options.calibration, image, options.reading)
-        progress(f"calibrating on {len(pictures.images)} pictures of {pictures.source}")
-        for warning in pictures.warnings:
+        images = read_calibration(options.calibration, image, options.reading)
+        progress(f"calibrating on {len(images.images)} images of {images.source}")
+        for warning in images.warnings:
             progress(f"warning: {warning}")
-        calibration = Calibration(pictures, *read_noise(folder), schedule)
+        calibration = Calibration(images, *read_noise(folder), schedule)
         graphs = write_float16(components, folder, calibration, progress)
     return Manifest(
         format_revision=FORMAT_REVISION,
@@ -169,7 +169,7 @@ def fusion_spec(model: DiadModel, settings: Settled) -> FusionSpec:
 
 
 def write_noise(folder: Path, channels: int, size_px: int, options: BuildOptions) -> NoiseSpec:
-    """Draw the noise that is the same for every picture."""
+    """Draw the noise that is the same for every image."""
     side = size_px // LATENTS_FACTOR
     rng = np.random.default_rng(options.seed)
     noise = rng.standard_normal((channels, side, side), dtype=np.float32)

@@ -50,7 +50,7 @@ def write_float16(
     calibration: Calibration,
     progress: Progress,
 ) -> ExportedGraphs:
-    """Export all graphs in float16, with float32 where calibration pictures show the need."""
+    """Export all graphs in float16, with float32 where calibration images show the need."""
     halves: list[HalfGraph] = []
     for component in components:
         progress(f"exporting the {component.name} in float16")
@@ -64,8 +64,8 @@ def write_float16(
         parity=tuple(record for half in halves for record in half.parity),
         precision=PrecisionSpec(
             precision="float16",
-            calibration=calibration.pictures.source,
-            pictures=len(calibration.pictures.images),
+            calibration=calibration.source.source,
+            pictures=len(calibration.source.images),
             limit_abs=LIMIT_ABS,
             ranges=tuple(half.range for half in halves),
             wide=tuple(part for half in halves for part in half.wide),

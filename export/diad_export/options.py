@@ -44,7 +44,7 @@ PUBLISHED = Recommended(
 class BuildOptions:
     """How to build. `None` takes what the checkpoint recommends, else the published value.
 
-    `calibration` is the folder of pictures that float16 graphs are measured on, read with
+    `calibration` is the folder of images that float16 graphs are measured on, read with
     `reading`; `None` takes the built-in ones. `convolutions` are the model's own, or rewritten for
     processors (`winograd.py`).
     """
@@ -80,7 +80,7 @@ class Settled:
 
 
 def options_of(manifest: Manifest) -> BuildOptions:
-    """The options that build such a bundle again, but for calibration pictures of one's own."""
+    """The options that build such a bundle again, but for calibration images of one's own."""
     fusion, heatmap = manifest.fusion, manifest.heatmap
     half = manifest.graph("denoiser").precision == "float16"
     return BuildOptions(

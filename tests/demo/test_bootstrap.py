@@ -11,15 +11,15 @@ from demo.metrics import Scored, auroc
 
 
 def drawn(seed: int, count: int, shift: float) -> list[Scored]:
-    """`count` pictures, every second defective; a defect raises map and score by `shift`."""
+    """`count` images, every second defective; a defect raises map and score by `shift`."""
     rng = np.random.default_rng(seed)
-    pictures = []
+    images = []
     for index in range(count):
         mask = np.zeros((16, 16), dtype=bool)
         mask[4:9, 4:9] = index % 2 == 1
         anomaly_map = (rng.normal(size=mask.shape) + shift * mask).astype(np.float32)
         score = float(rng.normal() + shift * (index % 2))
-        pictures.append(
+        images.append(
             Scored(
                 product="a",
                 defect="x" if index % 2 else None,
@@ -28,18 +28,18 @@ def drawn(seed: int, count: int, shift: float) -> list[Scored]:
                 score=score,
             )
         )
-    return pictures
+    return images
 
 
 def test_counting_in_bins_is_the_auroc(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = drawn(1, 20, 1.0)
+    images = drawn(1, 20, 1.0)
     monkeypatch.setattr(bootstrap, "_draw_again", lambda bad, rng: np.ones((1, len(bad))))
-    found, exact = resample(pictures), auroc(pictures)
+    found, exact = resample(images), auroc(images)
     assert found["image"][0] == pytest.approx(exact["image_auroc"], abs=1e-12)
     assert found["pixel"][0] == pytest.approx(exact["pixel_auroc"], abs=1e-3)
 
 
-def test_more_pictures_make_the_interval_smaller() -> None:
+def test_more_images_make_the_interval_smaller() -> None:
     widths = []
     for count in (10, 40, 160):
         each, mean = intervals({"a": drawn(2, count, 1.0)})

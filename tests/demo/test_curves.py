@@ -26,8 +26,8 @@ def test_curves_are_drawn_and_logs_kept(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0
     assert "curves.png" in done.output
-    with Image.open(tmp_path / "curves.png") as picture:
-        assert picture.width > 4 * picture.height
+    with Image.open(tmp_path / "curves.png") as image:
+        assert image.width > 4 * image.height
     kept = (tmp_path / "diffusion.log.jsonl").read_text().splitlines()
     assert json.loads(kept[-1])["step"] == load_settings().train.diffusion.steps
 

@@ -1,4 +1,4 @@
-"""The demo's pictures: seeded, split apart, and no toy."""
+"""The demo's images: seeded, split apart, and no toy."""
 
 import numpy as np
 import pytest
@@ -9,10 +9,10 @@ from demo.dataset import (
     DEFECTS,
     HELD_OUT_DEFECTS,
     PRODUCTS,
-    draw_generic_pictures,
+    draw_generic_images,
     draw_sample,
     draw_split,
-    draw_training_pictures,
+    draw_training_images,
     split_requests,
 )
 from demo.defects import defects_for
@@ -30,7 +30,7 @@ def test_enough_classes_and_kinds() -> None:
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_same_seed_same_picture(product: str) -> None:
+def test_same_seed_same_image(product: str) -> None:
     one, same, other = (draw_sample(product, (7, seed), size_px=SIZE_PX) for seed in (1, 1, 2))
     assert np.array_equal(one.image, same.image)
     assert not np.array_equal(one.image, other.image)
@@ -40,7 +40,7 @@ def test_same_seed_same_picture(product: str) -> None:
 
 
 @pytest.mark.parametrize(("product", "defect"), PAIRS)
-def test_defect_changes_the_picture_where_the_mask_says(product: str, defect: str) -> None:
+def test_defect_changes_the_image_where_the_mask_says(product: str, defect: str) -> None:
     good = draw_sample(product, (7, 3), size_px=SIZE_PX)
     bad = draw_sample(product, (7, 3), defect=defect, size_px=SIZE_PX)
     assert bad.mask.any()
@@ -69,10 +69,10 @@ def test_held_out_kinds_are_in_the_test_split_alone() -> None:
 
 
 def test_drawing_many_is_drawing_each() -> None:
-    together = draw_training_pictures(2, size_px=SIZE_PX, workers=2)
+    together = draw_training_images(2, size_px=SIZE_PX, workers=2)
     each = [sample.image for sample in draw_split("train", per_product=2, size_px=SIZE_PX)]
     assert np.array_equal(together, each)
-    generic = draw_generic_pictures(3, size_px=SIZE_PX, workers=1)
+    generic = draw_generic_images(3, size_px=SIZE_PX, workers=1)
     assert generic.shape == (3, SIZE_PX, SIZE_PX, 3)
     assert generic.std(axis=(1, 2, 3)).min() > 3
 
@@ -86,7 +86,7 @@ def test_what_is_not_there_is_refused_by_name() -> None:
         split_requests("exam", 1)  # type: ignore[arg-type]
 
 
-def test_difference_to_the_mean_picture_does_not_find_the_defects() -> None:
+def test_difference_to_the_mean_image_does_not_find_the_defects() -> None:
     """Where it does, the data are a toy: any method would look good on them."""
     found = []
     test = list(draw_split("test", per_product=16, size_px=SIZE_PX))

@@ -14,7 +14,7 @@ from torch import Tensor
 from demo import hardening, stages
 from demo.hardening import HardeningStage, reconstruct
 from demo.settings import load_settings
-from demo.stages import AutoencoderStage, DiffusionStage, FeatureStage, PictureSource
+from demo.stages import AutoencoderStage, DiffusionStage, FeatureStage, ImageSource
 from demo.training import Stage
 from diad_deploy.diffusion.schedule import make_schedule
 from diad_export.model.diad import DiadModel
@@ -42,8 +42,8 @@ def test_every_stage_stays_on_its_device(elsewhere: torch.device) -> None:
     unet = replace(settings.unet, channels=(32, 32), attention_levels=(True, False))
     model = DiadModel(replace(settings, unet=unet).model_sizes(), context_tokens=8).to(elsewhere)
     pictures = np.zeros((4, SIZE_PX, SIZE_PX, 3), np.uint8)
-    one = PictureSource([pictures], image_spec(SIZE_PX), elsewhere)
-    two = PictureSource([pictures, pictures], image_spec(SIZE_PX), elsewhere)
+    one = ImageSource([pictures], image_spec(SIZE_PX), elsewhere)
+    two = ImageSource([pictures, pictures], image_spec(SIZE_PX), elsewhere)
     generator = torch.Generator().manual_seed(0)
     images = one.batch(2, generator)
     assert reconstruct(model, images, make_schedule(2, "trailing"), generator).device == elsewhere

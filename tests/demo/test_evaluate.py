@@ -21,18 +21,18 @@ def scored(product: str, defect: str | None, score: float) -> Scored:
 
 
 def test_auroc_of_a_known_case() -> None:
-    pictures = [scored("a", None, 0.2), scored("a", "x", 0.9), scored("a", "x", 0.15)]
-    assert auroc(pictures)["image_auroc"] == pytest.approx(0.5)
-    assert auroc(pictures)["pixel_auroc"] == pytest.approx((46 + 45) / 92)
+    images = [scored("a", None, 0.2), scored("a", "x", 0.9), scored("a", "x", 0.15)]
+    assert auroc(images)["image_auroc"] == pytest.approx(0.5)
+    assert auroc(images)["pixel_auroc"] == pytest.approx((46 + 45) / 92)
 
 
 def test_classes_and_their_mean() -> None:
-    pictures = [
+    images = [
         scored(name, defect, score)
         for name, good, bad in (("a", 0.2, 0.9), ("b", 0.9, 0.2))
         for defect, score in ((None, good), ("x", bad))
     ]
-    classes = by_class(pictures)
+    classes = by_class(images)
     assert classes["a"]["image_auroc"] == 1.0
     assert classes["b"]["image_auroc"] == 0.0
     assert mean_over_classes(classes)["image_auroc"] == 0.5
@@ -56,15 +56,15 @@ def test_json_has_all_figures() -> None:
         assert figures["held_out"] == (kind in HELD_OUT_DEFECTS)
 
 
-def test_a_kind_is_compared_with_the_good_pictures_of_its_classes() -> None:
-    pictures = [
+def test_a_kind_is_compared_with_the_good_images_of_its_classes() -> None:
+    images = [
         scored("a", None, 0.5),
         scored("a", "x", 0.9),
         scored("a", "y", 0.2),
         scored("b", None, 0.5),
         scored("b", "y", 0.9),
     ]
-    kinds = by_kind(pictures)
+    kinds = by_kind(images)
     assert kinds["x"]["image_auroc"] == 1.0
     assert kinds["y"]["image_auroc"] == 0.5
 

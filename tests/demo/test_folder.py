@@ -21,7 +21,7 @@ from diad_evaluate.evaluation import evaluate
 SIZE_PX = 64
 
 
-def test_pictures_and_masks_come_back_as_drawn(tmp_path: Path) -> None:
+def test_images_and_masks_come_back_as_drawn(tmp_path: Path) -> None:
     count = write_split(tmp_path / "out", "test", per_product=4, size_px=SIZE_PX)
     labelled = find_labelled_set(tmp_path / "out")
     assert labelled.layout.name == "mvtec-ad"
@@ -63,7 +63,7 @@ def test_the_command(tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = [str(out), "--split", "train", "--per-product", "2"]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    assert result.output == f"18 pictures in {out}\n"
+    assert result.output == f"18 images in {out}\n"
     assert len(list(out.glob("*/train/good/*.png"))) == 18
     assert not list(out.glob("*/ground_truth"))
     with pytest.raises(OutputError, match="exists already"):

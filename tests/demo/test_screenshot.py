@@ -1,4 +1,4 @@
-"""Pictures of a page."""
+"""Images of a page."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from demo.screenshot import DOCUMENTS_PICTURE, HEIGHT_PX, WIDTH_PX, find_chromium, take_screenshot
+from demo.screenshot import DOCUMENTS_IMAGE, HEIGHT_PX, WIDTH_PX, find_chromium, take_screenshot
 from diad_deploy.errors import InputError
 from tests.browser import missing
 
@@ -20,7 +20,7 @@ take_screenshot(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 @pytest.mark.browser
-def test_a_picture_shows_the_page(tmp_path: Path) -> None:
+def test_an_image_shows_the_page(tmp_path: Path) -> None:
     if find_chromium() is None:
         missing("Chromium")
     page, picture = tmp_path / "page.html", tmp_path / "page.png"
@@ -44,7 +44,7 @@ def test_no_browser_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         take_screenshot(tmp_path / "page.html", tmp_path / "page.png")
 
 
-def test_the_documents_picture_is_small() -> None:
-    with Image.open(DOCUMENTS_PICTURE) as image:
+def test_the_documents_image_is_small() -> None:
+    with Image.open(DOCUMENTS_IMAGE) as image:
         assert image.size == (WIDTH_PX, HEIGHT_PX)
-    assert DOCUMENTS_PICTURE.stat().st_size < 400_000
+    assert DOCUMENTS_IMAGE.stat().st_size < 400_000

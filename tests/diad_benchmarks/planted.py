@@ -29,7 +29,7 @@ ACCURACY = Accuracy(
 
 
 def planted_row(name: str, title: str, seconds: float, **changes: object) -> Row:
-    """A row whose picture takes `seconds`."""
+    """A row whose image takes `seconds`."""
     row = Row(
         name=name,
         title=title,
@@ -97,7 +97,7 @@ def planted_results() -> Results:
             steps=10,
             spacing="trailing",
             precision="float32",
-            pictures="36 of the demo's test pictures, drawn at 128 px",
+            pictures="36 of the demo's test images, drawn at 128 px",
         ),
         counts=(GraphCount(graph="denoiser", runs=10, flop=1.6e10, weights=18_000_000),),
         predictions=(

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.batch_detections import Found
 from diad_deploy.bundle.manifest import (
     FORMAT_REVISION,
@@ -54,7 +54,7 @@ def fake_manifest(*, seed: int = 0) -> Manifest:
 
 
 class FakeDetector:
-    """The score is the picture's mean red, the map its red, both of 0 to 1."""
+    """The score is the image's mean red, the map its red, both of 0 to 1."""
 
     backend = "fake"
     backend_reason = "for tests"
@@ -65,7 +65,7 @@ class FakeDetector:
         self,
         *,
         batch_size: int = 4,
-        seconds_per_picture: float = 0.0,
+        seconds_per_image: float = 0.0,
         before: Callable[[int], None] | None = None,
         seed: int = 0,
     ) -> None:
@@ -73,7 +73,7 @@ class FakeDetector:
         self.manifest = fake_manifest(seed=seed)
         self.batches: list[int] = []
         self.reader = ImageReader()
-        self._seconds = seconds_per_picture
+        self._seconds = seconds_per_image
         self._before = before
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class FakeDetector:
         return sum(self.batches)
 
     def submit_each(
-        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+        self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
     ) -> Callable[[], list[Found]]:
         if self._before is not None:
             self._before(len(self.batches))
@@ -99,26 +99,26 @@ class FakeDetector:
                 score=float(red[place].mean()),
                 anomaly_map=red[place].astype(np.float32),
                 reconstruction=batch[place],
-                picture_size_px=size,
+                image_size_px=size,
                 image=IMAGE,
             )
-            for place, size in enumerate(picture_sizes)
+            for place, size in enumerate(image_sizes)
         ]
         return lambda: found
 
 
-def plain(red: int, width: int = 24, height: int = 16) -> PictureArray:
-    picture = np.full((height, width, 3), 40, dtype=np.uint8)
-    picture[:, :, 0] = red
-    return picture
+def plain(red: int, width: int = 24, height: int = 16) -> ImageArray:
+    image = np.full((height, width, 3), 40, dtype=np.uint8)
+    image[:, :, 0] = red
+    return image
 
 
-def write_picture(path: Path, red: int = 100, width: int = 24, height: int = 16) -> Path:
+def write_image(path: Path, red: int = 100, width: int = 24, height: int = 16) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(plain(red, width, height)).save(path)
     return path
 
 
-def write_pictures(folder: Path, count: int) -> list[Path]:
-    """Pictures 000.png, 001.png ... whose scores all differ and do not grow with the number."""
-    return [write_picture(folder / f"{n:03}.png", red=(n * 37) % 251) for n in range(count)]
+def write_images(folder: Path, count: int) -> list[Path]:
+    """Images 000.png, 001.png ... whose scores all differ and do not grow with the number."""
+    return [write_image(folder / f"{n:03}.png", red=(n * 37) % 251) for n in range(count)]

@@ -21,11 +21,11 @@ def batch(*scores: float) -> BatchResult:
     )
 
 
-def test_each_picture_has_its_own_arrays() -> None:
+def test_each_image_has_its_own_arrays() -> None:
     result = batch(0.25, 0.5)
     first, second = all_detections(detections_of(result, [(10, 20), (30, 40)], fake_manifest()))
     assert (first.score, second.score) == (0.25, 0.5)
-    assert (first.picture_size_px, second.picture_size_px) == ((10, 20), (30, 40))
+    assert (first.image_size_px, second.image_size_px) == ((10, 20), (30, 40))
     np.testing.assert_array_equal(second.anomaly_map, result.anomaly_map[1])
     for array in (first.anomaly_map, first.reconstruction):
         assert array.base is None, "a view would keep the whole batch in memory"

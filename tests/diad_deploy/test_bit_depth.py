@@ -164,7 +164,7 @@ def test_a_detector_takes_the_depth_of_its_thresholds(
 def test_large_images_need_the_option_and_are_told_their_memory(
     run: Run, own_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("opening", "options"):
+    for module in ("formats.opening", "options"):
         monkeypatch.setattr(f"diad_deploy.images.{module}.LIMIT_PX", 900_000)
     Image.new("L", (1500, 800), 90).save(tmp_path / "line.png")
     arguments = (tmp_path / "line.png", "--bundle", own_bundle.path)

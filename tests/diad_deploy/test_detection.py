@@ -20,7 +20,7 @@ def detection(score: float = 0.4) -> Detection:
         score=score,
         anomaly_map=MAP,
         reconstruction=np.zeros((3, 64, 64), np.float32),
-        picture_size_px=(64, 64),
+        image_size_px=(64, 64),
         image=IMAGE,
     )
 

@@ -16,7 +16,7 @@ from diad_deploy.bundle.folder import MANIFEST_NAME, THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.manifest import to_json
 from diad_deploy.errors import BackendError, BundleError
 from diad_deploy.thresholds.file import write_thresholds
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 
 
@@ -27,13 +27,13 @@ def scores(detector: Detector, images: list[np.ndarray]) -> tuple[int, list[floa
 
 def test_in_a_spawned_process(standin_bundle: Bundle) -> None:
     with Detector.open(standin_bundle, batch_size=2) as detector:
-        here, expected = os.getpid(), [found.score for found in detector.detect(pictures(3))]
+        here, expected = os.getpid(), [found.score for found in detector.detect(make_images(3))]
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            there, found = pool.submit(scores, detector, pictures(3)).result()
+            there, found = pool.submit(scores, detector, make_images(3)).result()
         assert there != here
         assert found == expected
         # the one that was sent goes on
-        assert len(detector.detect(pictures(1))) == 1
+        assert len(detector.detect(make_images(1))) == 1
 
 
 def test_it_opens_with_the_same_arguments(

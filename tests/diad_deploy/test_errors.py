@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from diad_deploy import errors
-from diad_deploy.errors import CudaError, DiadError, NotFiniteError, PictureError
+from diad_deploy.errors import CudaError, DiadError, ImageError, NotFiniteError
 
 
 def tree(root: type[DiadError]) -> Iterator[type[DiadError]]:
@@ -28,7 +28,7 @@ CLASSES = sorted(set(tree(DiadError)), key=lambda kind: kind.__name__)
 
 
 def test_the_tree_is_walked() -> None:
-    assert {CudaError, NotFiniteError, PictureError} <= set(CLASSES)
+    assert {CudaError, NotFiniteError, ImageError} <= set(CLASSES)
     assert len([name for name in vars(errors) if name.endswith("Error")]) <= len(CLASSES)
 
 

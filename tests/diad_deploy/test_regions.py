@@ -14,7 +14,7 @@ def disc(side: int, x: float, y: float, radius: float, peak: float) -> np.ndarra
     return np.clip(peak * (1 - away / radius), 0, None).astype(np.float32)
 
 
-def test_a_block_at_the_pictures_own_size_is_told_exactly() -> None:
+def test_a_block_at_the_images_own_size_is_told_exactly() -> None:
     block = np.zeros((64, 64), np.float32)
     block[10:15, 20:40] = 0.5
     block[12, 33] = 0.75
@@ -45,7 +45,7 @@ def test_a_region_in_the_hole_of_another_is_one_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("size", [(256, 256), (480, 640), (3000, 2000), (4000, 5000), (24, 16)])
-def test_places_and_areas_are_in_the_pictures_pixels(size: tuple[int, int]) -> None:
+def test_places_and_areas_are_in_the_images_pixels(size: tuple[int, int]) -> None:
     height, width = size
     (region,) = find_regions(disc(256, 160, 64, 50, 1.0), size, 0.5)
     x, y, box_width, box_height = region.box
@@ -65,7 +65,7 @@ def test_places_and_areas_are_in_the_pictures_pixels(size: tuple[int, int]) -> N
         assert y <= corner_y < y + box_height
 
 
-def test_nothing_leaves_the_picture() -> None:
+def test_nothing_leaves_the_image() -> None:
     full = np.ones((32, 32), np.float32)
     for height, width in ((1, 1), (7, 2), (32, 32), (999, 2049)):
         (region,) = find_regions(full, (height, width), 0.5)
@@ -85,7 +85,7 @@ def test_exactly_the_bound_is_not_above_it() -> None:
     assert find_regions(np.full((8, 8), 0.5, np.float32), (8, 8), 0.5) == ()
 
 
-def test_a_large_picture_costs_no_more_than_the_working_size(
+def test_a_large_image_costs_no_more_than_the_working_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sizes = []

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from diad_deploy.labelled.layouts.labelled import LabelledPicture
+from diad_deploy.labelled.layouts.labelled import LabelledImage
 from diad_evaluate.metrics.curves import Curves
 from diad_evaluate.metrics.figures import METRICS
 from diad_evaluate.metrics.paper import PAPER
 from diad_evaluate.mistakes import Mistake
-from diad_evaluate.results import ClassResult, Evaluation, PictureRow
+from diad_evaluate.results import ClassResult, Evaluation, ImageRow
 
 CURVE = ((0.0, 0.0), (0.25, 0.75), (1.0, 1.0))
 CURVES = Curves(**dict.fromkeys(Curves.__dataclass_fields__, CURVE))
@@ -30,14 +30,14 @@ def class_found(product: str, value: float = 0.5, **changes: Any) -> ClassResult
     return ClassResult(**{**fields, **changes})
 
 
-def row(picture: str, **changes: Any) -> PictureRow:
+def row(image: str, **changes: Any) -> ImageRow:
     fields = {"product": "a", "kind": "good", "status": "ok", "score": 0.5}
-    return PictureRow(picture=picture, **{**fields, **changes})
+    return ImageRow(picture=image, **{**fields, **changes})
 
 
 def mistake(name: str, kind: str = "good") -> Mistake:
     return Mistake(
-        picture=LabelledPicture(path=Path(name), name=name, product="a", kind=kind),
+        picture=LabelledImage(path=Path(name), name=name, product="a", kind=kind),
         score=0.75,
         threshold=0.25,
         width=160,

@@ -1,4 +1,4 @@
-"""Test sets on disk: small pictures whose red is what the fake detector takes for an anomaly."""
+"""Test sets on disk: small images whose red is what the fake detector takes for an anomaly."""
 
 from pathlib import Path
 

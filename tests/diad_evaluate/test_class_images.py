@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diad_evaluate.class_images import class_pictures
+from diad_evaluate.class_images import class_images
 
 
 @pytest.mark.parametrize("in_memory_bytes", [1 << 20, 100])
@@ -17,7 +17,7 @@ def test_what_goes_in_comes_out(
     rng = np.random.default_rng(0)
     maps = rng.random((3, 8, 8), dtype=np.float32)
     masks = maps > 0.5
-    with class_pictures(5, 8, in_memory_bytes=in_memory_bytes) as found:
+    with class_images(5, 8, in_memory_bytes=in_memory_bytes) as found:
         found.add(defective=True, score=0.25)
         for anomaly_map, mask in zip(maps, masks, strict=True):
             found.add_map(anomaly_map, mask)

@@ -41,7 +41,7 @@ def test_refusals_leave_nothing(tmp_path: Path, standin_bundle: Bundle) -> None:
         evaluate_folder(request(tmp_path, bundle), progress=lambda _: None, tell=lambda _: None)
 
     (tmp_path / "data").mkdir()
-    with pytest.raises(InputError, match="no test pictures in a known layout"):
+    with pytest.raises(InputError, match="no test images in a known layout"):
         run(standin_bundle.path)
     write_mvtec_class(tmp_path / "data/a")
     with pytest.raises(BundleMissingError):

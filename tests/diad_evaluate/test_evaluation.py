@@ -1,4 +1,4 @@
-"""Runs over small test sets with a detector whose maps are the pictures' red."""
+"""Runs over small test sets with a detector whose maps are the images' red."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image
 
 from diad_deploy.errors import BackendError
 from diad_deploy.images.preprocess import prepare
-from diad_deploy.images.reader import read_picture
+from diad_deploy.images.reader import read_image
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.layouts.choice import find_labelled_set
 from diad_deploy.labelled.mask_findings import MaskCounts
@@ -38,7 +38,7 @@ def run(folder: Path, **options: object) -> Evaluation:
 
 
 def red_of(path: Path) -> np.ndarray:
-    prepared = prepare(read_picture(path), IMAGE)
+    prepared = prepare(read_image(path), IMAGE)
     return (prepared[0] * IMAGE.std[0] + IMAGE.mean[0]).astype(np.float32)
 
 
@@ -52,7 +52,7 @@ def test_figures_are_those_of_the_maps(tmp_path: Path) -> None:
     maps = np.stack([red_of(p.path) for p in labelled])
     masks = np.stack(
         [
-            read_mask(p.mask, picture_size_px=(HEIGHT, WIDTH)).resized(IMAGE.size_px)
+            read_mask(p.mask, image_size_px=(HEIGHT, WIDTH)).resized(IMAGE.size_px)
             if p.mask
             else np.zeros(IMAGE.size_px * np.ones(2, int), dtype=bool)
             for p in labelled
@@ -96,13 +96,13 @@ def test_what_cannot_be_used_has_its_reason_and_the_rest_goes_on(tmp_path: Path)
     }
     reasons = [row.reason or "" for row in found.faults]
     assert reasons[0] == "the file is empty; copy it again"
-    assert reasons[1].startswith("mask: not a picture")
+    assert reasons[1].startswith("mask: not an image")
     (result,) = found.classes
     assert (result.good, result.defective, result.failed, result.masked) == (3, 5, 1, 5)
     assert result.notes == (
-        "pictures that failed: 1",
-        "without a mask: 1 of 5 defective pictures; image metrics only (the published code takes "
-        "all of such a picture for defective)",
+        "images that failed: 1",
+        "without a mask: 1 of 5 defective images; image metrics only (the published code takes "
+        "all of such an image for defective)",
         "masks that cannot be used: 2 of 5; image metrics only",
     )
     assert result.figures.keys() == set(METRICS)
@@ -118,7 +118,7 @@ def test_a_mask_of_another_size(tmp_path: Path) -> None:
     (fault,) = found.faults
     assert fault.status == "mask failed"
     assert fault.reason == (
-        "mask: the mask is 64 x 24 pixels and its picture 32 x 24; save it at the picture's size"
+        "mask: the mask is 64 x 24 pixels and its image 32 x 24; save it at the image's size"
     )
     assert found.classes[0].masked == 5
 
@@ -140,12 +140,12 @@ def test_masks_that_mark_nothing_or_everything_are_for_the_image_metrics_only(
     assert result.masks == MaskCounts(empty=1, full=1)
     assert result.notes == (
         "masks that mark nothing: 1 of 5 (a/test/scratch/000.png); image metrics only (the "
-        "published code counts such pictures as good)",
-        "masks that mark the whole picture: 1 of 5 (a/test/scratch/001.png); image metrics only",
+        "published code counts such images as good)",
+        "masks that mark the whole image: 1 of 5 (a/test/scratch/001.png); image metrics only",
     )
     assert [row.mask for row in found.rows if row.mask] == [
         "marks nothing",
-        "marks the whole picture",
+        "marks the whole image",
     ]
     assert found.exit_status == 0
     for number in (0, 1):
@@ -167,7 +167,7 @@ def test_what_may_be_wrong_with_a_mask_is_noted(tmp_path: Path) -> None:
     (result,) = run(tmp_path).classes
     names = ", ".join(f"a/test/scratch/{number:03}.png" for number in range(5))
     assert result.notes[:2] == (
-        f"masks that mark most of their picture: 7 of 8 ({names}, and 2 more); look whether they "
+        f"masks that mark most of their image: 7 of 8 ({names}, and 2 more); look whether they "
         f"are black on white, for what is not black counts as defective",
         "masks stored with loss, as JPEG does: 1 of 8; cut at half of white, so save masks as PNG",
     )

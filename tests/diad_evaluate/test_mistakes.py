@@ -1,4 +1,4 @@
-"""Which pictures are shown as mistakes, and what of them."""
+"""Which images are shown as mistakes, and what of them."""
 
 import base64
 import io
@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from diad_deploy.detection import Detection
-from diad_deploy.images.discover import PictureFile
-from diad_deploy.labelled.layouts.labelled import LabelledPicture
+from diad_deploy.images.discover import ImageFile
+from diad_deploy.labelled.layouts.labelled import LabelledImage
 from diad_deploy.streaming.stream import Inspected
 from diad_evaluate.mistakes import SIDE_PX, Candidates, Mistake, worst
 from tests.diad_deploy.fake_detector import IMAGE, plain
 
 
-def labelled(name: str, kind: str) -> LabelledPicture:
-    return LabelledPicture(path=Path(name), name=name, product="a", kind=kind)
+def labelled(name: str, kind: str) -> LabelledImage:
+    return LabelledImage(path=Path(name), name=name, product="a", kind=kind)
 
 
 def inspected(name: str, score: float, width: int = 320, height: int = 200) -> Inspected:
@@ -26,17 +26,17 @@ def inspected(name: str, score: float, width: int = 320, height: int = 200) -> I
         score=score,
         anomaly_map=np.full((side, side), score, np.float32),
         reconstruction=np.zeros((3, side, side), np.float32),
-        picture_size_px=(height, width),
+        image_size_px=(height, width),
         image=IMAGE,
     )
-    file = PictureFile(path=Path(name), name=name)
+    file = ImageFile(path=Path(name), name=name)
     pixels = plain(100, width, height)
     return Inspected(file=file, identity=None, pixels=pixels, detection=detection)
 
 
-def offered(pictures: dict[str, tuple[str, float]], limit: int = 2) -> Candidates:
+def offered(images: dict[str, tuple[str, float]], limit: int = 2) -> Candidates:
     candidates = Candidates((0.0, 1.0), limit)
-    for name, (kind, score) in pictures.items():
+    for name, (kind, score) in images.items():
         mask = np.ones((8, 8), dtype=bool) if kind != "good" else np.zeros((8, 8), dtype=bool)
         candidates.offer(labelled(name, kind), inspected(name, score), mask)
     return candidates
@@ -46,7 +46,7 @@ def names(mistakes: list[Mistake]) -> list[str]:
     return [each.picture.name for each in mistakes]
 
 
-PICTURES = {
+IMAGES = {
     "g1": ("good", 0.3),
     "g2": ("good", 0.9),
     "g3": ("good", 0.7),
@@ -59,27 +59,27 @@ PICTURES = {
 
 
 def test_the_furthest_on_the_wrong_side() -> None:
-    false_alarms, misses = offered(PICTURES).mistakes(0.5)
+    false_alarms, misses = offered(IMAGES).mistakes(0.5)
     assert names(false_alarms) == ["g2", "g3"]
     assert names(misses) == ["d3", "d1"]
     assert [each.margin for each in misses] == pytest.approx([0.4, 0.3])
 
 
 def test_only_the_wrong_side_of_the_threshold_counts() -> None:
-    false_alarms, misses = offered(PICTURES, limit=9).mistakes(0.7)
+    false_alarms, misses = offered(IMAGES, limit=9).mistakes(0.7)
     # a score at the threshold is called defective
     assert names(false_alarms) == ["g2", "g3"]
     assert names(misses) == ["d3", "d1", "d4"]
-    assert [names(each) for each in offered(PICTURES, limit=0).mistakes(0.5)] == [[], []]
+    assert [names(each) for each in offered(IMAGES, limit=0).mistakes(0.5)] == [[], []]
 
 
 def test_the_worst_of_all_classes() -> None:
-    mistakes = [each for part in offered(PICTURES).mistakes(0.5) for each in part]
+    mistakes = [each for part in offered(IMAGES).mistakes(0.5) for each in part]
     assert names(list(worst(mistakes, 3))) == ["d3", "g2", "d1"]
 
 
-def test_small_pictures_in_the_pictures_shape() -> None:
-    false_alarms, misses = offered(PICTURES).mistakes(0.5)
+def test_small_images_in_the_images_shape() -> None:
+    false_alarms, misses = offered(IMAGES).mistakes(0.5)
     assert false_alarms[0].thumbnails.keys() == {"input", "reconstruction", "heatmap"}
     assert misses[0].thumbnails.keys() == {"input", "reconstruction", "heatmap", "mask"}
     for source in misses[0].thumbnails.values():

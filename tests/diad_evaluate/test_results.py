@@ -11,7 +11,7 @@ from tests.diad_evaluate.found_evaluations import class_found, evaluation, mista
 
 def test_a_mean_leaves_out_where_it_is_undefined_and_says_so() -> None:
     partial = {name: 0.9 for name in METRICS if name.startswith("pixel")}
-    undefined = {name: "only good pictures" for name in METRICS if name.startswith("image")}
+    undefined = {name: "only good images" for name in METRICS if name.startswith("image")}
     found = evaluation(
         class_found("a", 0.5),
         class_found("b", 0.7),

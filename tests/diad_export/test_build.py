@@ -31,13 +31,13 @@ from tests.golden_case import TINY_A, TINY_B, GoldenCase, relative_error
 MAP_LIMIT, MAP_MEAN_LIMIT, SCORE_LIMIT = 1e-3, 1e-4, 1e-3
 
 
-def pictures(count: int, seed: int = 0) -> list[np.ndarray]:
+def make_images(count: int, seed: int = 0) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     return [rng.integers(0, 256, (40 + i, 50, 3), dtype=np.uint8) for i in range(count)]
 
 
 def test_bundle_gives_the_references_numbers(small_checkpoint: Path, small_bundle: Bundle) -> None:
-    images = pictures(3)
+    images = make_images(3)
     rng = np.random.default_rng(5)
     noise, posterior_noise = rng.normal(size=(2, 3, 4, 4, 4)).astype(np.float32)
     manifest = small_bundle.manifest

@@ -14,7 +14,7 @@ from diad_export.cli.commands import command
 from tests.diad_export.onnx.typed import inferred
 
 RNG = np.random.default_rng(0)
-PICTURES = [RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(3)]
+IMAGES = [RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(3)]
 
 
 def test_what_the_manifest_says(small_half_bundle: Bundle) -> None:
@@ -32,7 +32,7 @@ def test_what_the_manifest_says(small_half_bundle: Bundle) -> None:
     shown = CliRunner().invoke(
         command, ["inspect", str(small_half_bundle.path)], catch_exceptions=False
     )
-    assert "float16, measured on 2 pictures (photos)" in shown.output
+    assert "float16, measured on 2 images (photos)" in shown.output
 
 
 def test_the_update_the_sinusoid_and_the_fusion_are_float32_in_the_graphs(
@@ -72,7 +72,7 @@ def test_the_runtime_gives_the_float32_bundles_numbers(
     small_bundle: Bundle, small_half_bundle: Bundle
 ) -> None:
     with Detector.open(small_bundle) as wide, Detector.open(small_half_bundle) as half:
-        for want, got in zip(wide.detect(PICTURES), half.detect(PICTURES), strict=True):
+        for want, got in zip(wide.detect(IMAGES), half.detect(IMAGES), strict=True):
             error = np.linalg.norm(got.anomaly_map - want.anomaly_map)
             assert 0 < error < 0.02 * np.linalg.norm(want.anomaly_map)
             assert got.score == pytest.approx(want.score, rel=0.02)
@@ -81,5 +81,5 @@ def test_the_runtime_gives_the_float32_bundles_numbers(
 def test_a_calibration_folder_that_is_none(small_checkpoint: Path, tmp_path: Path) -> None:
     words = ["build", str(small_checkpoint), "-o", str(tmp_path / "b"), "--precision", "fp16"]
     done = CliRunner().invoke(command, [*words, "--calibration", str(tmp_path / "absent")])
-    assert "expected a folder of good pictures, found nothing" in str(done.exception)
+    assert "expected a folder of good images, found nothing" in str(done.exception)
     assert not (tmp_path / "b").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diad_deploy import Detector
-from diad_deploy.bundle.folder import builtin_bundle, builtin_pictures
+from diad_deploy.bundle.folder import builtin_bundle, builtin_images
 from diad_deploy.report.results import read_rows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -30,11 +30,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two pictures in two folders: a good piece, and one with a foreign body on it."""
+    """Two images in two folders: a good piece, and one with a foreign body on it."""
     for name in ("line-1/good.png", "line-2/foreign_body.png"):
         path = tmp_path / "photos" / name
         path.parent.mkdir(parents=True)
-        path.write_bytes((builtin_pictures() / "washer" / path.name).read_bytes())
+        path.write_bytes((builtin_images() / "washer" / path.name).read_bytes())
     return tmp_path / "photos"
 
 
@@ -42,7 +42,7 @@ def photos(tmp_path: Path) -> Path:
 def expected() -> list[float]:
     names = ("good.png", "foreign_body.png")
     with Detector.open(builtin_bundle()) as detector:
-        found = detector.detect([builtin_pictures() / "washer" / name for name in names])
+        found = detector.detect([builtin_images() / "washer" / name for name in names])
     return [detection.score for detection in found]
 
 
@@ -85,7 +85,7 @@ def test_write_report_and_own_table(run: Run, photos: Path, tmp_path: Path) -> N
     (photos / "line-2" / "broken.png").write_bytes(b"")
     report, table = tmp_path / "report", tmp_path / "table.csv"
     text = run("write_report", photos, builtin_bundle(), report)
-    assert text == f"2 of 3 pictures read; {report / 'report.html'}\n"
+    assert text == f"2 of 3 images read; {report / 'report.html'}\n"
     run("own_table", report, table)
     with table.open(newline="", encoding="utf-8") as file:
         header, *lines = csv.reader(file)

@@ -18,7 +18,7 @@ class RealGpu:
         """Put one graph of the stand-in bundle on the stream."""
         address, size = execution.scratch
         launch("scribble", stream, _blocks(size), [address], [size])
-        # the graphs' first inputs are pictures or latents
+        # the graphs' first inputs are images or latents
         name, (batch, *_, width) = next(iter(execution.shapes.items()))
         side = width // FACTOR if name == "image" else width
         elements = batch * 3 * (FACTOR * side) ** 2

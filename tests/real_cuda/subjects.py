@@ -13,10 +13,10 @@ import pytest
 from diad_deploy import Detection, Detector
 from diad_deploy.backends.tensorrt.api import MODULES
 from diad_deploy.bundle.engine_spec import Target
-from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_pictures
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
+from diad_deploy.images.discover import find_images
 from diad_deploy.images.inputs import decode
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.engines_on_gpu import build_engines
 from tests.real_cuda.card import Card
 from tests.real_cuda.device import RealGpu
@@ -96,9 +96,9 @@ def cases(standin_bundle: Bundle) -> Callable[[str], _Case]:
     @cache
     def case(name: str) -> _Case:
         if name == "standin":
-            bundle, images = standin_bundle, pictures(2 * LARGEST + 1)
+            bundle, images = standin_bundle, make_images(2 * LARGEST + 1)
         else:
-            files = find_pictures([builtin_pictures()])[: 2 * LARGEST + 1]
+            files = find_images([builtin_images()])[: 2 * LARGEST + 1]
             bundle, images = Bundle.open(builtin_bundle()), [decode(file.path) for file in files]
         with Detector.open(bundle, backend="onnxruntime", device="cpu") as detector:
             return _Case(bundle=bundle, images=images, on_cpu=detector.detect(images))

@@ -16,7 +16,7 @@ BYTES = 4 * 2 * 4 * 4 * 4
 
 
 class Decoder:
-    """The stand-in's decoder for two pictures, with places for its tensors."""
+    """The stand-in's decoder for two images, with places for its tensors."""
 
     def __init__(self, bundle: Bundle, **options: str) -> None:
         self.cudart = SimulatedCudart()

@@ -14,7 +14,7 @@ from diad_deploy.backends.cuda.graph import record
 from diad_deploy.backends.cuda.transfers import Slot
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, SimulatedCudart
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
@@ -146,7 +146,7 @@ def scores(bundle: Bundle, policy: str | int, monkeypatch: pytest.MonkeyPatch) -
     trt = SimulatedTensorRt(machine, rtx=True)
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", trt)
     with Detector.open(bundle, backend="tensorrt-rtx", batch_size=2) as detector:
-        return [found.score for found in detector.detect(pictures(7))]
+        return [found.score for found in detector.detect(make_images(7))]
 
 
 def never_wait(monkeypatch: pytest.MonkeyPatch) -> None:

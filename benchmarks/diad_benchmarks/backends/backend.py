@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from diad_benchmarks.measure.stage_clock import StageClock
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.manifest import Spacing
 from diad_deploy.errors import OptionError
 from diad_deploy.record import Strict
@@ -25,7 +25,7 @@ class Subject(Strict):
         half_bundle: the same in float16; None where there is none.
         device: `auto`, `cpu` or `cuda`.
         threads: threads on the CPU; None takes each library's own choice.
-        largest_batch: most pictures that will be run at once.
+        largest_batch: most images that will be run at once.
     """
 
     checkpoint: str
@@ -70,8 +70,8 @@ class Runner(Protocol):
     def start_clock(self) -> StageClock:
         """A clock that fits the device; it starts now."""
 
-    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
-        """Pictures uint8 `[H, W, 3]` -> maps and scores on the host, done when this returns.
+    def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
+        """Images uint8 `[H, W, 3]` -> maps and scores on the host, done when this returns.
 
         Raises:
             BackendError: it failed.

@@ -9,7 +9,7 @@ import numpy as np
 
 from diad_benchmarks.backends.backend import Outcome, Subject
 from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.backends.choice import ModelRequest, open_model
 from diad_deploy.backends.tensorrt.engine_files import has_engines
 from diad_deploy.bundle.engine_spec import Target
@@ -75,9 +75,9 @@ class BundleRunner:
         """See `Runner`."""
         return HostClock()
 
-    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
+    def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`."""
-        batch = prepare_batch(pictures, self._image)
+        batch = prepare_batch(images, self._image)
         noise, posterior_noise = (
             np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises
         )

@@ -21,7 +21,7 @@ Stage = Callable[..., tuple[Tensor, ...]]
 
 
 class LeanPass:
-    """Picture to map and score, without waiting for the host: it can be recorded.
+    """Image to map and score, without waiting for the host: it can be recorded.
 
     Takes `model` over: its weights are changed to `dtype` and moved.
     """
@@ -110,8 +110,8 @@ class LeanPass:
     def _score(self, image: Tensor, reconstruction: Tensor) -> tuple[Tensor, ...]:
         scorer = self._modules["scorer"]
         both = [
-            [features.float() for features in scorer.features(picture.to(self._dtype))]
-            for picture in (image, reconstruction)
+            [features.float() for features in scorer.features(pixels.to(self._dtype))]
+            for pixels in (image, reconstruction)
         ]
         found: tuple[Tensor, Tensor] = scorer.fusion(*both)
         return found

@@ -6,7 +6,7 @@ import numpy as np
 
 from diad_benchmarks.backends.backend import Outcome, Runner, Subject
 from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
-from diad_deploy.arrays import FloatArray, PictureArray
+from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import GRAPH_NAMES, Spacing
 from diad_deploy.diffusion import pipeline
@@ -84,9 +84,9 @@ class OpenVinoRunner:
         """See `Runner`."""
         return HostClock()
 
-    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
+    def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`."""
-        batch = prepare_batch(pictures, self._image)
+        batch = prepare_batch(images, self._image)
         noise, posterior_noise = (
             np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises
         )
@@ -104,7 +104,7 @@ class OpenVinoRunner:
             )
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
-            raise BackendError(f"OpenVINO failed on {len(batch)} pictures: {reason}") from error
+            raise BackendError(f"OpenVINO failed on {len(batch)} images: {reason}") from error
         return Outcome(maps=found.anomaly_map, scores=found.image_score)
 
     def set_schedule(self, steps: int, spacing: Spacing) -> None:

@@ -13,7 +13,7 @@ from diad_benchmarks.backends.backend import Outcome, Subject
 from diad_benchmarks.backends.lean_pass import LeanPass
 from diad_benchmarks.backends.torch_runner import files_bytes, load_subject
 from diad_benchmarks.measure.stage_clock import HostClock, StageClock
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
 from diad_deploy.errors import BackendError, OptionError
@@ -84,9 +84,9 @@ class RecordedPass:
         """See `Runner`."""
         return HostClock()
 
-    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
+    def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`; a batch size that is new is recorded first."""
-        batch = prepare_batch(pictures, self._image)
+        batch = prepare_batch(images, self._image)
         clock.mark("prepare")
         try:
             recording = self._recordings.get(len(batch)) or self._record(len(batch))
@@ -94,7 +94,7 @@ class RecordedPass:
             recording.replay()
         except RuntimeError as error:
             raise BackendError(
-                f"PyTorch failed on {len(batch)} pictures: {first_lines(error)}"
+                f"PyTorch failed on {len(batch)} images: {first_lines(error)}"
             ) from error
         anomaly_map, score = (pinned.numpy().copy() for pinned in recording.pinned_found)
         clock.mark("model")
@@ -139,7 +139,7 @@ class RecordedPass:
         return recording
 
     def _choose_layout(self) -> str:
-        """Lay the weights out as is faster for one picture, and say how."""
+        """Lay the weights out as is faster for one image, and say how."""
         seconds = {}
         for name, memory_format in LAYOUTS.items():
             self._pass.lay_out(memory_format)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diad_benchmarks.backends.backend import Outcome, Subject
 from diad_benchmarks.measure.stage_clock import CudaClock, HostClock, StageClock, reference_stage
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Manifest, Spacing
 from diad_deploy.diffusion.schedule import make_schedule
@@ -44,7 +44,7 @@ class TorchRunner:
     """The reference with or without what the published test does for nothing.
 
     Args:
-        as_published: with guidance, and with the un-noised latents decoded for a picture that
+        as_published: with guidance, and with the un-noised latents decoded for an image that
             nobody scores; the text model is left out on both sides.
         detail: what runs, beside PyTorch's version.
     """
@@ -88,9 +88,9 @@ class TorchRunner:
         return HostClock()
 
     @torch.no_grad()
-    def run(self, pictures: list[PictureArray], clock: StageClock) -> Outcome:
+    def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`."""
-        batch = prepare_batch(pictures, self._image)
+        batch = prepare_batch(images, self._image)
         noises = [np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises]
         image, noise, posterior_noise = (
             torch.from_numpy(array).to(device=self.device, dtype=self._dtype)
@@ -115,7 +115,7 @@ class TorchRunner:
                 clock.mark("decode again")
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
-            raise BackendError(f"PyTorch failed on {len(batch)} pictures: {reason}") from error
+            raise BackendError(f"PyTorch failed on {len(batch)} images: {reason}") from error
         return Outcome(
             maps=found.anomaly_map.float().cpu().numpy(),
             scores=found.image_score.float().cpu().numpy(),

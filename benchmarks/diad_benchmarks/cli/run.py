@@ -52,7 +52,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     metavar="PATH",
     help="The same in float16, for a GPU's rows  [default: one is built where there is a GPU].",
 )
-@click.option("--images", type=PATH, help="Your own pictures [default: the demo's, drawn].")
+@click.option("--images", type=PATH, help="Your own images [default: the demo's, drawn].")
 @click.option(
     "--all",
     "everything",
@@ -76,7 +76,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--pictures",
     type=click.IntRange(min=0),
-    help="Pictures to compare with the reference  [default: 24; full size those of the rounds; "
+    help="Images to compare with the reference  [default: 24; full size those of the rounds; "
     "on a GPU 32 and 8].",
 )
 @click.option(

@@ -13,7 +13,7 @@ from diad_benchmarks.report.rows import Row
 def speed_table(results: Results) -> Table:
     """One line a row: how fast it was, and how near its limit."""
     table = _named_table(
-        f"One picture of {results.model.image_size_px} px, {results.model.steps} steps, "
+        f"One image of {results.model.image_size_px} px, {results.model.steps} steps, "
         f"{results.model.name}",
         ("p50 ms", "p99 ms", "to ORT", "best /s", "batch", "J each", "limit"),
     )

@@ -93,7 +93,7 @@ def limit(
     """The least time of `graphs` on a device that computes `flops` a second.
 
     Args:
-        times: as many pictures as `graphs` were counted for, so often, at once.
+        times: as many images as `graphs` were counted for, so often, at once.
     """
     size = ELEMENT_BYTES[precision]
     seconds = arithmetic = weights = 0.0

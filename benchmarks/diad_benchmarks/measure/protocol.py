@@ -12,7 +12,7 @@ class Opening(Strict):
     """The first request: load a model the way called `way`.
 
     Attributes:
-        pictures: a `.npy` file of uint8 `[N, S, S, 3]` from which every run takes its pictures.
+        images: a `.npy` file of uint8 `[N, S, S, 3]` from which every run takes its images.
     """
 
     way: str
@@ -22,10 +22,10 @@ class Opening(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest(Strict):
-    """Run pictures `first` to `first + count`, counted round and round.
+    """Run images `first` to `first + count`, counted round and round.
 
     Attributes:
-        at_least_s: go on with the pictures behind them until so many seconds have passed.
+        at_least_s: go on with the images behind them until so many seconds have passed.
     """
 
     first: int
@@ -68,7 +68,7 @@ class Ran(Strict):
     """One run, or several one right after the other.
 
     Attributes:
-        seconds: on the host, from pictures in memory to map and score in memory; of several the
+        seconds: on the host, from images in memory to map and score in memory; of several the
             median.
         stages: seconds of each stage, likewise; empty where they cannot be told apart.
         each: seconds of every run.

@@ -1,6 +1,6 @@
 """What the runtime does around the model: reading, resizing, heatmaps, rows, the page.
 
-A whole `diad-run` over files in turns with the model alone on the same pictures, prepared before.
+A whole `diad-run` over files in turns with the model alone on the same images, prepared before.
 """
 
 import statistics
@@ -10,30 +10,30 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from diad_benchmarks.models.images import draw_pictures, write_files
+from diad_benchmarks.models.images import draw_images, write_files
 from diad_deploy.detection import Detection
 from diad_deploy.detector import Detector
-from diad_deploy.images.discover import PictureFile, find_pictures
+from diad_deploy.images.discover import ImageFile, find_images
 from diad_deploy.images.preprocess import prepare, prepare_batch
-from diad_deploy.images.reader import read_picture
+from diad_deploy.images.reader import read_image
 from diad_deploy.inspection.inspect import InspectionOptions, inspect
 from diad_deploy.record import Strict
 from diad_deploy.report.image_outputs import write_heatmap, write_thumbnails
 
-PICTURES = 16
+IMAGES = 16
 FILE_SIZE_PX = 256
 BATCH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings(Strict):
-    """One run of `pictures` files in batches of `batch`.
+    """One run of `images` files in batches of `batch`.
 
     Attributes:
         run_s: the whole run, as often as there were rounds, without opening the bundle.
-        model_s: the model alone on the same pictures, in the same rounds.
+        model_s: the model alone on the same images, in the same rounds.
         overhead: median over rounds of run over model, less 1.
-        work_ms: milliseconds a picture of each part, alone in one thread.
+        work_ms: milliseconds an image of each part, alone in one thread.
     """
 
     backend: str
@@ -48,9 +48,9 @@ class Surroundings(Strict):
 
 def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundings:
     """Run in turns; `scratch` takes the files and the reports."""
-    drawn = draw_pictures(PICTURES, size_px=FILE_SIZE_PX)
+    drawn = draw_images(IMAGES, size_px=FILE_SIZE_PX)
     write_files(list(drawn.pixels), scratch / "files")
-    files = find_pictures([scratch / "files"])
+    files = find_images([scratch / "files"])
     with Detector.open(bundle, batch_size=BATCH) as detector:
         alone = _ModelAlone(detector, files)
         whole, model = [], []
@@ -76,15 +76,15 @@ def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundin
 class _ModelAlone:
     """The model on batches that were prepared before; `found` holds what it found last."""
 
-    def __init__(self, detector: Detector, files: Sequence[PictureFile]) -> None:
+    def __init__(self, detector: Detector, files: Sequence[ImageFile]) -> None:
         self._detector = detector
-        pictures = [read_picture(file.path) for file in files]
-        self._sizes = [(picture.shape[0], picture.shape[1]) for picture in pictures]
-        self._prepared = prepare_batch(pictures, detector.manifest.image)
+        images = [read_image(file.path) for file in files]
+        self._sizes = [(image.shape[0], image.shape[1]) for image in images]
+        self._prepared = prepare_batch(images, detector.manifest.image)
         self.found: list[Detection] = []
 
     def run(self) -> None:
-        """All pictures, in batches."""
+        """All images, in batches."""
         self.found = []
         for start in range(0, len(self._prepared), BATCH):
             part = slice(start, start + BATCH)
@@ -92,18 +92,18 @@ class _ModelAlone:
 
 
 def _work_ms(
-    files: Sequence[PictureFile], detector: Detector, found: Sequence[Detection], folder: Path
+    files: Sequence[ImageFile], detector: Detector, found: Sequence[Detection], folder: Path
 ) -> dict[str, float]:
-    """Each part of the work on each picture, alone: the median."""
+    """Each part of the work on each image, alone: the median."""
     folder.mkdir()
     image, heatmap = detector.manifest.image, detector.manifest.heatmap
     scale = (heatmap.low, heatmap.high)
     parts: dict[str, list[float]] = {"read": [], "prepare": [], "heatmap": [], "thumbnails": []}
     for file, detection in zip(files, found, strict=True):
-        pixels = read_picture(file.path)
+        pixels = read_image(file.path)
         drawn = write_heatmap(folder, file.name, pixels, detection, scale)
         work: dict[str, Callable[[], object]] = {
-            "read": partial(read_picture, file.path),
+            "read": partial(read_image, file.path),
             "prepare": partial(prepare, pixels, image),
             "heatmap": partial(write_heatmap, folder, file.name, pixels, detection, scale),
             "thumbnails": partial(write_thumbnails, folder, file.name, pixels, detection, drawn),

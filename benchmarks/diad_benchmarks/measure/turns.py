@@ -1,4 +1,4 @@
-"""The rows take turns: each in its own process, one picture or batch after the other."""
+"""The rows take turns: each in its own process, one image or batch after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ SHOWN_EVERY_S = 15.0
 
 @dataclass(slots=True, kw_only=True)
 class Energy:
-    """Joules that a GPU took over turns of one batch size, and how many pictures these were."""
+    """Joules that a GPU took over turns of one batch size, and how many images these were."""
 
     joules: float = 0.0
     pictures: int = 0
@@ -43,7 +43,7 @@ class Measured:
         why_not: why there are no figures, or no more of them; None where all is well.
         first_result_s: from the start of its process to its first result.
         setup_s: of that, the first run, which compiles or records where the row does so.
-        singles: one picture at a time, in the order of the rounds.
+        singles: one image at a time, in the order of the rounds.
         beside: the yardstick's seconds in the same rounds; None where it failed.
         batches: the turns by batch size.
         energy: by batch size, 1 included.
@@ -79,7 +79,7 @@ class Turns:
     """Opens processes, has them take turns, and writes down what they say.
 
     Args:
-        count: pictures in the file `pictures`.
+        count: images in the file `images`.
         scratch: a folder for what the rows find.
         between: called once a round, between two rows' turns.
         deadline: what does not fit before it is left out.
@@ -90,7 +90,7 @@ class Turns:
         self,
         plan: Plan,
         subject: Subject,
-        pictures: Path,
+        images: Path,
         scratch: Path,
         *,
         between: Callable[[], None],
@@ -98,7 +98,7 @@ class Turns:
         deadline: Deadline,
         meter: GpuMeter,
     ) -> None:
-        self._plan, self._subject, self._pictures = plan, subject, pictures
+        self._plan, self._subject, self._images = plan, subject, images
         self._scratch, self._between, self._tell = scratch, between, tell
         self._deadline, self._meter = deadline, meter
         self._open: dict[str, WorkerProcess] = {}
@@ -174,7 +174,7 @@ class Turns:
         started = perf_counter()
         try:
             process = WorkerProcess(
-                way.name, self._subject, self._pictures, timeout_s=self._deadline.timeout_s()
+                way.name, self._subject, self._images, timeout_s=self._deadline.timeout_s()
             )
         except DiadError as error:
             row.why_not = str(error)
@@ -202,14 +202,14 @@ class Turns:
         for index in range(plan.rounds):
             self._between()
             self._single_round(ways, index, until)
-            self._tell(f"round {index + 1} of {plan.rounds}, one picture: {self._shown(ways)}")
+            self._tell(f"round {index + 1} of {plan.rounds}, one image: {self._shown(ways)}")
         for batch in sorted(plan.larger_batches):
             firsts = [index * batch for index in range(plan.batch_rounds)]
             if batch == plan.largest_batch and plan.pictures:
                 firsts = list(range(0, plan.pictures, batch))
             for first in firsts:
                 self._batch_round(ways, first, batch, until)
-            self._tell(f"{len(firsts)} rounds of {batch} pictures done")
+            self._tell(f"{len(firsts)} rounds of {batch} images done")
             yield
         if plan.pictures and plan.largest_batch == 1:
             for way in ways:
@@ -308,7 +308,7 @@ class Turns:
                 first, count, at_least_s=at_least_s, timeout_s=self._deadline.timeout_s()
             )
         except DiadError as error:
-            row.why_not = f"failed on {count} pictures: {error}"
+            row.why_not = f"failed on {count} images: {error}"
             self._tell(f"{way.title}: {row.why_not}")
             return None
         if row.opened is not None and row.opened.device == "cuda":

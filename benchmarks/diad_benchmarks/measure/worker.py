@@ -77,7 +77,7 @@ def _serve(row: "_Row", request: Request) -> Answer:
 
 
 class _Row:
-    """An opened way, the pictures, and what it found on each of them last."""
+    """An opened way, the images, and what it found on each of them last."""
 
     def __init__(self, opening: Opening) -> None:
         start = time.perf_counter()
@@ -90,11 +90,11 @@ class _Row:
             disk_bytes=runner.disk_bytes,
             seconds=time.perf_counter() - start,
         )
-        self._pictures: npt.NDArray[np.uint8] = np.load(opening.pictures)
+        self._images: npt.NDArray[np.uint8] = np.load(opening.pictures)
         self._found: dict[int, tuple[npt.NDArray[np.float32], float]] = {}
 
     def run(self, request: RunRequest) -> Ran:
-        """Run some pictures, once or for so long, and keep what they gave."""
+        """Run some images, once or for so long, and keep what they gave."""
         end = time.perf_counter() + request.at_least_s
         each: list[float] = []
         stages: list[dict[str, float]] = []
@@ -112,18 +112,18 @@ class _Row:
         )
 
     def _run_once(self, first: int, count: int) -> tuple[float, dict[str, float]]:
-        places = [(first + i) % len(self._pictures) for i in range(count)]
-        pictures = [self._pictures[place] for place in places]
+        places = [(first + i) % len(self._images) for i in range(count)]
+        images = [self._images[place] for place in places]
         start = time.perf_counter()
         clock = self.runner.start_clock()
-        outcome: Outcome = self.runner.run(pictures, clock)
+        outcome: Outcome = self.runner.run(images, clock)
         seconds = time.perf_counter() - start
         for place, found, score in zip(places, outcome.maps, outcome.scores, strict=True):
             self._found[place] = (found, float(score))
         return seconds, clock.seconds() if self.runner.clocks_stages else {}
 
     def save(self, path: Path) -> None:
-        """Write places, maps and scores of all pictures so far."""
+        """Write places, maps and scores of all images so far."""
         places = sorted(self._found)
         np.savez(
             path,

@@ -45,7 +45,7 @@ class WorkerProcess:
     opened: Opened
 
     def __init__(
-        self, way: str, subject: Subject, pictures: Path, *, timeout_s: float | None = None
+        self, way: str, subject: Subject, images: Path, *, timeout_s: float | None = None
     ) -> None:
         # open as long as the process is
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
@@ -60,7 +60,7 @@ class WorkerProcess:
         self._lines: Queue[bytes] = Queue()
         self._reader = Thread(target=self._read_lines, daemon=True)
         self._reader.start()
-        opening = Opening(way=way, subject=subject, pictures=str(pictures))
+        opening = Opening(way=way, subject=subject, pictures=str(images))
         try:
             opened = self._ask(Request(opening=opening), timeout_s).opened
             if opened is None:
@@ -78,7 +78,7 @@ class WorkerProcess:
         at_least_s: float = 0.0,
         timeout_s: float | None = None,
     ) -> Ran:
-        """Run pictures `first` to `first + count`, again and again for `at_least_s`.
+        """Run images `first` to `first + count`, again and again for `at_least_s`.
 
         Raises:
             DiadError: what it raised, in its own class; `BackendError` where the process died, or
@@ -157,7 +157,7 @@ class WorkerProcess:
         if answer.failure is None:
             return answer
         kind = getattr(errors, answer.failure.kind, BackendError)
-        known = kind not in (errors.PictureError, errors.CudaError) and issubclass(kind, DiadError)
+        known = kind not in (errors.ImageError, errors.CudaError) and issubclass(kind, DiadError)
         raise (kind if known else BackendError)(answer.failure.message)
 
     def _death(self) -> str:

@@ -1,4 +1,4 @@
-"""The pictures that all rows run: the demo's own, drawn with labels and masks, or the user's."""
+"""The images that all rows run: the demo's own, drawn with labels and masks, or the user's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from PIL import Image
 
 from demo.dataset import draw_split
 from demo.products import PRODUCTS
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.images.reader import ImageReader
 from diad_export.verify.agreement import Truth
 from diad_export.verify.labelled_images import find_labelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PictureSet:
-    """Pictures uint8 `[N, S, S, 3]`, what is known of them, and where they come from."""
+class ImageSet:
+    """Images uint8 `[N, S, S, 3]`, what is known of them, and where they come from."""
 
     pixels: npt.NDArray[np.uint8]
     truth: Truth
@@ -30,8 +30,8 @@ class PictureSet:
         return path
 
 
-def draw_pictures(count: int, *, size_px: int) -> PictureSet:
-    """`count` of the demo's test pictures, of every product as many, every second one defective."""
+def draw_images(count: int, *, size_px: int) -> ImageSet:
+    """`count` of the demo's test images, of every product as many, every second one defective."""
     per_product = 2 * -(-count // (2 * len(PRODUCTS)))
     samples = list(draw_split("test", per_product=per_product, size_px=size_px))
     # products in turn, good and defective ones in turn, so that the first few show all of it
@@ -41,48 +41,48 @@ def draw_pictures(count: int, *, size_px: int) -> PictureSet:
         for product in range(len(PRODUCTS))
     ]
     chosen = [samples[place] for place in order[:count]]
-    return PictureSet(
+    return ImageSet(
         pixels=np.stack([sample.image for sample in chosen]),
         truth=Truth(
             names=tuple("-".join(map(str, (s.product, *s.seed))) for s in chosen),
             defective=tuple(sample.defect is not None for sample in chosen),
             masks=[sample.mask for sample in chosen],
         ),
-        source=f"{count} of the demo's test pictures, drawn at {size_px} px",
+        source=f"{count} of the demo's test images, drawn at {size_px} px",
     )
 
 
-def read_pictures(folder: Path, count: int, *, size_px: int) -> PictureSet:
-    """`count` pictures of a folder, evenly spread, resized as the runtime does it.
+def read_images(folder: Path, count: int, *, size_px: int) -> ImageSet:
+    """`count` images of a folder, evenly spread, resized as the runtime does it.
 
     Raises:
-        InputError: there are none. PictureError: one cannot be read.
+        InputError: there are none. ImageError: one cannot be read.
     """
     labelled, reader = find_labelled(folder, most=count), ImageReader()
-    pixels = np.stack([_resized(picture.read(reader), size_px) for picture in labelled])
+    pixels = np.stack([_resized(image.read(reader), size_px) for image in labelled])
     warned = "".join(f"; warning: {warning}" for warning in reader.warnings())
-    return PictureSet(
+    return ImageSet(
         pixels=pixels,
         truth=Truth(
-            names=tuple(picture.name for picture in labelled),
-            defective=tuple(picture.defective for picture in labelled),
-            masks=[picture.read_mask(size_px) for picture in labelled],
+            names=tuple(image.name for image in labelled),
+            defective=tuple(image.defective for image in labelled),
+            masks=[image.read_mask(size_px) for image in labelled],
         ),
-        source=f"{len(labelled)} pictures of {folder.name}, resized to {size_px} px{warned}",
+        source=f"{len(labelled)} images of {folder.name}, resized to {size_px} px{warned}",
     )
 
 
-def write_files(pictures: Sequence[PictureArray], folder: Path) -> list[Path]:
-    """The pictures as PNG files."""
+def write_files(images: Sequence[ImageArray], folder: Path) -> list[Path]:
+    """The images as PNG files."""
     folder.mkdir(parents=True)
     paths = []
-    for place, pixels in enumerate(pictures):
+    for place, pixels in enumerate(images):
         path = folder / f"{place:04d}.png"
         Image.fromarray(pixels).save(path)
         paths.append(path)
     return paths
 
 
-def _resized(pixels: PictureArray, size_px: int) -> PictureArray:
+def _resized(pixels: ImageArray, size_px: int) -> ImageArray:
     small = Image.fromarray(pixels).resize((size_px, size_px), Image.Resampling.BILINEAR)
     return np.asarray(small, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Do the rows decide as the PyTorch reference does, on the same pictures and noise?"""
+"""Do the rows decide as the PyTorch reference does, on the same images and noise?"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ class Accuracy(Strict):
     """A row beside the reference, as `diad-export verify` compares them.
 
     Attributes:
-        pictures: how many were compared.
+        images: how many were compared.
         threshold: of the decision, and where it comes from.
-        largest_difference: of any picture's two scores.
-        least_correlation: of any picture's two maps.
+        largest_difference: of any image's two scores.
+        least_correlation: of any image's two maps.
         flipped: how many decisions differ.
         image_auroc, pixel_auroc: the row's own; None without labels or masks.
         image_auroc_change, pixel_auroc_change: the row's less the reference's.
@@ -37,7 +37,7 @@ class Accuracy(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """What a row found: places of pictures, their maps and scores."""
+    """What a row found: places of images, their maps and scores."""
 
     places: tuple[int, ...]
     outcome: Outcome
@@ -58,10 +58,10 @@ class Found:
 
 
 def compare_with_reference(reference: Found, row: Found, truth: Truth) -> Accuracy | None:
-    """The row beside the reference, on the pictures that both ran; None where there are none.
+    """The row beside the reference, on the images that both ran; None where there are none.
 
     Args:
-        truth: of all pictures, by place.
+        truth: of all images, by place.
     """
     places = tuple(place for place in row.places if place in reference.places)
     if not places:

@@ -87,7 +87,7 @@ def _row_changes(old: Row, new: Row | None, limit: float) -> Iterator[Change]:
     speeds = {t.batch: t.pictures_per_s for t in new.throughput}
     for throughput in old.throughput:
         speed = speeds.get(throughput.batch)
-        name = f"pictures_per_s_batch_{throughput.batch}"
+        name = f"images_per_s_batch_{throughput.batch}"
         if speed is not None:
             worse = throughput.pictures_per_s / speed - 1
             yield Change(

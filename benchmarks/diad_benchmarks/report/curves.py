@@ -36,8 +36,8 @@ def draw_plots(results: Results) -> dict[str, str]:
     drawn: dict[str, str] = {}
     with mpl.rc_context(rc=STYLE):
         if rows:
-            drawn["Time of one picture"] = _draw(0.55 * len(rows) + 1, _latency, rows)
-            drawn["Pictures a second by batch size"] = _draw(3.4, _throughput, rows)
+            drawn["Time of one image"] = _draw(0.55 * len(rows) + 1, _latency, rows)
+            drawn["Images a second by batch size"] = _draw(3.4, _throughput, rows)
         staged = [row for row in rows if row.stages]
         if staged:
             drawn["Where the time goes"] = _draw(0.55 * len(staged) + 1.5, _stages, staged)
@@ -75,7 +75,7 @@ def _latency(axes: Any, rows: Sequence[Row]) -> None:
         )
     _name_rows(axes, rows)
     axes.margins(x=0.14)
-    axes.set_xlabel("ms from picture to map: median, tick at the 90th percentile, line to the 99th")
+    axes.set_xlabel("ms from image to map: median, tick at the 90th percentile, line to the 99th")
 
 
 def _throughput(axes: Any, rows: Sequence[Row]) -> None:
@@ -119,12 +119,12 @@ def _stages(axes: Any, rows: Sequence[Row]) -> None:
                 )
             left += share
     _name_rows(axes, rows)
-    axes.set(xlabel="share of a picture's time, %", xlim=(0, 100))
+    axes.set(xlabel="share of an image's time, %", xlim=(0, 100))
     axes.legend(frameon=False, ncols=3, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.0))
 
 
 def stage_parts(row: Row) -> dict[str, float]:
-    """Share of each part of a picture's time, all steps together."""
+    """Share of each part of an image's time, all steps together."""
     parts = dict.fromkeys(PARTS, 0.0)
     for stage in row.stages:
         parts["steps" if stage.stage.startswith("step ") else stage.stage] += stage.share
@@ -169,7 +169,7 @@ def _step_costs(axes: Any, points: Sequence[StepsPoint]) -> None:
             color=COLOURS[place % len(COLOURS)],
             label=label,
         )
-    axes.set(xlabel="steps", ylabel="ms a picture", xlim=(0, None), ylim=(0, None))
+    axes.set(xlabel="steps", ylabel="ms an image", xlim=(0, None), ylim=(0, None))
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
@@ -188,7 +188,7 @@ def _threads(axes: Any, sweeps: Sweeps) -> None:
     axes.plot([p.threads for p in points], [p.median_ms for p in points], "o-", color=COLOURS[0])
     ideal = [first.median_ms * first.threads / p.threads for p in points]
     axes.plot([p.threads for p in points], ideal, "--", color="#8a94a0", label="if all were shared")
-    axes.set(xlabel="threads", ylabel="ms a picture", ylim=(0, None))
+    axes.set(xlabel="threads", ylabel="ms an image", ylim=(0, None))
     axes.set_xticks([p.threads for p in points])
     axes.legend(frameon=False, fontsize=9)
 
@@ -204,5 +204,5 @@ def _sizes(axes: Any, sweeps: Sweeps) -> None:
             textcoords="offset points",
             ha="right",
         )
-    axes.set(xlabel="side of the model's input, px", ylabel="ms a picture", ylim=(0, None))
+    axes.set(xlabel="side of the model's input, px", ylabel="ms an image", ylim=(0, None))
     axes.set_xticks([p.size_px for p in points])

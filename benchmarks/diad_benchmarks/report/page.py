@@ -61,7 +61,7 @@ def _headline(results: Results) -> str:
     flips = ours.accuracy.flipped
     same = "every decision the same" if flips == 0 else f"{flips} decisions different"
     return (
-        f"{said}; {same} on {ours.accuracy.pictures} pictures, scores apart by "
+        f"{said}; {same} on {ours.accuracy.pictures} images, scores apart by "
         f"{ours.accuracy.largest_difference:.0e} at most."
     )
 

@@ -29,7 +29,7 @@ class ModelFacts(Strict):
         name: of the checkpoint's file.
         standin: whether its weights are random, so that its scores say nothing.
         parameters: of the four graphs together.
-        pictures: what the pictures were.
+        images: what the images were.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Results(Strict):
         date: UTC, when it began.
         seconds: how long it took.
         unfinished: what it had not reached when this was written; None where it ran to its end.
-        counts: the work in the bundle's graphs, one picture.
+        counts: the work in the bundle's graphs, one image.
         gpu_unread: why the GPU's energy and memory are not known; None where they are, or there
             is no GPU.
         surroundings: what the runtime does around the model; None where it was not measured.

@@ -17,12 +17,12 @@ NOT_REACHED = "not reached: the run ended before its turn"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput(Strict):
-    """Pictures a second in batches of one size: of the median run, one after the other.
+    """Images a second in batches of one size: of the median run, one after the other.
 
     Attributes:
         turns: how many runs there were.
         p90_ms, p99_ms: percentiles of their times.
-        prepare_ms: of the median, making model input of the pictures on the host, which the
+        prepare_ms: of the median, making model input of the images on the host, which the
             runtime does beside the model; None where it cannot be told apart.
         joules_per_picture: what the GPU took meanwhile, idle power included; None where it was
             not measured.
@@ -42,7 +42,7 @@ class Throughput(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime(Strict):
-    """One stage of one picture: the median over the rounds, and its share of all stages."""
+    """One stage of one image: the median over the rounds, and its share of all stages."""
 
     stage: str
     median_ms: float
@@ -56,7 +56,7 @@ class Row(Strict):
     Attributes:
         why_not: why it has no figures, or not all of them.
         detail: what ran, with its version.
-        latency: one picture, from uint8 in memory to map and score in memory.
+        latency: one image, from uint8 in memory to map and score in memory.
         times_yardstick: median over rounds of its time as a multiple of ONNX Runtime's on the CPU
             in the same round.
         throughput: by batch size, 1 included.
@@ -66,7 +66,7 @@ class Row(Strict):
         peak_device_bytes: by how much the memory in use on the GPU grew during its turns, its
             process's start included; after its first result alone where NVML cannot be used.
         disk_bytes: of the files that it loads.
-        limit: the least time of one picture on its device in its precision.
+        limit: the least time of one image on its device in its precision.
         limit_share: how much of the limit's speed it reaches: least time over median time.
     """
 

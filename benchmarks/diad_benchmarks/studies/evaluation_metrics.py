@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from diad_deploy.arrays import BoolArray
 from diad_deploy.cli.console import run_command
-from diad_evaluate.class_images import class_pictures
+from diad_evaluate.class_images import class_images
 from diad_evaluate.class_metrics import MaskTally, class_result
 from diad_evaluate.metrics.figures import Figures
 from diad_export.peak_memory import peak_memory_bytes
@@ -36,7 +36,7 @@ MVTEC_AD_TEST = {
     "wood": (19, 60),
     "zipper": (32, 119),
 }
-"""Good and defective test pictures of each class: 1,725 in all."""
+"""Good and defective test images of each class: 1,725 in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Measured:
     """What it took.
 
     Attributes:
-        pictures, pixels: of all classes.
+        images, pixels: of all classes.
         drawing_seconds: to draw the maps, which is no part of an evaluation.
         metric_seconds: all metrics and curves of all classes.
         slowest_class_seconds: of them, those of the class that took longest.
@@ -67,12 +67,12 @@ def measure(classes: dict[str, tuple[int, int]], size_px: int) -> Measured:
     seconds, figures = [], {}
     for seed, (product, (good, defective)) in enumerate(classes.items()):
         rng = np.random.default_rng(seed)
-        with class_pictures(good + defective, size_px) as pictures:
+        with class_images(good + defective, size_px) as images:
             for bad, anomaly_map, mask in draw_maps(rng, good, defective, size_px):
-                pictures.add(defective=bad, score=float(anomaly_map.max()))
-                pictures.add_map(anomaly_map, mask)
+                images.add(defective=bad, score=float(anomaly_map.max()))
+                images.add_map(anomaly_map, mask)
             start = time.perf_counter()
-            result = class_result(product, pictures, MaskTally(), failed=0)
+            result = class_result(product, images, MaskTally(), failed=0)
             seconds.append(time.perf_counter() - start)
         figures[product] = result.figures
     count = sum(map(sum, classes.values()))

@@ -1,6 +1,6 @@
 """The savings one after another: from the published order of work to what the graphs do.
 
-Each rung is one picture's work, on tensors without memory, so that the full size costs nothing. A
+Each rung is one image's work, on tensors without memory, so that the full size costs nothing. A
 rung keeps what the rungs above it left out.
 """
 
@@ -34,15 +34,15 @@ CLIP_LAYERS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One picture's work once `left_out` is left out, too."""
+    """One image's work once `left_out` is left out, too."""
 
     left_out: str
     work: Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Picture:
-    """The inputs of one picture, without memory."""
+class _Image:
+    """The inputs of one image, without memory."""
 
     image: Tensor
     noise: Tensor
@@ -64,7 +64,7 @@ def climb(sizes: ModelSizes, settings: Settled) -> Iterator[Rung]:
     with torch.device("meta"):
         model = DiadModel(sizes).requires_grad_(False)
         text = CLIPTextModel(_clip(sizes.unet.context_width)).eval().requires_grad_(False)
-        picture = _Picture(
+        image = _Image(
             image=torch.empty(1, 3, size_px, size_px),
             noise=torch.empty(1, sizes.autoencoder.latent_channels, side, side),
             steps=settings.steps,
@@ -79,37 +79,37 @@ def climb(sizes: ModelSizes, settings: Settled) -> Iterator[Rung]:
         ("decoding the un-noised latents, which nobody scores", 2, 1),
         ("guidance", 1, 1),
     ):
-        run = partial(_published, model, picture, text=text, sides=sides, decodes=decodes)
+        run = partial(_published, model, image, text=text, sides=sides, decodes=decodes)
         yield rung(left_out, both, run)
     spoken = copy.deepcopy(model)
     for network in (spoken.unet, spoken.semantic_guided):
         hold_context(network, spoken.context)
-    yield rung("the text model, keys, values", spoken, partial(_published, spoken, picture))
+    yield rung("the text model, keys, values", spoken, partial(_published, spoken, image))
     timed = copy.deepcopy(spoken)
     tabulate_timesteps(timed.unet)
     tabulate_timesteps(timed.semantic_guided.control)
-    yield rung("what the timestep alone decides", timed, partial(_published, timed, picture))
+    yield rung("what the timestep alone decides", timed, partial(_published, timed, image))
     yield rung(
         "the hint, after the first step",
         timed,
-        lambda: _published(timed, picture, hint=timed.semantic_guided.hint_features(picture.image)),
+        lambda: _published(timed, image, hint=timed.semantic_guided.hint_features(image.image)),
     )
     lean = LeanDenoiser(model, only_mid_control=True)
     held = nn.ModuleDict({"model": model, "lean": lean})
     yield rung(
         "control that reaches nothing",
         held,
-        partial(_without_dead_control, model, lean, picture),
+        partial(_without_dead_control, model, lean, image),
     )
     graphs = _four_modules(model, settings)
     yield rung(
-        "resizing and filters: the four graphs", graphs, partial(_as_exported, graphs, picture)
+        "resizing and filters: the four graphs", graphs, partial(_as_exported, graphs, image)
     )
 
 
 def _published(
     model: DiadModel,
-    picture: _Picture,
+    image: _Image,
     *,
     text: nn.Module | None = None,
     sides: int = 1,
@@ -120,45 +120,45 @@ def _published(
     if text is not None:
         for _ in range(sides):
             text(input_ids=torch.zeros(1, CONTEXT_TOKENS, dtype=torch.int64, device="meta"))
-    latents = _encode(model, picture)
-    for _ in range(picture.steps):
-        predicted = [_predict(model, picture, latents, hint) for _ in range(sides)]
+    latents = _encode(model, image)
+    for _ in range(image.steps):
+        predicted = [_predict(model, image, latents, hint) for _ in range(sides)]
         noise = predicted[0]
         if sides > 1:
             noise = predicted[1] + PUBLISHED_GUIDANCE_SCALE * (predicted[0] - predicted[1])
         latents = latents * 0.5 + noise * 0.5
     for _ in range(decodes):
         reconstruction = decode_latents(model.autoencoder, latents)
-    _compare(model, picture, reconstruction)
+    _compare(model, image, reconstruction)
 
 
-def _encode(model: DiadModel, picture: _Picture) -> Tensor:
-    mean, log_variance = encode_moments(model.autoencoder, picture.image)
-    return 0.5 * (mean + torch.exp(log_variance / 2) * picture.noise) + 0.5 * picture.noise
+def _encode(model: DiadModel, image: _Image) -> Tensor:
+    mean, log_variance = encode_moments(model.autoencoder, image.image)
+    return 0.5 * (mean + torch.exp(log_variance / 2) * image.noise) + 0.5 * image.noise
 
 
-def _predict(model: DiadModel, picture: _Picture, latents: Tensor, hint: Tensor | None) -> Tensor:
-    seen = model.semantic_guided.hint_features(picture.image) if hint is None else hint
-    control = model.control_outputs(latents, seen, picture.timestep)
-    return model.predict_noise(latents, picture.timestep, control, only_mid_control=True)
+def _predict(model: DiadModel, image: _Image, latents: Tensor, hint: Tensor | None) -> Tensor:
+    seen = model.semantic_guided.hint_features(image.image) if hint is None else hint
+    control = model.control_outputs(latents, seen, image.timestep)
+    return model.predict_noise(latents, image.timestep, control, only_mid_control=True)
 
 
-def _compare(model: DiadModel, picture: _Picture, reconstruction: Tensor) -> None:
-    distances = distance_maps(model.features, picture.image, reconstruction)
-    resize_sum(distances, picture.image.shape[-1])
+def _compare(model: DiadModel, image: _Image, reconstruction: Tensor) -> None:
+    distances = distance_maps(model.features, image.image, reconstruction)
+    resize_sum(distances, image.image.shape[-1])
 
 
-def _without_dead_control(model: DiadModel, lean: LeanDenoiser, picture: _Picture) -> None:
-    latents = _encode(model, picture)
-    hint = model.semantic_guided.hint_features(picture.image)
-    for _ in range(picture.steps):
-        latents = _step(lean, latents, hint, picture)
-    _compare(model, picture, decode_latents(model.autoencoder, latents))
+def _without_dead_control(model: DiadModel, lean: LeanDenoiser, image: _Image) -> None:
+    latents = _encode(model, image)
+    hint = model.semantic_guided.hint_features(image.image)
+    for _ in range(image.steps):
+        latents = _step(lean, latents, hint, image)
+    _compare(model, image, decode_latents(model.autoencoder, latents))
 
 
-def _step(denoiser: nn.Module, latents: Tensor, hint: Tensor, picture: _Picture) -> Tensor:
+def _step(denoiser: nn.Module, latents: Tensor, hint: Tensor, image: _Image) -> Tensor:
     scale = torch.ones(1, device="meta")
-    after: Tensor = denoiser(latents, hint, picture.timestep, scale, scale)
+    after: Tensor = denoiser(latents, hint, image.timestep, scale, scale)
     return after
 
 
@@ -173,11 +173,11 @@ def _four_modules(model: DiadModel, settings: Settled) -> nn.ModuleDict:
     return nn.ModuleDict({part.name: part.module for part in components}).to("meta")
 
 
-def _as_exported(graphs: nn.ModuleDict, picture: _Picture) -> None:
-    latents, hint = graphs["encoder"](picture.image, picture.noise, picture.noise)
-    for _ in range(picture.steps):
-        latents = _step(graphs["denoiser"], latents, hint, picture)
-    graphs["scorer"](picture.image, graphs["decoder"](latents))
+def _as_exported(graphs: nn.ModuleDict, image: _Image) -> None:
+    latents, hint = graphs["encoder"](image.image, image.noise, image.noise)
+    for _ in range(image.steps):
+        latents = _step(graphs["denoiser"], latents, hint, image)
+    graphs["scorer"](image.image, graphs["decoder"](latents))
 
 
 def _clip(width: int) -> CLIPTextConfig:

@@ -82,7 +82,7 @@ def _settings(manifest: Manifest) -> Settled:
 
 def rungs_table(rungs: tuple[Rung, ...]) -> Table:
     """One row a rung; each keeps what the rows above it left out."""
-    table = Table(title="One picture, as PyTorch runs it")
+    table = Table(title="One image, as PyTorch runs it")
     table.add_column("left out, too")
     for name in ("operators", "weights, M", "GFLOP", "of all"):
         table.add_column(name, justify="right")
@@ -117,10 +117,10 @@ def graphs_table(graphs: dict[str, GraphWork], steps: int) -> Table:
 
 
 def times_table(measured: SideBySide) -> Table:
-    """Seconds a picture, and how far both ways are apart."""
+    """Seconds an image, and how far both ways are apart."""
     rounds = measured.rounds
     ratios = sorted(rounds.ratios(PUBLISHED, BUNDLE))
-    table = Table(title=f"Seconds a picture, {len(ratios)} rounds in turns", show_header=False)
+    table = Table(title=f"Seconds an image, {len(ratios)} rounds in turns", show_header=False)
     for name, seconds in rounds.seconds.items():
         listed = ", ".join(f"{value:.2f}" for value in seconds)
         table.add_row(name, f"median {rounds.median_s(name):.2f} ({listed})")

@@ -1,4 +1,4 @@
-"""The published order of work in PyTorch beside a bundle on ONNX Runtime: one picture, in turns."""
+"""The published order of work in PyTorch beside a bundle on ONNX Runtime: one image, in turns."""
 
 import os
 import platform
@@ -66,7 +66,7 @@ class SideBySide:
 
 
 def measure(checkpoint: Path, folder: Path, *, rounds: int, tell: Progress) -> SideBySide:
-    """Run one random picture both ways, `rounds` times in turns, after a short run of each.
+    """Run one random image both ways, `rounds` times in turns, after a short run of each.
 
     Raises:
         OptionError: the bundle was not built from this checkpoint.
@@ -79,9 +79,9 @@ def measure(checkpoint: Path, folder: Path, *, rounds: int, tell: Progress) -> S
     with Detector.open(bundle, batch_size=1) as detector:
         opening_s = time.perf_counter() - start
         size_px = bundle.manifest.image.size_px
-        picture = np.random.default_rng(0).standard_normal((1, 3, size_px, size_px), np.float32)
+        batch = np.random.default_rng(0).standard_normal((1, 3, size_px, size_px), np.float32)
         noises = [values[np.newaxis] for values in bundle.noise()]
-        image, noise, posterior_noise = map(torch.from_numpy, (picture, *noises))
+        image, noise, posterior_noise = map(torch.from_numpy, (batch, *noises))
         model = load_model(read)
         found: dict[str, Any] = {}
 
@@ -90,11 +90,11 @@ def measure(checkpoint: Path, folder: Path, *, rounds: int, tell: Progress) -> S
             found[PUBLISHED] = run_reference(
                 model, image, noise, posterior_noise, options, observe=seen.__setitem__
             )
-            # the published test does so, for a picture that nobody scores
+            # the published test does so, for an image that nobody scores
             decode_latents(model.autoencoder, seen["latents_encoded"])
 
         def from_bundle() -> None:
-            [found[BUNDLE]] = detector.detect_prepared(picture, [(size_px, size_px)])
+            [found[BUNDLE]] = detector.detect_prepared(batch, [(size_px, size_px)])
 
         tell("warming up")
         reference(_options(bundle.manifest, steps=1))

@@ -1,4 +1,4 @@
-"""Long runs, with faults among the pictures, and what they cost."""
+"""Long runs, with faults among the images, and what they cost."""
 
 import json
 import multiprocessing
@@ -17,14 +17,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from diad_benchmarks.studies.soak_images import demo_picture, standin_picture, write_pictures
+from diad_benchmarks.studies.soak_images import demo_image, standin_image, write_images
 from diad_benchmarks.studies.soak_model import StandinDetector
 from diad_deploy import Detector
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import builtin_bundle
 from diad_deploy.cli.console import run_command
 from diad_deploy.errors import DiadError
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 from diad_deploy.inspection.inspect import InspectionOptions, inspect
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.report import folder as layout
@@ -42,8 +42,8 @@ class Soak:
 
     Attributes:
         model: what ran.
-        pictures, faulty: how many there were, and how many of them could not be read.
-        early: after how many pictures `early_peak_bytes` was taken.
+        images, faulty: how many there were, and how many of them could not be read.
+        early: after how many images `early_peak_bytes` was taken.
         early_peak_bytes, peak_bytes: most memory the process had until then, and in all.
         seconds: the whole run, with its page.
         pictures_per_second: over `seconds`.
@@ -69,21 +69,21 @@ class Soak:
 
 
 def soak(
-    work: Path, model: str, count: int, draw: Callable[[int], PictureArray], *, fault_every: int
+    work: Path, model: str, count: int, draw: Callable[[int], ImageArray], *, fault_every: int
 ) -> Soak:
-    """Draw `count` pictures into `work`, inspect them, check every row, and resume.
+    """Draw `count` images into `work`, inspect them, check every row, and resume.
 
     Args:
         work: an empty folder.
         model: `stand-in`, or `demo` for the built-in bundle.
-        count: of pictures.
-        draw: the picture of a number.
-        fault_every: one picture in so many cannot be read.
+        count: of images.
+        draw: the image of a number.
+        fault_every: one image in so many cannot be read.
 
     Raises:
-        DiadError: a row is missing, or says of a picture what is not so.
+        DiadError: a row is missing, or says of an image what is not so.
     """
-    faulty = write_pictures(work / "pictures", count, fault_every=fault_every, draw=draw)
+    faulty = write_images(work / "pictures", count, fault_every=fault_every, draw=draw)
     early = count // 10
     first = _in_own_process(work, model, early)
     _check_rows(work, count, faulty)
@@ -133,8 +133,8 @@ def _run(work: Path, model: str, early: int) -> dict[str, Any]:
     )
     with opened as detector:
         began = time.perf_counter()
-        pictures = find_pictures([work / "pictures"])
-        summary = inspect(pictures, detector, work / "report", options, progress=look)
+        images = find_images([work / "pictures"])
+        summary = inspect(images, detector, work / "report", options, progress=look)
         seconds = time.perf_counter() - began
     return {
         "seconds": seconds,
@@ -213,26 +213,26 @@ def soak_table(soaks: list[Soak]) -> Table:
     type=click.IntRange(min=2),
     default=FAULT_EVERY,
     show_default=True,
-    help="One picture in so many cannot be read.",
+    help="One image in so many cannot be read.",
 )
 @click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Where pictures and reports lie meanwhile.",
+    help="Where images and reports lie meanwhile.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(
-    pictures: int, demo_pictures: int, fault_every: int, work: Path | None, as_json: bool
+    images: int, demo_pictures: int, fault_every: int, work: Path | None, as_json: bool
 ) -> None:
-    """Inspect very many pictures, check every row, and print what it cost.
+    """Inspect very many images, check every row, and print what it cost.
 
-    Small pictures go through a stand-in for the model, the demo's through the built-in bundle.
+    Small images go through a stand-in for the model, the demo's through the built-in bundle.
     They and the reports lie in a new folder below --work (the system's own for such) and are
     removed again.
 
-    Example: python -m diad_benchmarks.studies.soak --pictures 100000 --demo-pictures 0
+    Example: python -m diad_benchmarks.studies.soak --pictures 100000 --demo-images 0
     """
-    plan = (("stand-in", pictures, standin_picture), ("demo", demo_pictures, demo_picture))
+    plan = (("stand-in", images, standin_image), ("demo", demo_pictures, demo_image))
     soaks = []
     for model, count, draw in plan:
         if count:

@@ -1,4 +1,4 @@
-"""Many small pictures on disk, a known share of which cannot be read."""
+"""Many small images on disk, a known share of which cannot be read."""
 
 import io
 import struct
@@ -11,27 +11,27 @@ from PIL import Image
 
 from demo.dataset import PRODUCTS, draw_sample
 from demo.defects import defects_for
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 
 FOLDERS = 20
 WIDTH_PX, HEIGHT_PX = 64, 48
 DEFECTIVE_EVERY = 10
-"""One in so many of the demo's pictures has a defect."""
+"""One in so many of the demo's images has a defect."""
 SPLIT = 8
-"""First number of the demo pictures' seeds: no split of the data set uses it."""
+"""First number of the demo images' seeds: no split of the data set uses it."""
 
 
-def standin_picture(number: int) -> PictureArray:
+def standin_image(number: int) -> ImageArray:
     """A ramp whose colours differ from number to number: uint8 `[H, W, 3]`."""
     ramp = np.linspace(0, 120, WIDTH_PX).astype(np.uint8)
-    picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    picture[:, :, 0] = number * 7919 % 256
-    picture[:, :, 1] = ramp
-    picture[:, :, 2] = number // 256 % 256
-    return picture
+    image = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    image[:, :, 0] = number * 7919 % 256
+    image[:, :, 1] = ramp
+    image[:, :, 2] = number // 256 % 256
+    return image
 
 
-def demo_picture(number: int) -> PictureArray:
+def demo_image(number: int) -> ImageArray:
     """A piece of the demo's, some of them defective: uint8 `[H, W, 3]`."""
     product = sorted(PRODUCTS)[number % len(PRODUCTS)]
     kinds = defects_for(product)
@@ -39,8 +39,8 @@ def demo_picture(number: int) -> PictureArray:
     return draw_sample(product, (SPLIT, number), defect=defect, size_px=128).image
 
 
-def write_pictures(
-    folder: Path, count: int, *, fault_every: int, draw: Callable[[int], PictureArray]
+def write_images(
+    folder: Path, count: int, *, fault_every: int, draw: Callable[[int], ImageArray]
 ) -> set[str]:
     """Write `count` PNG files and give the names of those that cannot be read.
 
@@ -48,7 +48,7 @@ def write_pictures(
         folder: new; gets `FOLDERS` folders.
         count: how many files.
         fault_every: one in so many is faulty, the kinds of fault in turn.
-        draw: the picture of a number.
+        draw: the image of a number.
     """
     faulty = set()
     for number in range(count):
@@ -67,9 +67,9 @@ def write_pictures(
     return faulty
 
 
-def _png(picture: PictureArray) -> bytes:
+def _png(image: ImageArray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
+    Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
 
 
@@ -81,7 +81,7 @@ def _huge(content: bytes) -> bytes:
 
 _FAULTS: dict[str, Callable[[bytes], bytes]] = {
     "cut short": lambda content: content[: len(content) // 2],
-    "no picture": lambda content: b"no picture at all\n" * 20,
+    "no image": lambda content: b"no image at all\n" * 20,
     "too large": _huge,
     "a link to nothing": lambda content: b"",
 }

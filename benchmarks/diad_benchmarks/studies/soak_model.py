@@ -12,7 +12,7 @@ from diad_deploy.detection import Detection
 
 
 class StandinDetector:
-    """Gives at once a map that is the picture's red, and its mean as the score."""
+    """Gives at once a map that is the image's red, and its mean as the score."""
 
     backend = "stand-in"
     backend_reason = "the model is not what is measured"
@@ -24,7 +24,7 @@ class StandinDetector:
         self.manifest: Manifest = Bundle.open(builtin_bundle()).manifest
 
     def submit_each(
-        self, batch: FloatArray, picture_sizes: Sequence[tuple[int, int]]
+        self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
     ) -> Callable[[], list[Found]]:
         """Detections of a batch `[B, 3, S, S]`."""
         image = self.manifest.image
@@ -34,9 +34,9 @@ class StandinDetector:
                 score=float(red[place].mean()),
                 anomaly_map=red[place],
                 reconstruction=batch[place],
-                picture_size_px=size,
+                image_size_px=size,
                 image=image,
             )
-            for place, size in enumerate(picture_sizes)
+            for place, size in enumerate(image_sizes)
         ]
         return lambda: found

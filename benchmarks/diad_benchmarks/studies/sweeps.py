@@ -1,7 +1,7 @@
 """What a step, a batch, a thread, a pixel and a number format cost, and what they give.
 
 On ONNX Runtime's CPU. Steps and spacing are changed on one bundle: the denoiser takes the timestep
-as an input. Speed and AUROC of a point come from the same run over the same pictures.
+as an input. Speed and AUROC of a point come from the same run over the same images.
 """
 
 import statistics
@@ -39,8 +39,8 @@ class StepsPoint(Strict):
     Attributes:
         steps: as they run.
         median_ms: of one batch.
-        image_auroc, pixel_auroc: over all pictures, in batches of this size where it is the
-            largest, else None: a picture's score does not depend on its batch.
+        image_auroc, pixel_auroc: over all images, in batches of this size where it is the
+            largest, else None: an image's score does not depend on its batch.
     """
 
     precision: str
@@ -55,7 +55,7 @@ class StepsPoint(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadsPoint(Strict):
-    """Threads an operator may use: one picture's median time."""
+    """Threads an operator may use: one image's median time."""
 
     threads: int
     median_ms: float
@@ -63,7 +63,7 @@ class ThreadsPoint(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizePoint(Strict):
-    """A bundle built at another image size: one picture's median time, and its work."""
+    """A bundle built at another image size: one image's median time, and its work."""
 
     size_px: int
     median_ms: float
@@ -82,7 +82,7 @@ class Sweeps(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sweeper:
-    """What all sweeps run: a model, its pictures, and where to put things."""
+    """What all sweeps run: a model, its images, and where to put things."""
 
     model: ModelFiles
     plan: Plan

@@ -39,7 +39,7 @@ class DeviceTensors:
 
     Args:
         manifest: the graphs' tensors.
-        largest_batch: most pictures a batch.
+        largest_batch: most images a batch.
         resources: own the memory.
 
     Raises:
@@ -55,7 +55,7 @@ class DeviceTensors:
         }
 
     def tensor(self, name: str, batch: int) -> DeviceTensor:
-        """The tensor called `name` for a batch of so many pictures."""
+        """The tensor called `name` for a batch of so many images."""
         spec = self._specs[name]
         return DeviceTensor(
             address=self._addresses[name], shape=_shape(spec, batch), dtype=spec.dtype
@@ -116,7 +116,7 @@ def tensor_specs(manifest: Manifest) -> dict[str, TensorSpec]:
 
 
 def tensor_bytes(spec: TensorSpec, batch: int) -> int:
-    """What one tensor takes for a batch of so many pictures."""
+    """What one tensor takes for a batch of so many images."""
     return math.prod(_shape(spec, batch)) * np.dtype(spec.dtype).itemsize
 
 

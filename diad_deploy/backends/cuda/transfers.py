@@ -41,7 +41,7 @@ class Ticket:
     Args:
         slot: where the batch is.
         outputs: where the stages leave its results.
-        count: pictures in it; what the slot holds beyond them is filling.
+        count: images in it; what the slot holds beyond them is filling.
     """
 
     def __init__(self, slot: "Slot", outputs: dict[str, DeviceTensor], count: int) -> None:
@@ -92,7 +92,7 @@ class Slot:
     Args:
         cuda: the runtime.
         manifest: the graphs' tensors.
-        largest_batch: most pictures a batch.
+        largest_batch: most images a batch.
         streams: where the work goes.
         resources: own the memory and the events.
 
@@ -125,7 +125,7 @@ class Slot:
     def upload(self, arrays: dict[str, FloatArray], batch: int) -> None:
         """Copy arrays `[n, ...]` into pinned memory and begin their way to the GPU.
 
-        Where n is below `batch`, the last picture fills the rest.
+        Where n is below `batch`, the last image fills the rest.
         """
         for name, array in arrays.items():
             pinned = _view(self._pinned[name], (batch, *array.shape[1:]))
@@ -166,7 +166,7 @@ class Slot:
         self._record(self._downloaded, self._streams.download)
 
     def fetch(self, tensors: dict[str, DeviceTensor], count: int) -> BatchResult:
-        """Wait for the outputs and take the first `count` pictures' out; the slot is free then."""
+        """Wait for the outputs and take the first `count` images' out; the slot is free then."""
         cuda = self._cuda
         # in the caller's thread, which is left as it was
         mode = cuda.exchange_mode(cuda.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)

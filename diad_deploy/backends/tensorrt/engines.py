@@ -146,7 +146,7 @@ def make_context(
     Args:
         engines: the loaded engines.
         graph: whose engine.
-        batch: pictures a batch.
+        batch: images a batch.
         scratch: address and size in bytes of working memory, at least `engines.scratch_bytes`.
 
     Raises:

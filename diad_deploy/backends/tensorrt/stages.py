@@ -19,7 +19,7 @@ class TensorRtStages:
     Args:
         manifest: the graphs' tensors.
         engines: the loaded engines.
-        batch: pictures a batch.
+        batch: images a batch.
         tensors: where the stages' tensors lie.
         scalars: where each step's scalars lie.
         scratch: address and size in bytes of the engines' working memory.

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats import jpeg, pages, png, tiff
 from diad_deploy.images.formats.file_check import check_file, one_line
 from diad_deploy.images.formats.layout import Layout, layout_of
@@ -36,7 +36,7 @@ def read_samples(
             unless the file says more of its white.
 
     Raises:
-        PictureError: not there, not an image, damaged, too large, or of a kind that would be
+        ImageError: not there, not an image, damaged, too large, or of a kind that would be
             decoded wrongly; its reason is one line.
     """
     file = Path(path)
@@ -44,18 +44,18 @@ def read_samples(
         check_file(file)
         with file.open("rb") as stream:
             return _read(file, stream, limit_px, raw=raw)
-    except PictureError:
+    except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError(
-            str(file), "not a picture, or of a kind that cannot be read; save it as PNG"
+        raise ImageError(
+            str(file), "not an image, or of a kind that cannot be read; save it as PNG"
         ) from error
     except MemoryError as error:
-        raise PictureError(str(file), "memory ran out while decoding; make it smaller") from error
+        raise ImageError(str(file), "memory ran out while decoding; make it smaller") from error
     # decoders meet damaged bytes with nearly any kind of exception
     except Exception as error:
         reason = one_line(str(error)) or type(error).__name__
-        raise PictureError(str(file), f"damaged or cut short ({reason}); copy it again") from error
+        raise ImageError(str(file), f"damaged or cut short ({reason}); copy it again") from error
 
 
 def _read(path: Path, file: BinaryIO, limit_px: int, *, raw: bool) -> Samples:
@@ -99,7 +99,7 @@ def _decode(path: Path, file: BinaryIO, image: Image.Image, *, raw: bool) -> Sam
 
 def _turn_upright(image: Image.Image) -> int:
     """Apply the orientation in place, and give it; 1 where there is none."""
-    # the pixels are decoded already: damaged EXIF costs the rotation, not the picture
+    # the pixels are decoded already: damaged EXIF costs the rotation, not the image
     with suppress(Exception):
         orientation = int(image.getexif().get(_ORIENTATION, 1))
         ImageOps.exif_transpose(image, in_place=True)
@@ -135,7 +135,7 @@ def _arrays(
             return values, None
         return values, np.where(values == transparent, 0, 255).astype(np.uint8)
     if image.mode == "LAB":
-        raise PictureError(str(path), "colours in L*a*b*, which cannot be read; save it as RGB")
+        raise ImageError(str(path), "colours in L*a*b*, which cannot be read; save it as RGB")
     if image.has_transparency_data:
         layers = np.asarray(image.convert("RGBA"))
         return layers[..., :3], layers[..., 3]
@@ -150,7 +150,7 @@ def _with_raw_colours(
         values = _upright(values, orientation)
     if values is None or values.shape != found.values.shape:
         reason = "colours of 16 bits, stored in a way of which only the high bytes can be read"
-        raise PictureError(str(path), f"{reason}; save it as PNG")
+        raise ImageError(str(path), f"{reason}; save it as PNG")
     stated = found.stated
     if image.format == "PPM" and stated is not None:
         stated = replace(stated, scaled=False)
@@ -161,7 +161,7 @@ def _with_significant_bits(path: Path, found: Samples, bits: int) -> Samples:
     if found.are_high_bytes:
         scaled = found.peak() >= 2**bits
         if not scaled:
-            raise PictureError(
+            raise ImageError(
                 str(path),
                 f"dark, or its {bits} bits lie at the bottom of 16: beside transparency only the "
                 f"upper bits can be read; save it as PNG without transparency",

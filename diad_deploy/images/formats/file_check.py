@@ -4,29 +4,29 @@ import os
 import stat
 from pathlib import Path
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 
 
 def check_file(path: Path) -> None:
-    """Raise `PictureError` unless `path` is a plain file with something in it."""
+    """Raise `ImageError` unless `path` is a plain file with something in it."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise PictureError(str(path), "no such file") from None
+        raise ImageError(str(path), "no such file") from None
     except (OSError, ValueError) as error:
-        raise PictureError(str(path), _unreadable(error)) from error
+        raise ImageError(str(path), _unreadable(error)) from error
     if stat.S_ISDIR(found.st_mode):
         entered = os.access(path, os.R_OK | os.X_OK)
         kind = "a folder" if entered else "a folder that may not be entered"
-        raise PictureError(str(path), f"{kind}, expected a picture file")
+        raise ImageError(str(path), f"{kind}, expected an image file")
     if not stat.S_ISREG(found.st_mode):
-        raise PictureError(str(path), "a device or pipe, expected a picture file")
+        raise ImageError(str(path), "a device or pipe, expected an image file")
     if found.st_size == 0:
-        raise PictureError(str(path), "the file is empty; copy it again")
+        raise ImageError(str(path), "the file is empty; copy it again")
     try:
         path.open("rb").close()
     except OSError as error:
-        raise PictureError(str(path), _unreadable(error)) from error
+        raise ImageError(str(path), _unreadable(error)) from error
 
 
 def one_line(text: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import simplejpeg
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.file_check import one_line
 
 _END = b"\xff\xd9"
@@ -29,7 +29,7 @@ def check_jpeg(path: Path, content: bytes, mode: str) -> None:
         mode: Pillow's, of the image.
 
     Raises:
-        PictureError: the decoder warns of damage.
+        ImageError: the decoder warns of damage.
     """
     pixels = _pixels_alone(content)
     colours = "CMYK" if mode == "CMYK" else "GRAY"
@@ -47,7 +47,7 @@ def check_jpeg(path: Path, content: bytes, mode: str) -> None:
             break
         pixels = shorter
     if "Corrupt JPEG data" in warning:
-        raise PictureError(str(path), f"damaged ({one_line(warning)}); copy it again")
+        raise ImageError(str(path), f"damaged ({one_line(warning)}); copy it again")
 
 
 def _pixels_alone(content: bytes) -> bytes:

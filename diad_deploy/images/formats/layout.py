@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats import jpeg2000, png, tiff
 from diad_deploy.images.formats.samples import (
     EIGHT_BIT_WHITE,
@@ -42,7 +42,7 @@ def layout_of(path: Path, image: Image.Image, file: BinaryIO) -> Layout:
     """The layout of an image that Pillow has opened and not decoded; the file's place is kept.
 
     Raises:
-        PictureError: Pillow would decode it wrongly.
+        ImageError: Pillow would decode it wrongly.
     """
     place = file.tell()
     try:
@@ -81,7 +81,7 @@ def _png(path: Path, image: Image.Image, file: BinaryIO) -> Layout:
         # Pillow scales the samples to 8 bits, and not this
         image.info["transparency"] = transparent * (85 if raw_mode == "L;2" else 17)
     if raw_mode == "RGB;16B" and transparent is not None:
-        raise PictureError(
+        raise ImageError(
             str(path), "RGB of 16 bits with a transparent colour; save it as PNG without"
         )
     if not raw_mode.endswith(";16B"):

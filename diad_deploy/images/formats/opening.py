@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.memory import memory_gib
 
 LIMIT_PX = 178_956_970
@@ -30,7 +30,7 @@ def open_image(path: Path, file: BinaryIO, limit_px: int) -> Iterator[Image.Imag
     """Pillow's image of an open file, not decoded yet, of at most `limit_px` pixels.
 
     Raises:
-        PictureError: without pixels or with too many. What Pillow raises where it cannot read it.
+        ImageError: without pixels or with too many. What Pillow raises where it cannot read it.
     """
     _lift_limit(limit_px)
     try:
@@ -38,20 +38,20 @@ def open_image(path: Path, file: BinaryIO, limit_px: int) -> Iterator[Image.Imag
     except Image.DecompressionBombError as error:
         pixels = _PIXELS.search(str(error))
         count = int(pixels[1]) if pixels else limit_px + 1
-        raise PictureError(str(path), _too_large(count, limit_px)) from error
+        raise ImageError(str(path), _too_large(count, limit_px)) from error
     with image:
         check_size(image.size, path, limit_px)
         yield image
 
 
 def check_size(size: tuple[int, int], path: Path, limit_px: int) -> None:
-    """Raise `PictureError` unless (width, height) is at least 1 x 1 and within the limit."""
+    """Raise `ImageError` unless (width, height) is at least 1 x 1 and within the limit."""
     width, height = size
     if width < 1 or height < 1:
-        raise PictureError(str(path), f"{width} x {height} pixels: there is nothing to see")
+        raise ImageError(str(path), f"{width} x {height} pixels: there is nothing to see")
     if width * height > limit_px:
         reason = _too_large(width * height, limit_px)
-        raise PictureError(str(path), f"{width} x {height} pixels: {reason}")
+        raise ImageError(str(path), f"{width} x {height} pixels: {reason}")
 
 
 def _too_large(pixels: int, limit_px: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy.typing as npt
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -54,7 +54,7 @@ def check_pixels(path: Path, file: BinaryIO) -> None:
     """Compare the checksum of each part of the pixels, which Pillow passes over.
 
     Raises:
-        PictureError: one differs.
+        ImageError: one differs.
     """
     for kind, length in _chunks(file):
         if kind != b"IDAT":
@@ -69,14 +69,14 @@ def check_pixels(path: Path, file: BinaryIO) -> None:
         stored = file.read(4)
         if len(stored) == 4 and struct.unpack(">I", stored)[0] != checksum:
             reason = "damaged (a checksum of its pixels is wrong); copy it again"
-            raise PictureError(str(path), reason)
+            raise ImageError(str(path), reason)
 
 
 def without_metadata(path: Path, file: BinaryIO) -> io.BytesIO:
     """The same PNG without its large texts and its colour profile, in memory.
 
     Raises:
-        PictureError: a text that may say how the image is turned is too large to be read.
+        ImageError: a text that may say how the image is turned is too large to be read.
     """
     kept = io.BytesIO()
     kept.write(SIGNATURE)
@@ -94,7 +94,7 @@ def _may_turn(path: Path, file: BinaryIO, kind: bytes, length: int) -> bool:
     """Whether a text may say how the image is turned; the file's place is kept.
 
     Raises:
-        PictureError: it may, and is too large.
+        ImageError: it may, and is too large.
     """
     place = file.tell()
     content = file.read(min(length, _MOST_TEXT_BYTES))
@@ -103,7 +103,7 @@ def _may_turn(path: Path, file: BinaryIO, kind: bytes, length: int) -> bool:
     if keyword not in _MAY_TURN:
         return False
     if length > _MOST_TEXT_BYTES or _inflated(kind, content) > _MOST_TEXT_BYTES:
-        raise PictureError(
+        raise ImageError(
             str(path),
             f"its metadata ({keyword.decode()}) is over {_MOST_TEXT_BYTES >> 20} MiB and may say "
             f"how it is turned; save it without metadata",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.white_level import WhiteLevel, shown_white
 
 SampleArray = npt.NDArray[Any]
@@ -78,11 +78,11 @@ class Samples:
             path: for the message.
 
         Raises:
-            PictureError: the file says otherwise, or holds larger integers than its bits allow.
+            ImageError: the file says otherwise, or holds larger integers than its bits allow.
         """
         stated = self.stated
         if stated is not None and level.value not in (None, stated.value):
-            raise PictureError(
+            raise ImageError(
                 path,
                 f"{stated.source} says {shown_white(stated.value)}, the run was given "
                 f"{level.shown}; leave the option away, or inspect this image in a run of its own",
@@ -93,7 +93,7 @@ class Samples:
             return chosen
         chosen = self.white_of_type if level.value is None else level.value
         if not self.is_float and chosen > self.white_of_type:
-            raise PictureError(
+            raise ImageError(
                 path,
                 f"its samples hold at most {self.white_of_type:.0f}, {level.shown} says that "
                 f"{chosen:.10g} is white; leave the option away, or inspect it in a run of its own",
@@ -118,6 +118,6 @@ class Samples:
             return
         largest = float(self.values.max())
         if largest > white:
-            raise PictureError(
+            raise ImageError(
                 path, f"holds the value {largest:.0f}, {source} up to {white:.0f}; {way_out}"
             )

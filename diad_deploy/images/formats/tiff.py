@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, TiffImagePlugin
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.raw import decode_raw
 from diad_deploy.images.formats.samples import FLOAT_WHITE, Samples, StatedWhite
 from diad_deploy.images.formats.white_level import bits_of
@@ -98,12 +98,12 @@ def tags_of(image: Image.Image) -> TiffTags:
 
 
 def check_kind(path: Path, tags: TiffTags) -> None:
-    """Raise `PictureError` for a kind that Pillow opens and decodes wrongly."""
+    """Raise `ImageError` for a kind that Pillow opens and decodes wrongly."""
     wrong = (tags.apart and tags.channels > 1 and tags.bits > 8) or (
         tags.kind == _SIGNED and tags.bits <= 8
     )
     if wrong:
-        raise PictureError(str(path), _refused(tags))
+        raise ImageError(str(path), _refused(tags))
 
 
 def first_tags(file: BinaryIO) -> TiffTags:
@@ -126,7 +126,7 @@ def decode_other(path: Path, file: BinaryIO, tags: TiffTags) -> Samples:
     """Decode grey or RGB samples of a kind that Pillow does not know.
 
     Raises:
-        PictureError: OpenCV does not know it either.
+        ImageError: OpenCV does not know it either.
     """
     plain = tags.extra == 0 and (tags.channels, tags.photometric) in (
         (1, _WHITE_IS_ZERO),
@@ -137,7 +137,7 @@ def decode_other(path: Path, file: BinaryIO, tags: TiffTags) -> Samples:
     widths = (32, 64) if tags.kind == _FLOAT else (16, 32, 64)
     values = decode_raw(file) if plain and together and tags.bits in widths else None
     if values is None:
-        raise PictureError(str(path), _refused(tags))
+        raise ImageError(str(path), _refused(tags))
     return Samples(
         values=values,
         format="TIFF",

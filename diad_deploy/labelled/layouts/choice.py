@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diad_deploy.errors import InputError, OptionError
-from diad_deploy.labelled.layouts.labelled import LabelledPicture, Layout
+from diad_deploy.labelled.layouts.labelled import LabelledImage, Layout
 from diad_deploy.labelled.layouts.mvtec_3d import MVTEC_3D
 from diad_deploy.labelled.layouts.mvtec_ad import MVTEC_AD
 from diad_deploy.labelled.layouts.plain import PLAIN
@@ -18,27 +18,27 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledSet:
-    """Labelled pictures, those of a class one after another.
+    """Labelled images, those of a class one after another.
 
     Attributes:
         folder: where they lie.
         layout: how.
-        pictures: in the order in which they run.
+        images: in the order in which they run.
     """
 
     folder: Path
     layout: Layout
-    pictures: tuple[LabelledPicture, ...]
+    pictures: tuple[LabelledImage, ...]
 
 
 def find_labelled_set(
     folder: Path, *, layout: str = AUTO, classes: tuple[str, ...] = ()
 ) -> LabelledSet:
-    """The test pictures below `folder`.
+    """The test images below `folder`.
 
     Args:
         folder: a data set, or one class of it.
-        layout: a name of `LAYOUTS`; `auto` takes the first that finds pictures.
+        layout: a name of `LAYOUTS`; `auto` takes the first that finds images.
         classes: the classes to keep; none keeps all.
 
     Raises:
@@ -52,20 +52,20 @@ def find_labelled_set(
         raise InputError(f"{folder}: expected the folder of a test set, found none")
     tried = LAYOUTS if layout == AUTO else (known[layout],)
     for each in tried:
-        pictures = each.find(folder)
-        if pictures:
-            return LabelledSet(folder=folder, layout=each, pictures=_only(pictures, classes))
+        images = each.find(folder)
+        if images:
+            return LabelledSet(folder=folder, layout=each, pictures=_only(images, classes))
     looked = "; ".join(f"{each.title}: {each.looks_for}" for each in tried)
     raise InputError(
-        f"{folder}: no test pictures in a known layout; looked for {looked}; see docs/formats.md"
+        f"{folder}: no test images in a known layout; looked for {looked}; see docs/formats.md"
     )
 
 
-def _only(pictures: list[LabelledPicture], classes: tuple[str, ...]) -> tuple[LabelledPicture, ...]:
-    there = dict.fromkeys(picture.product for picture in pictures)
+def _only(images: list[LabelledImage], classes: tuple[str, ...]) -> tuple[LabelledImage, ...]:
+    there = dict.fromkeys(image.product for image in images)
     unknown = [name for name in classes if name not in there]
     if unknown:
         raise OptionError(
             f"--class {', '.join(unknown)}: not in the data; expected of {', '.join(there)}"
         )
-    return tuple(picture for picture in pictures if not classes or picture.product in classes)
+    return tuple(image for image in images if not classes or image.product in classes)

@@ -1,4 +1,4 @@
-"""A test picture with what its layout says of it, and what a layout is."""
+"""A test image with what its layout says of it, and what a layout is."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from diad_deploy.images.discover import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledPicture:
-    """One picture of a test set.
+class LabelledImage:
+    """One image of a test set.
 
     Attributes:
         path: where it lies.
@@ -41,17 +41,17 @@ class Layout:
         name: as `--layout` takes it.
         title: as a person calls it.
         looks_for: the paths by which it is recognised.
-        find: gives the pictures below a folder, in sorted order; none where it is another layout.
+        find: gives the images below a folder, in sorted order; none where it is another layout.
     """
 
     name: str
     title: str
     looks_for: str
-    find: Callable[[Path], list[LabelledPicture]]
+    find: Callable[[Path], list[LabelledImage]]
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The picture files right in `folder`, sorted; none where it is no folder."""
+def images_in(folder: Path) -> list[Path]:
+    """The image files right in `folder`, sorted; none where it is no folder."""
     if not folder.is_dir():
         return []
     return [

@@ -1,25 +1,25 @@
-"""MVTec-3D, its RGB pictures: `CLASS/test/KIND/rgb/*.png` and `CLASS/test/KIND/gt/*.png`."""
+"""MVTec-3D, its RGB images: `CLASS/test/KIND/rgb/*.png` and `CLASS/test/KIND/gt/*.png`."""
 
 from pathlib import Path
 
 from diad_deploy.images.classes import GOOD
 from diad_deploy.labelled.layouts.labelled import (
-    LabelledPicture,
+    LabelledImage,
     Layout,
     class_folders,
     folders_in,
+    images_in,
     kind_of,
     name_below,
-    pictures_in,
 )
 from diad_deploy.labelled.layouts.mvtec_ad import TEST
 from diad_deploy.labelled.mask_files import find_mask, folders_called
 
 
-def find(folder: Path) -> list[LabelledPicture]:
-    """The test pictures of all classes, or of the one class that `folder` is."""
+def find(folder: Path) -> list[LabelledImage]:
+    """The test images of all classes, or of the one class that `folder` is."""
     return [
-        LabelledPicture(
+        LabelledImage(
             path=path,
             name=name_below(folder, path),
             product=product,
@@ -32,7 +32,7 @@ def find(folder: Path) -> list[LabelledPicture]:
         for test in folders_called(root, TEST)
         for kind in folders_in(test)
         for rgb in folders_called(kind, ("rgb",))
-        for path in pictures_in(rgb)
+        for path in images_in(rgb)
     ]
 
 

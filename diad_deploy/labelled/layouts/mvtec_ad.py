@@ -5,37 +5,37 @@ from pathlib import Path
 
 from diad_deploy.images.classes import GOOD, MASK_FOLDERS, folder_key
 from diad_deploy.labelled.layouts.labelled import (
-    LabelledPicture,
+    LabelledImage,
     Layout,
     class_folders,
     folders_in,
+    images_in,
     kind_of,
     name_below,
-    pictures_in,
 )
 from diad_deploy.labelled.mask_files import find_mask, folders_called
 
 TEST = ("test",)
 
 
-def find(folder: Path) -> list[LabelledPicture]:
-    """The test pictures of all classes, or of the one class that `folder` is."""
+def find(folder: Path) -> list[LabelledImage]:
+    """The test images of all classes, or of the one class that `folder` is."""
     return [
-        picture
+        image
         for root, product in class_folders(folder, lambda inner: bool(folders_called(inner, TEST)))
         for test in folders_called(root, TEST)
-        for picture in _pictures(folder, root, test, product)
+        for image in _images(folder, root, test, product)
     ]
 
 
-def _pictures(folder: Path, root: Path, test: Path, product: str) -> Iterator[LabelledPicture]:
+def _images(folder: Path, root: Path, test: Path, product: str) -> Iterator[LabelledImage]:
     masks = [place for base in (root, test) for place in folders_called(base, MASK_FOLDERS)]
     for place in folders_in(test):
         if folder_key(place.name) in MASK_FOLDERS:
             continue
         kind = kind_of(place)
-        for path in pictures_in(place):
-            yield LabelledPicture(
+        for path in images_in(place):
+            yield LabelledImage(
                 path=path,
                 name=name_below(folder, path),
                 product=product,

@@ -20,29 +20,29 @@ from diad_deploy.images.classes import (
     name_good,
 )
 from diad_deploy.labelled.layouts.labelled import (
-    LabelledPicture,
+    LabelledImage,
     Layout,
     class_folders,
     folders_in,
+    images_in,
     name_below,
-    pictures_in,
 )
 from diad_deploy.labelled.mask_files import find_mask, folders_called
 
 LABELS = GOOD_FOLDERS | DEFECT_FOLDERS
 
 
-def find(folder: Path) -> list[LabelledPicture]:
-    """The pictures of all classes, or of the one class that `folder` is."""
+def find(folder: Path) -> list[LabelledImage]:
+    """The images of all classes, or of the one class that `folder` is."""
     return [
-        picture
+        image
         for root, product in class_folders(folder, lambda inner: any(_label_folders(inner)))
-        for picture in _pictures(folder, root, product)
+        for image in _images(folder, root, product)
     ]
 
 
 def _label_folders(root: Path) -> Iterator[tuple[Path, str]]:
-    """The folders of good and of defective pictures in `root`, and what they mean.
+    """The folders of good and of defective images in `root`, and what they mean.
 
     `normal` may also be what a class is called: then it holds such folders of its own.
     """
@@ -55,7 +55,7 @@ def _label_folders(root: Path) -> Iterator[tuple[Path, str]]:
             yield place, label
 
 
-def _pictures(folder: Path, root: Path, product: str) -> Iterator[LabelledPicture]:
+def _images(folder: Path, root: Path, product: str) -> Iterator[LabelledImage]:
     masks = folders_called(root, MASK_FOLDERS)
     # good ones first
     labels = sorted(_label_folders(root), key=lambda each: (not is_good(each[1]), each[0].name))
@@ -69,8 +69,8 @@ def _pictures(folder: Path, root: Path, product: str) -> Iterator[LabelledPictur
             # a kind that is called good would turn the label round
             plain = not inner or is_good(inner[0])
             kind = GOOD if good else folder_key(whole.name) if plain else place.name
-            for path in pictures_in(place):
-                yield LabelledPicture(
+            for path in images_in(place):
+                yield LabelledImage(
                     path=path,
                     name=name_below(folder, path),
                     product=product,

@@ -15,7 +15,7 @@ from diad_deploy.images.classes import (
     IN_ORDER,
     folder_key,
 )
-from diad_deploy.labelled.layouts.labelled import LabelledPicture, Layout
+from diad_deploy.labelled.layouts.labelled import LabelledImage, Layout
 
 TABLE = Path("split_csv", "1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
@@ -25,7 +25,7 @@ LABELS = {
 }
 
 
-def find(folder: Path) -> list[LabelledPicture]:
+def find(folder: Path) -> list[LabelledImage]:
     """The rows of the split `test`, class by class in the table's order.
 
     Raises:
@@ -36,15 +36,15 @@ def find(folder: Path) -> list[LabelledPicture]:
     above = folder.resolve().parent
     if not (above / TABLE).is_file():
         return []
-    return [picture for picture in _read(above) if picture.product == folder.resolve().name]
+    return [image for image in _read(above) if image.product == folder.resolve().name]
 
 
-def _by_class(pictures: list[LabelledPicture]) -> list[LabelledPicture]:
-    order = {product: place for place, product in enumerate(p.product for p in reversed(pictures))}
-    return sorted(pictures, key=lambda picture: -order[picture.product])
+def _by_class(images: list[LabelledImage]) -> list[LabelledImage]:
+    order = {product: place for place, product in enumerate(p.product for p in reversed(images))}
+    return sorted(images, key=lambda image: -order[image.product])
 
 
-def _read(folder: Path) -> list[LabelledPicture]:
+def _read(folder: Path) -> list[LabelledImage]:
     table = folder / TABLE
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
@@ -55,12 +55,12 @@ def _read(folder: Path) -> list[LabelledPicture]:
                     f"{table}: expected the columns {', '.join(COLUMNS)}, found no "
                     f"{', '.join(missing)}; take the table that VisA comes with"
                 )
-            return list(_pictures(folder, rows))
+            return list(_images(folder, rows))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table}: cannot be read: {error}; copy it again") from error
 
 
-def _pictures(folder: Path, rows: "csv.DictReader[str]") -> Iterator[LabelledPicture]:
+def _images(folder: Path, rows: "csv.DictReader[str]") -> Iterator[LabelledImage]:
     for row in rows:
         values = {name: (row[name] or "").strip() for name in COLUMNS}
         if values["split"] != "test":
@@ -72,7 +72,7 @@ def _pictures(folder: Path, rows: "csv.DictReader[str]") -> Iterator[LabelledPic
                 f"label normal or anomaly, found {values['object']!r}, {values['image']!r} and "
                 f"{values['label']!r}; correct the line"
             )
-        yield LabelledPicture(
+        yield LabelledImage(
             path=folder / values["image"],
             name=values["image"],
             product=values["object"],

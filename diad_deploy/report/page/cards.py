@@ -1,4 +1,4 @@
-"""What the page's cards say: one picture each, with its three thumbnails and its regions."""
+"""What the page's cards say: one image each, with its three thumbnails and its regions."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ MOST_CORNERS = 64
 def card(folder: Path, row: ResultRow) -> dict[str, Any]:
     """Values for the page's template."""
     width, height = row.width or 1, row.height or 1
-    # small pictures are shown as large as the others
+    # small images are shown as large as the others
     shrink = THUMBNAIL_PX / max(width, height)
     return {
         "row": row,
@@ -38,7 +38,7 @@ def card(folder: Path, row: ResultRow) -> dict[str, Any]:
 
 
 def _outline(region: Region) -> str:
-    """The contour as points of an SVG polygon, in the picture's pixels."""
+    """The contour as points of an SVG polygon, in the image's pixels."""
     every = -(-len(region.contour) // MOST_CORNERS) or 1
     return " ".join(f"{x},{y}" for x, y in region.contour[::every])
 

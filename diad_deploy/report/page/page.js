@@ -1,5 +1,5 @@
 "use strict";
-// Cards are sorted, filtered and labelled here; how many of ALL pictures a threshold would call
+// Cards are sorted, filtered and labelled here; how many of ALL images a threshold would call
 // defective comes from `values` (threshold_scale.py), which holds counts, not scores.
 const values = JSON.parse(document.getElementById("values")?.textContent ?? "null");
 const $ = id => document.getElementById(id);
@@ -55,14 +55,14 @@ if (values) {
     if (tried === null) {
       $("change").textContent = decided === 0
         ? "This run had no threshold: move the slider to see what one would decide."
-        : `As decided by the run${where}: ${many(defects, "defective picture", "defective pictures")} of ${all.toLocaleString("en")}${own === null ? ", with several thresholds; choose a class to see its own" : ""}.`;
+        : `As decided by the run${where}: ${many(defects, "defective image", "defective images")} of ${all.toLocaleString("en")}${own === null ? ", with several thresholds; choose a class to see its own" : ""}.`;
       return;
     }
     const place = Number($("threshold").value), now = groups.reduce((sum, group) => sum + passing(group, place), 0);
     const difference = now - defects;
     const compared = decided === 0 ? "" : difference === 0 ? " As many as the run decided."
       : ` ${Math.abs(difference).toLocaleString("en")} ${difference > 0 ? "more" : "fewer"} than the run decided (${defects.toLocaleString("en")}).`;
-    $("change").textContent = `Above ${short(tried)}${where}: ${many(now, "picture", "pictures")} of ${all.toLocaleString("en")} would be defective.${compared}`;
+    $("change").textContent = `Above ${short(tried)}${where}: ${many(now, "image", "images")} of ${all.toLocaleString("en")} would be defective.${compared}`;
   }
 
   function moveLine(threshold) {
@@ -95,7 +95,7 @@ if (values) {
       card.element.hidden = !fits;
       visible += fits;
     }
-    $("shown").textContent = `${visible.toLocaleString("en")} of ${many(cards.length, "picture", "pictures")} on this page.`;
+    $("shown").textContent = `${visible.toLocaleString("en")} of ${many(cards.length, "image", "images")} on this page.`;
   }
 
   function sort() {

@@ -28,8 +28,8 @@ class PageFacts:
     """What the header says of the run besides its record.
 
     Attributes:
-        total: pictures that were given.
-        seconds: how long the run took, from its first picture to this page.
+        total: images that were given.
+        seconds: how long the run took, from its first image to this page.
         pictures_per_second: done in this run.
         version: of this package.
         warnings: what may have made scores wrong, a sentence each.
@@ -120,7 +120,7 @@ def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
             {
                 "x": place * width + 0.5,
                 "width": max(width - 1.0, 0.5),
-                # a single picture among thousands must not vanish
+                # a single image among thousands must not vanish
                 "height": max(bar.count / tallest * _CHART_HEIGHT, 2.0) if bar.count else 0.0,
                 "bar": bar,
             }
@@ -134,7 +134,7 @@ def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
 
 
 def _legend() -> str:
-    """CSS colour stops of the scale as it lies over a picture."""
+    """CSS colour stops of the scale as it lies over an image."""
     stops = []
     for step in range(_LEGEND_STOPS):
         level = step * (LEVELS - 1) // (_LEGEND_STOPS - 1)

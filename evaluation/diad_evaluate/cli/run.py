@@ -51,15 +51,15 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.version_option(__version__, prog_name="diad-evaluate")
 def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
-    """Evaluate a bundle on labelled pictures: image and pixel AUROC, AP, F1-max, and AU-PRO.
+    """Evaluate a bundle on labelled images: image and pixel AUROC, AP, F1-max, and AU-PRO.
 
-    DATA is a test set in the layout of MVTec-AD, VisA or MVTec-3D (its RGB pictures), or a folder
+    DATA is a test set in the layout of MVTec-AD, VisA or MVTec-3D (its RGB images), or a folder
     with good/, defect/ and masks/ (or these for each class); or one class of it. Folders may be
     called ok and ng or the like, in any case. The metrics are those of the published evaluation, a
-    class each and their mean. A defective picture counts for the image metrics only where its mask
+    class each and their mean. A defective image counts for the image metrics only where its mask
     is missing, cannot be used, or marks nothing or everything.
 
-    Ends with status 0 if all was used, 1 if some pictures or masks could not be, 2 if nothing
+    Ends with status 0 if all was used, 1 if some images or masks could not be, 2 if nothing
     could be done, and 130, 143 or 129 if interrupted; what was whole by then is kept.
     """
     from diad_evaluate.cli.extra import check_extra
@@ -68,7 +68,7 @@ def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
     from diad_deploy.cli.progress import shown_progress
     from diad_evaluate.evaluate import Request, evaluate_folder
 
-    # a library's remark on a damaged picture is no line for the user: the row has the reason
+    # a library's remark on a damaged image is no line for the user: the row has the reason
     warnings.simplefilter("ignore")
     request = Request(bundle=bundle, bundle_name=bundle.resolve().name, **given)
     told: list[Evaluation] = []

@@ -35,7 +35,7 @@ def print_evaluation(
     if len(found.faults) > TOLD_FAULTS:
         console.print(f"and {len(found.faults) - TOLD_FAULTS} more; all are in the files of -o")
     seconds = f"{found.seconds:.1f} s, model {found.model_seconds:.1f} s"
-    console.print(f"{len(found.rows)} pictures in {seconds}, metrics {found.metric_seconds:.1f} s")
+    console.print(f"{len(found.rows)} images in {seconds}, metrics {found.metric_seconds:.1f} s")
     devices = ", ".join(found.devices)
     backend = f"backend: {found.backend} on {devices} ({found.backend_reason})"
     console.print(Text(printable(backend)))

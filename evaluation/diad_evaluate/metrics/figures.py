@@ -32,7 +32,7 @@ class Ranked:
     Attributes:
         truth: `[M]`, 1 for defective.
         rank: `[M]`, higher for a higher score; alike for alike ones.
-        weight: `[M]`, how many pictures or pixels.
+        weight: `[M]`, how many images or pixels.
     """
 
     truth: npt.NDArray[np.int8]
@@ -67,7 +67,7 @@ def image_figures(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Figures:
 
 
 def rank_images(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Ranked:
-    """Pictures as `Ranked`. Raises as `image_figures`."""
+    """Images as `Ranked`. Raises as `image_figures`."""
     truth = np.asarray(defective, dtype=np.int8)
     rank = np.asarray(scores, dtype=np.float64)
     _check_both_kinds(int(truth.sum()), int((1 - truth).sum()), "pictures")

@@ -65,7 +65,7 @@ def count_pixels(maps: FloatArray, masks: BoolArray, *, chunk_px: int = CHUNK_PX
     Args:
         maps: `[N, S, S]`, finite.
         masks: bool `[N, S, S]`.
-        chunk_px: most pixels to sort at once (at least a picture's).
+        chunk_px: most pixels to sort at once (at least an image's).
     """
     found, shares, regions = _defective_pixels(maps, masks)
     values, where = np.unique(found, return_inverse=True)
@@ -117,9 +117,9 @@ def _defective_pixels(
     return np.concatenate(values), np.concatenate(shares), regions
 
 
-def _good_pixels(maps: FloatArray, masks: BoolArray, pictures: int) -> Iterator[FloatArray]:
-    """The values of good pixels, sorted, `pictures` at a time."""
-    for start in range(0, len(maps), pictures):
-        chunk = maps[start : start + pictures][~masks[start : start + pictures]]
+def _good_pixels(maps: FloatArray, masks: BoolArray, images: int) -> Iterator[FloatArray]:
+    """The values of good pixels, sorted, `images` at a time."""
+    for start in range(0, len(maps), images):
+        chunk = maps[start : start + images][~masks[start : start + images]]
         chunk.sort()
         yield chunk

@@ -2,7 +2,7 @@
 
 OUT/evaluation.json   all of it
 OUT/evaluation.csv    a row a class, their mean, and the paper's figures
-OUT/pictures.csv      a row a picture: score, or why there is none
+OUT/pictures.csv      a row an image: score, or why there is none
 OUT/page.html         the figures, the curves, the worst false alarms and misses
 """
 
@@ -15,11 +15,11 @@ from diad_deploy.files.csv_rows import to_csv
 from diad_deploy.labelled.mask_findings import MaskCounts
 from diad_evaluate.metrics.figures import METRICS, Figures
 from diad_evaluate.report.page import render_page
-from diad_evaluate.results import Evaluation, PictureRow
+from diad_evaluate.results import Evaluation, ImageRow
 
 RESULT = "evaluation.json"
 TABLE = "evaluation.csv"
-PICTURES = "pictures.csv"
+IMAGES = "pictures.csv"
 PAGE = "page.html"
 
 MASK_COLUMNS = tuple(f"masks_{field.name}" for field in fields(MaskCounts))
@@ -27,7 +27,7 @@ COLUMNS = (
     *("row", "class", "good", "defective", "failed", "masked", *METRICS, "notes"),
     *MASK_COLUMNS,
 )
-PICTURE_COLUMNS = tuple(field.name for field in fields(PictureRow))
+IMAGE_COLUMNS = tuple(field.name for field in fields(ImageRow))
 
 
 def write_evaluation(folder: Path, found: Evaluation) -> None:
@@ -36,7 +36,7 @@ def write_evaluation(folder: Path, found: Evaluation) -> None:
     contents = {
         RESULT: f"{json.dumps(found.as_json(), indent=2)}\n".encode(),
         TABLE: to_csv([COLUMNS, *class_rows(found)]),
-        PICTURES: to_csv([PICTURE_COLUMNS, *map(astuple, found.rows)]),
+        IMAGES: to_csv([IMAGE_COLUMNS, *map(astuple, found.rows)]),
         PAGE: render_page(found).encode("utf-8", "backslashreplace"),
     }
     for name, content in contents.items():

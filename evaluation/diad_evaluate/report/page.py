@@ -80,13 +80,13 @@ def _mistakes(found: Evaluation) -> list[dict[str, Any]]:
         section(
             "false-alarms",
             "Worst false alarms",
-            "Good pictures that the threshold of their class calls defective.",
+            "Good images that the threshold of their class calls defective.",
             found.false_alarms,
         ),
         section(
             "misses",
             "Worst misses",
-            "Defective pictures that the threshold of their class calls good.",
+            "Defective images that the threshold of their class calls good.",
             found.misses,
         ),
     ]

@@ -21,9 +21,9 @@ UNDEFINED = "–"  # noqa: RUF001 - as tables of figures have it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """A row: whose figures, how many pictures, and the figures in percent.
+    """A row: whose figures, how many images, and the figures in percent.
 
-    `kind` is `class`, `mean` or `paper`; `image_only` the number of pictures that are left out of
+    `kind` is `class`, `mean` or `paper`; `image_only` the number of images that are left out of
     the pixel metrics, empty where no class has any.
     """
 

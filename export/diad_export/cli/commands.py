@@ -97,7 +97,7 @@ def command() -> None:
     "--calibration",
     type=PATH,
     metavar="DIR",
-    help="Good pictures that show where fp16 needs float32 [default: the built-in ones].",
+    help="Good images that show where fp16 needs float32 [default: the built-in ones].",
 )
 @image_options
 def build(
@@ -177,9 +177,9 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 
 @command.command()
 @click.argument("bundle", type=PATH)
-@click.option("--images", type=PATH, required=True, help="Pictures to run, with folders as labels.")
+@click.option("--images", type=PATH, required=True, help="Images to run, with folders as labels.")
 @click.option("--masks", type=PATH, help="Where the masks lie [default: masks or ground_truth].")
-@click.option("--most", type=click.IntRange(min=1), help="Take so many pictures, evenly spread.")
+@click.option("--most", type=click.IntRange(min=1), help="Take so many images, evenly spread.")
 @strict_option
 @click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
 @source_options
@@ -210,7 +210,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @limit_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def verify(*, as_json: bool, **given: Any) -> int:
-    """Run BUNDLE beside PyTorch on the same pictures and noise, and say whether it decides alike.
+    """Run BUNDLE beside PyTorch on the same images and noise, and say whether it decides alike.
 
     Where folders are called good (or ok and the like) and otherwise, these are labels; where masks
     are found, they are used, as diad-evaluate does. The result is stored in the bundle's manifest.

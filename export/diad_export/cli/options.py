@@ -27,13 +27,13 @@ _LIMITS = {
     "stage_error": (click.FloatRange(min=0), "Largest relative error of any stage."),
     "map_correlation": (
         click.FloatRange(-1, 1),
-        "Least correlation of a picture's two maps.",
+        "Least correlation of an image's two maps.",
     ),
     "score_difference": (
         click.FloatRange(min=0),
-        "Largest difference of a picture's two scores, as a share of the threshold.",
+        "Largest difference of an image's two scores, as a share of the threshold.",
     ),
-    "flipped_share": (click.FloatRange(0, 1), "Share of pictures whose decision may flip."),
+    "flipped_share": (click.FloatRange(0, 1), "Share of images whose decision may flip."),
     "auroc_change": (click.FloatRange(0, 1), "Largest change of image or pixel AUROC."),
 }
 """Range and help by the field of `Limits`."""

@@ -21,7 +21,7 @@ def precision_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
         return
     yield (
         "precision",
-        f"{spec.precision}, measured on {spec.pictures} pictures ({spec.calibration}); float32 "
+        f"{spec.precision}, measured on {spec.pictures} images ({spec.calibration}); float32 "
         f"beyond {spec.limit_abs:g}",
     )
     for graph in spec.ranges:

@@ -8,7 +8,7 @@ from diad_export.verify.result import Agreement, Verification
 def verification_table(found: Verification) -> Table:
     """A row a figure: the bundle, the noise floor beside it, and the limit."""
     table = Table(
-        title=f"{found.pictures} pictures, {found.backend} beside PyTorch; threshold "
+        title=f"{found.pictures} images, {found.backend} beside PyTorch; threshold "
         f"{found.threshold:.4g}, {found.threshold_from}",
         title_justify="left",
     )
@@ -47,13 +47,13 @@ def verification_table(found: Verification) -> Table:
     return table
 
 
-def _figures(found: Agreement, pictures: int) -> dict[str, str]:
+def _figures(found: Agreement, images: int) -> dict[str, str]:
     figures = {
         "map correlation, least": f"{found.least_correlation:.5f}",
         "map correlation, median": f"{found.median_correlation:.5f}",
         "score difference, largest": f"{found.largest_difference:.2e}",
         "score difference, mean": f"{found.mean_difference:.2e}",
-        "flipped decisions": f"{len(found.flipped)} of {pictures}",
+        "flipped decisions": f"{len(found.flipped)} of {images}",
     }
     if found.image_auroc_change is not None:
         figures["image AUROC, change"] = f"{found.image_auroc_change:+.4f}"

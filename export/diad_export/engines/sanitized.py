@@ -38,7 +38,7 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
     Args:
         path: of the graph.
         graph: its inputs and name.
-        batch: pictures a batch.
+        batch: images a batch.
 
     Raises:
         ExportError: names the first node at fault, and how many more there are.

@@ -1,4 +1,4 @@
-"""The autoencoder of latent diffusion: picture <-> latents."""
+"""The autoencoder of latent diffusion: image <-> latents."""
 
 from diffusers import AutoencoderKL
 from torch import Tensor
@@ -29,5 +29,5 @@ def encode_moments(autoencoder: AutoencoderKL, image: Tensor) -> tuple[Tensor, T
 
 def decode_latents(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
     """Reconstruction `[B, 3, S, S]` of scaled latents, not clamped."""
-    picture: Tensor = autoencoder.decoder(autoencoder.post_quant_conv(latents / LATENTS_SCALE))
-    return picture
+    image: Tensor = autoencoder.decoder(autoencoder.post_quant_conv(latents / LATENTS_SCALE))
+    return image

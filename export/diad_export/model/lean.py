@@ -2,7 +2,7 @@
 
 Left out, exactly: guidance (same prompt and hint on both sides), the text model and the key and
 value projections of every cross-attention (the prompt is always empty, `constant_context.py`), the
-hint block (it sees the picture only), SG outputs that reach nothing, and what depends on the
+hint block (it sees the image only), SG outputs that reach nothing, and what depends on the
 timestep alone (`timestep_table.py`).
 """
 

@@ -59,7 +59,7 @@ def run_reference(
     *,
     observe: Observe = lambda name, value: None,
 ) -> ReferenceResult:
-    """Run the published path on normalised pictures `[B, 3, S, S]`.
+    """Run the published path on normalised images `[B, 3, S, S]`.
 
     Args:
         noise, posterior_noise: `[B, 4, S/8, S/8]`; zero posterior noise takes the posterior's mode.
@@ -91,7 +91,7 @@ def encode(
     options: ReferenceOptions,
     observe: Observe,
 ) -> Tensor:
-    """The picture's latents, noised at the last training timestep."""
+    """The image's latents, noised at the last training timestep."""
     mean, log_variance = encode_moments(model.autoencoder, image)
     observe("posterior_mean", mean)
     observe("posterior_logvar", log_variance)

@@ -57,7 +57,7 @@ def level_outputs(sizes: UnetSizes) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 class SemanticGuidedNetwork(nn.Module):
-    """A ControlNet that sees the picture, followed by SFF.
+    """A ControlNet that sees the image, followed by SFF.
 
     Attributes:
         control: diffusers' ControlNet; its "zero convolutions" give outputs 0 to 11, and 12
@@ -74,7 +74,7 @@ class SemanticGuidedNetwork(nn.Module):
         self.fusion = SpatialAwareFeatureFusion(*level_outputs(sizes))
 
     def hint_features(self, image: Tensor) -> Tensor:
-        """What the network sees of the picture `[B, 3, S, S]`: `[B, C, S/8, S/8]`."""
+        """What the network sees of the image `[B, 3, S, S]`: `[B, C, S/8, S/8]`."""
         features: Tensor = self.control.controlnet_cond_embedding(image)
         return features
 

@@ -101,7 +101,7 @@ PUBLISHED = ModelSizes(
 
 
 def check_image_size(size_px: int, unet: UnetSizes) -> None:
-    """Refuse a picture side that the levels cannot halve, or whose deepest map is under 2 x 2.
+    """Refuse an image side that the levels cannot halve, or whose deepest map is under 2 x 2.
 
     Raises:
         OptionError: names the multiple that is needed and the nearest sides that fit.

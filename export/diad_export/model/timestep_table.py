@@ -1,6 +1,6 @@
 """What a network computes of the timestep alone, as tables with a row a timestep.
 
-A timestep's embedding, and each residual block's projection of it, depend on neither picture nor
+A timestep's embedding, and each residual block's projection of it, depend on neither image nor
 latents. At the published size the projections are 3 % of all weights and would be read once a step
 for a single row; the tables are smaller, one row of them is read, and no sinusoid is left to
 overflow or round in half precision. Small models keep the projections: there they are the smaller.

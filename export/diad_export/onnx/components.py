@@ -73,7 +73,7 @@ class Noising(nn.Module):
 
 
 class EncoderGraph(nn.Module):
-    """Picture -> latents noised at the last training timestep, and hint features."""
+    """Image -> latents noised at the last training timestep, and hint features."""
 
     def __init__(self, model: DiadModel, schedule: ScheduleSpec) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class DecoderGraph(nn.Module):
 
 
 class MapFusion(nn.Module):
-    """Feature maps of two pictures -> anomaly map and image score, by constant matrices."""
+    """Feature maps of two images -> anomaly map and image score, by constant matrices."""
 
     def __init__(self, image: ImageSpec, fusion: FusionSpec) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class MapFusion(nn.Module):
 
 
 class ScorerGraph(nn.Module):
-    """Picture and reconstruction -> anomaly map and image score."""
+    """Image and reconstruction -> anomaly map and image score."""
 
     def __init__(self, model: DiadModel, image: ImageSpec, fusion: FusionSpec) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def make_components(
     """The four graphs of `model`, in the order in which they run."""
     spec = latents_spec(model)
     side = image.size_px // spec.factor
-    picture = (BATCH, 3, image.size_px, image.size_px)
+    image_shape = (BATCH, 3, image.size_px, image.size_px)
     latent = (BATCH, spec.channels, side, side)
     hint = (BATCH, model.sizes.unet.channels[0], side, side)
     anomaly_map = (BATCH, image.size_px, image.size_px)
@@ -178,7 +178,7 @@ def make_components(
         Component(
             name="encoder",
             module=EncoderGraph(model, schedule),
-            inputs=_floats(image=picture, noise=latent, posterior_noise=latent),
+            inputs=_floats(image=image_shape, noise=latent, posterior_noise=latent),
             outputs=_floats(latents=latent, hint=hint),
         ),
         Component(
@@ -193,12 +193,12 @@ def make_components(
             name="decoder",
             module=DecoderGraph(model),
             inputs=_floats(latents=latent),
-            outputs=_floats(reconstruction=picture),
+            outputs=_floats(reconstruction=image_shape),
         ),
         Component(
             name="scorer",
             module=ScorerGraph(model, image, fusion),
-            inputs=_floats(image=picture, reconstruction=picture),
+            inputs=_floats(image=image_shape, reconstruction=image_shape),
             outputs=_floats(anomaly_map=anomaly_map, image_score=(BATCH,)),
         ),
     )

@@ -49,7 +49,7 @@ class ProductWork:
 
 
 def count_work(path: Path, *, batch: int = 1) -> GraphWork:
-    """Count the graph at `path` for `batch` pictures; weights beside it are not read.
+    """Count the graph at `path` for `batch` images; weights beside it are not read.
 
     Raises:
         ExportError: a convolution's or product's shape cannot be told.

@@ -1,4 +1,4 @@
-"""Pictures that a float16 build looks at, and what each graph is fed when they run through."""
+"""Images that a float16 build looks at, and what each graph is fed when they run through."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.bundle.folder import builtin_pictures
+from diad_deploy.bundle.folder import builtin_images
 from diad_deploy.bundle.manifest import ImageSpec, ScheduleSpec
 from diad_deploy.diffusion.schedule import ddim_steps
 from diad_deploy.errors import InputError
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.images.reader import ImageReader
 from diad_export.precision.ranges import Feed
 
-MOST_PICTURES = 32
+MOST_IMAGES = 32
 MOST_BUILTIN = 9
-"""At the published size a picture takes a quarter of a minute on two cores."""
+"""At the published size an image takes a quarter of a minute on two cores."""
 
 BATCH = 3
 
@@ -27,8 +27,8 @@ Run = Callable[[Feed], tuple[FloatArray, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CalibrationPictures:
-    """Model input `[N, 3, S, S]`, where the pictures came from, and what may be wrong with them."""
+class CalibrationImages:
+    """Model input `[N, 3, S, S]`, where the images came from, and what may be wrong with them."""
 
     source: str
     images: FloatArray
@@ -37,24 +37,24 @@ class CalibrationPictures:
 
 def read_calibration(
     folder: Path | None, image: ImageSpec, reading: ImageOptions | None = None
-) -> CalibrationPictures:
-    """Up to `MOST_PICTURES` of `folder`, spread over it, or the built-in ones.
+) -> CalibrationImages:
+    """Up to `MOST_IMAGES` of `folder`, spread over it, or the built-in ones.
 
     Raises:
-        InputError: there is no such folder, or no picture in it.
-        PictureError: one cannot be read.
+        InputError: there is no such folder, or no image in it.
+        ImageError: one cannot be read.
     """
     if folder is not None and not folder.is_dir():
         raise InputError(
-            f"--calibration {folder}: expected a folder of good pictures, found "
+            f"--calibration {folder}: expected a folder of good images, found "
             f"{'a file' if folder.exists() else 'nothing'}"
         )
-    files = find_pictures([folder or builtin_pictures()])
-    most = MOST_PICTURES if folder else MOST_BUILTIN
+    files = find_images([folder or builtin_images()])
+    most = MOST_IMAGES if folder else MOST_BUILTIN
     reader = ImageReader.with_options(reading or ImageOptions())
     taken = np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))
-    return CalibrationPictures(
-        source=folder.resolve().name if folder else "built-in pictures",
+    return CalibrationImages(
+        source=folder.resolve().name if folder else "built-in images",
         images=prepare_batch([reader.read(files[place].path).pixels for place in taken], image),
         warnings=reader.warnings(),
     )
@@ -69,9 +69,9 @@ class Seen:
 
 
 class Calibration:
-    """Pictures on their way through the four graphs, a graph at a time.
+    """Images on their way through the four graphs, a graph at a time.
 
-    Each graph is run on all pictures before the next one, so that one is in memory at a time.
+    Each graph is run on all images before the next one, so that one is in memory at a time.
 
     Args:
         noise, posterior_noise: the bundle's, `[C, h, w]`.
@@ -79,15 +79,15 @@ class Calibration:
 
     def __init__(
         self,
-        pictures: CalibrationPictures,
+        source: CalibrationImages,
         noise: FloatArray,
         posterior_noise: FloatArray,
         schedule: ScheduleSpec,
     ) -> None:
-        self.pictures = pictures
+        self.source = source
         self._noise, self._posterior_noise = noise, posterior_noise
         self._steps = ddim_steps(schedule)
-        images = pictures.images
+        images = source.images
         self._images = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         self._latents: list[FloatArray] = []
         self._hints: list[FloatArray] = []

@@ -120,8 +120,8 @@ def check_half(component: Component, path: Path, seen: Sequence[Seen]) -> tuple[
     ]
     if too_far:
         raise ExportError(
-            f"{component.name}: in float16 it differs from float32 on the calibration pictures, "
-            f"of its norm: {', '.join(too_far)}; calibrate on pictures like yours with "
+            f"{component.name}: in float16 it differs from float32 on the calibration images, "
+            f"of its norm: {', '.join(too_far)}; calibrate on images like yours with "
             f"--calibration DIR, or build with --precision fp32"
         )
     return tuple(worst.values())

@@ -12,7 +12,7 @@ from diad_export.precision.ranges import Ranges
 
 HALF_MAX = 65504.0
 LIMIT_ABS = HALF_MAX / 8
-"""Values beyond this go to float32. The eighth is headroom: a picture that calibration did not
+"""Values beyond this go to float32. The eighth is headroom: an image that calibration did not
 see, such as a defect, may drive a value higher than those it saw, and inside a convolution or
 product a partial sum may go higher than the result."""
 

@@ -103,7 +103,7 @@ def _check_finite(seen: Ranges, graph: str) -> None:
     wrong = [name for name, largest in seen.items() if not np.isfinite(largest)]
     if wrong:
         raise ExportError(
-            f"{graph}: expected finite numbers on the calibration pictures in float32, found "
+            f"{graph}: expected finite numbers on the calibration images in float32, found "
             f"{seen[wrong[0]]} at {wrong[0]}; the checkpoint's weights are damaged or it did not "
             f"train well"
         )

@@ -1,4 +1,4 @@
-"""Two runs on the same pictures: do their maps, scores and decisions agree?"""
+"""Two runs on the same images: do their maps, scores and decisions agree?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Masks = Sequence[npt.NDArray[np.bool_] | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truth:
-    """What is known of the pictures.
+    """What is known of the images.
 
     Attributes:
-        names: one a picture.
-        defective: one a picture; None where the layout does not say.
-        masks: bool `[S, S]` a picture; None where nothing says.
+        names: one an image.
+        defective: one an image; None where the layout does not say.
+        masks: bool `[S, S]` an image; None where nothing says.
     """
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Truth:
     masks: Masks
 
     def image_auroc(self, scores: FloatArray) -> float | None:
-        """Of scores `[N]`; None unless both kinds of picture are there."""
+        """Of scores `[N]`; None unless both kinds of image are there."""
         known = [place for place, label in enumerate(self.defective) if label is not None]
         labels = [bool(self.defective[place]) for place in known]
         if len(set(labels)) < 2:
@@ -38,7 +38,7 @@ class Truth:
         return float(roc_auc_score(labels, np.nan_to_num(scores[known])))
 
     def pixel_auroc(self, maps: FloatArray) -> float | None:
-        """Of maps `[N, S, S]`, over pictures whose mask is known; None without defective pixels."""
+        """Of maps `[N, S, S]`, over images whose mask is known; None without defective pixels."""
         known = [place for place, mask in enumerate(self.masks) if mask is not None]
         marked = [mask for mask in self.masks if mask is not None]
         if not marked or not 0 < np.mean([mask.mean() for mask in marked]) < 1:
@@ -74,8 +74,8 @@ def compare_outcomes(want: Outcome, got: Outcome, truth: Truth, threshold: float
 def settle_threshold(given: float | None, scores: FloatArray, truth: Truth) -> tuple[float, str]:
     """The threshold, and where it comes from.
 
-    As given; else the one with the highest F1 where both kinds of picture are labelled; else the
-    95th percentile of the good pictures' scores, or of all where nothing is labelled.
+    As given; else the one with the highest F1 where both kinds of image are labelled; else the
+    95th percentile of the good images' scores, or of all where nothing is labelled.
     """
     if given is not None:
         return given, "as given"
@@ -87,7 +87,7 @@ def settle_threshold(given: float | None, scores: FloatArray, truth: Truth) -> t
     values, whose = (good, "good") if good else (list(scores), "all")
     return (
         float(np.percentile(values, GOOD_PERCENTILE)),
-        f"{GOOD_PERCENTILE}th percentile of PyTorch's scores of {whose} pictures",
+        f"{GOOD_PERCENTILE}th percentile of PyTorch's scores of {whose} images",
     )
 
 

@@ -46,7 +46,7 @@ def verify_bundle(
 ) -> Verification:
     """Verify the bundle at `bundle`; `limits` as the fields of `Limits`.
 
-    `strict` refuses pictures whose masks are not all as they should be (`check_masks`).
+    `strict` refuses images whose masks are not all as they should be (`check_masks`).
 
     Raises:
         BundleError, CheckpointError, InputError, BackendError, OutputError: see each.
@@ -59,9 +59,9 @@ def verify_bundle(
         reading=settled_reading(opened, reading or ImageOptions()),
         limits=Limits(**limits),
     )
-    pictures = find_labelled(images, masks=masks, most=most)
+    labelled = find_labelled(images, masks=masks, most=most)
     if strict:
-        defective = (p for p in pictures if p.defective)
+        defective = (p for p in labelled if p.defective)
         size_px = opened.manifest.image.size_px
         found_masks = ((p.name, p.path, p.mask) for p in defective)
         check_masks(found_masks, size_px, limit_px=options.reading.limit_px)
@@ -79,7 +79,7 @@ def verify_bundle(
         ) as observed,
         shown_progress() as tell,
     ):
-        found = verify(opened, model, observed, pictures, options, progress=tell)
+        found = verify(opened, model, observed, labelled, options, progress=tell)
     manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
     amend_manifest(opened, manifest)
     return found

@@ -1,8 +1,8 @@
-"""A folder of pictures, with what its layout says of them: good or defective, and where.
+"""A folder of images, with what its layout says of them: good or defective, and where.
 
 Known layouts: MVTec-AD's (`test/good`, `test/KIND`, `ground_truth/KIND/NAME_mask.png`), a plain
-one (`good`, any other folder, `masks` with the same relative paths), and pictures without labels.
-Each may lie in folders of its own, with its masks; what lies in a folder of masks is no picture.
+one (`good`, any other folder, `masks` with the same relative paths), and images without labels.
+Each may lie in folders of its own, with its masks; what lies in a folder of masks is no image.
 `good` may be called `ok` or the like, in any case (`diad_deploy/images/classes.py`).
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diad_deploy.arrays import BoolArray, PictureArray
+from diad_deploy.arrays import BoolArray, ImageArray
 from diad_deploy.errors import InputError
 from diad_deploy.images.classes import (
     MASK_FOLDERS,
@@ -19,7 +19,7 @@ from diad_deploy.images.classes import (
     good_by_folders,
     name_good,
 )
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.opening import LIMIT_PX
 from diad_deploy.images.reader import ImageReader
@@ -28,10 +28,10 @@ from diad_deploy.labelled.mask_findings import JudgedMask, judge_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledPicture:
-    """One picture file; `defective` and `mask` are None where the layout does not say.
+class LabelledImage:
+    """One image file; `defective` and `mask` are None where the layout does not say.
 
-    `mask` is the file that marks its defects; a good picture needs none.
+    `mask` is the file that marks its defects; a good image needs none.
     """
 
     path: Path
@@ -39,15 +39,15 @@ class LabelledPicture:
     defective: bool | None
     mask: Path | None
 
-    def read(self, reader: ImageReader) -> PictureArray:
-        """Decode it: uint8 `[H, W, 3]`. Raises `PictureError`."""
+    def read(self, reader: ImageReader) -> ImageArray:
+        """Decode it: uint8 `[H, W, 3]`. Raises `ImageError`."""
         return reader.read(self.path).pixels
 
     def judge_mask(self, size_px: int, *, limit_px: int = LIMIT_PX) -> JudgedMask:
         """Where it is defective at the model's size, and what is to be said of its mask.
 
-        Of a good picture nothing is; neither is anything where nothing says what it is. Raises
-        `PictureError` where the picture cannot be read.
+        Of a good image nothing is; neither is anything where nothing says what it is. Raises
+        `ImageError` where the image cannot be read.
         """
         nothing = np.zeros((size_px, size_px), dtype=np.bool_)
         if self.defective is False:
@@ -55,7 +55,7 @@ class LabelledPicture:
         if self.mask is None:
             return JudgedMask(findings=("missing",) if self.defective else ())
         height, width = read_samples(self.path, limit_px=limit_px, raw=False).values.shape[:2]
-        judged = judge_mask(self.mask, size_px, picture_size_px=(height, width))
+        judged = judge_mask(self.mask, size_px, image_size_px=(height, width))
         if self.defective is None and "empty" in judged.findings:
             return JudgedMask(marked=nothing)
         return judged
@@ -67,20 +67,20 @@ class LabelledPicture:
 
 def find_labelled(
     folder: Path, *, masks: Path | None = None, most: int | None = None
-) -> list[LabelledPicture]:
-    """The pictures below `folder` in sorted order; `most` of them, evenly spread.
+) -> list[LabelledImage]:
+    """The images below `folder` in sorted order; `most` of them, evenly spread.
 
     Args:
         masks: the masks' folder; None looks for `masks` or `ground_truth` in `folder`, beside it
             and in the folders below it.
 
     Raises:
-        InputError: no pictures there, or masks only.
+        InputError: no images there, or masks only.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder of pictures; name one with --images")
+        raise InputError(f"{folder}: expected a folder of images; name one with --images")
     roots = [masks] if masks is not None else _mask_folders(folder)
-    found = find_pictures([folder], exclude=roots)
+    found = find_images([folder], exclude=roots)
     places = [_relative(file.path, folder) for file in found]
     inner_masks = {root for place in places if (root := _masks_around(place)) is not None}
     places = [place for place in places if _masks_around(place) is None]
@@ -91,18 +91,18 @@ def find_labelled(
     good = [good_by_folders(parts) for parts in named]
     # where some are good, those of any other folder are defective
     others = False if True in good else None
-    pictures = []
+    images = []
     for place, label in zip(places, good, strict=True):
         label = others if label is None else label
-        pictures.append(
-            LabelledPicture(
+        images.append(
+            LabelledImage(
                 path=folder / place,
                 name=place.as_posix(),
                 defective=None if label is None else not label,
                 mask=None if label else _find_mask(folder, place, roots, inner_roots),
             )
         )
-    return _spread(pictures, most)
+    return _spread(images, most)
 
 
 def _mask_folders(folder: Path) -> list[Path]:
@@ -132,8 +132,8 @@ def _relative(path: Path, folder: Path) -> Path:
     return path.absolute().relative_to(folder.absolute())
 
 
-def _spread(pictures: list[LabelledPicture], most: int | None) -> list[LabelledPicture]:
-    if most is None or most >= len(pictures):
-        return pictures
-    places = np.linspace(0, len(pictures) - 1, most).round().astype(int)
-    return [pictures[place] for place in places]
+def _spread(images: list[LabelledImage], most: int | None) -> list[LabelledImage]:
+    if most is None or most >= len(images):
+        return images
+    places = np.linspace(0, len(images) - 1, most).round().astype(int)
+    return [images[place] for place in places]

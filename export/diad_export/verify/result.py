@@ -14,12 +14,12 @@ class Limits:
     """The most that a bundle may differ from PyTorch.
 
     Attributes:
-        stage_error: largest relative error of any stage: what these pictures do not show in
+        stage_error: largest relative error of any stage: what these images do not show in
             their decisions, others may.
-        map_correlation: least Pearson correlation of any picture's two maps.
-        score_difference: largest difference of any picture's two scores, as a share of the
+        map_correlation: least Pearson correlation of any image's two maps.
+        score_difference: largest difference of any image's two scores, as a share of the
             threshold.
-        flipped_share: share of pictures whose decision may flip.
+        flipped_share: share of images whose decision may flip.
         auroc_change: largest change of image or pixel AUROC either way.
     """
 
@@ -37,7 +37,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageError:
-    """One tensor on its way through the pipeline: errors over all pictures.
+    """One tensor on its way through the pipeline: errors over all images.
 
     Attributes:
         stage: `latents_0` after encoding, `latents_N` after step N, `reconstruction`,
@@ -53,12 +53,12 @@ class StageError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How far two runs on the same pictures agree in what they decide.
+    """How far two runs on the same images agree in what they decide.
 
     Attributes:
-        least_correlation, median_correlation: of the pictures' two maps.
-        largest_difference, mean_difference: of the pictures' two scores.
-        flipped: pictures on different sides of the threshold.
+        least_correlation, median_correlation: of the images' two maps.
+        largest_difference, mean_difference: of the images' two scores.
+        flipped: images on different sides of the threshold.
         image_auroc_change, pixel_auroc_change: the second run's less the first's; None where
             there are no labels or masks.
     """
@@ -83,7 +83,7 @@ class Verification:
         noise_floor: PyTorch with another seed's noise; None where it was not run.
         torch_half: PyTorch in its own float16; None where it was not run.
         caution: what these figures do not show; None where there is nothing to say.
-        masks: how the masks of the defective pictures are.
+        masks: how the masks of the defective images are.
         notes: what is to be said of them.
     """
 

@@ -1,4 +1,4 @@
-"""A bundle beside PyTorch, on the same pictures and noise: does the fast one decide as the slow?"""
+"""A bundle beside PyTorch, on the same images and noise: does the fast one decide as the slow?"""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from diad_deploy.labelled.mask_findings import MaskTally
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
 from diad_export.verify.agreement import Outcome, Truth, compare_outcomes, settle_threshold
-from diad_export.verify.labelled_images import LabelledPicture
+from diad_export.verify.labelled_images import LabelledImage
 from diad_export.verify.result import Agreement, Limits, StageError, Verification
 from diad_export.verify.traced_bundle import ObservedBundle
 
@@ -55,34 +55,34 @@ def verify(
     bundle: Bundle,
     model: DiadModel,
     observed: ObservedBundle,
-    pictures: Sequence[LabelledPicture],
+    images: Sequence[LabelledImage],
     options: VerifyOptions,
     *,
     progress: Callable[[Progress], None] = lambda now: None,
 ) -> Verification:
-    """Run `observed` (`bundle` on a backend) and `model` on the same pictures and noise.
+    """Run `observed` (`bundle` on a backend) and `model` on the same images and noise.
 
     Raises:
-        PictureError: one of the pictures cannot be read.
-        InputError: no pictures, or masks that cannot be used. BackendError: the backend failed.
+        ImageError: one of the images cannot be read.
+        InputError: no images, or masks that cannot be used. BackendError: the backend failed.
     """
-    if not pictures:
-        raise InputError("no pictures to verify with; name a folder that holds some")
+    if not images:
+        raise InputError("no images to verify with; name a folder that holds some")
     reading = options.reading
     reader = ImageReader.with_options(reading)
-    truth, masks = _read_truth(pictures, bundle.manifest.image.size_px, reading.limit_px)
+    truth, masks = _read_truth(images, bundle.manifest.image.size_px, reading.limit_px)
     runs = _Runs(bundle.manifest, model, observed)
     noise, other = bundle.noise(), _other_noise(bundle)
-    for start in range(0, len(pictures), BATCH):
-        chunk = pictures[start : start + BATCH]
-        batch = prepare_batch([picture.read(reader) for picture in chunk], bundle.manifest.image)
+    for start in range(0, len(images), BATCH):
+        chunk = images[start : start + BATCH]
+        batch = prepare_batch([image.read(reader) for image in chunk], bundle.manifest.image)
         runs.compare(batch, noise)
         if options.noise_floor:
             runs.shake(batch, other)
         if options.torch_half:
             runs.halve(batch, noise)
-        progress(Progress(done=start + len(chunk), total=len(pictures), failed=0))
-    marked = sum(bool(picture.defective or picture.mask) for picture in pictures)
+        progress(Progress(done=start + len(chunk), total=len(images), failed=0))
+    marked = sum(bool(image.defective or image.mask) for image in images)
     return replace(
         _judge(runs, truth, options),
         masks=masks.counts,
@@ -91,21 +91,21 @@ def verify(
 
 
 def _read_truth(
-    pictures: Sequence[LabelledPicture], size_px: int, limit_px: int
+    images: Sequence[LabelledImage], size_px: int, limit_px: int
 ) -> tuple[Truth, MaskTally]:
     """Raises `InputError` that names all masks that cannot be used."""
-    judged = [picture.judge_mask(size_px, limit_px=limit_px) for picture in pictures]
+    judged = [image.judge_mask(size_px, limit_px=limit_px) for image in images]
     tally, faults = MaskTally(), []
-    for picture, mask in zip(pictures, judged, strict=True):
-        tally.add(picture.name, mask.findings)
+    for image, mask in zip(images, judged, strict=True):
+        tally.add(image.name, mask.findings)
         if mask.fault is not None:
-            faults.append(f"{picture.mask}: {mask.fault}")
+            faults.append(f"{image.mask}: {mask.fault}")
     if faults:
         more = f"; and {len(faults) - NAMED_FAULTS} more" if len(faults) > NAMED_FAULTS else ""
         raise InputError("; ".join(faults[:NAMED_FAULTS]) + more)
     truth = Truth(
-        names=tuple(picture.name for picture in pictures),
-        defective=tuple(picture.defective for picture in pictures),
+        names=tuple(image.name for image in images),
+        defective=tuple(image.defective for image in images),
         masks=[mask.marked for mask in judged],
     )
     return truth, tally

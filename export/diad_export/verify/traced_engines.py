@@ -41,7 +41,7 @@ class ObservedEngines:
         }
 
     def _watch(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
-        """One part, stage by stage; without the pictures that only fill it."""
+        """One part, stage by stage; without the images that only fill it."""
         seen: Tensors = {}
 
         def observe(name: str, tensor: DeviceTensor) -> None:

@@ -15,7 +15,7 @@ from diad_deploy.detector import Detector
 from diad_deploy.errors import BackendError
 from diad_deploy.images.preprocess import prepare_batch
 
-PICTURES = list(np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8))
+IMAGES = list(np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ def test_it_scores_as_the_bundle_does(
 ) -> None:
     lean = LeanPass(load_subject(subject), small_bundle.manifest, device="cpu", dtype=dtype)
     lean.lay_out(torch.channels_last)
-    inputs = [prepare_batch(PICTURES, small_bundle.manifest.image)]
+    inputs = [prepare_batch(IMAGES, small_bundle.manifest.image)]
     inputs += [np.repeat(noise[np.newaxis], 2, axis=0) for noise in small_bundle.noise()]
     anomaly_map, score = lean.run(*map(torch.from_numpy, inputs))
     assert anomaly_map.dtype == score.dtype == torch.float32
     with Detector.open(small_bundle, threads=1) as detector:
-        expected = [detection.score for detection in detector.detect(PICTURES)]
+        expected = [detection.score for detection in detector.detect(IMAGES)]
     assert least <= np.abs(score.numpy() - expected).max() < most
 
 

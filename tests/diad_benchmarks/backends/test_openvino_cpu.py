@@ -12,7 +12,7 @@ from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
 from diad_deploy.errors import BackendError
 
-PICTURES = list(np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8))
+IMAGES = list(np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8))
 
 
 def subject(bundle: Bundle) -> Subject:
@@ -22,9 +22,9 @@ def subject(bundle: Bundle) -> Subject:
 def test_scores(small_bundle: Bundle) -> None:
     pytest.importorskip("openvino")
     runner = open_runner(subject(small_bundle))
-    outcome = runner.run(PICTURES, HostClock())
+    outcome = runner.run(IMAGES, HostClock())
     with Detector.open(small_bundle, threads=1) as detector:
-        expected = [detection.score for detection in detector.detect(PICTURES)]
+        expected = [detection.score for detection in detector.detect(IMAGES)]
     assert np.abs(outcome.scores - expected).max() < 1e-4
     assert runner.detail.startswith("openvino 20")
     runner.close()

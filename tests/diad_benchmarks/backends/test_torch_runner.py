@@ -14,7 +14,7 @@ from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
 from diad_deploy.errors import BackendError
 
-PICTURES = list(np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8))
+IMAGES = list(np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +27,13 @@ def subject(small_checkpoint: Path, small_bundle: Bundle) -> Subject:
 @pytest.fixture(scope="module")
 def expected(small_bundle: Bundle) -> np.ndarray:
     with Detector.open(small_bundle, threads=1) as detector:
-        return np.array([detection.score for detection in detector.detect(PICTURES)])
+        return np.array([detection.score for detection in detector.detect(IMAGES)])
 
 
 def test_published_and_reference(subject: Subject, expected: np.ndarray) -> None:
     for open_way, decodes in ((open_published, True), (open_reference, False)):
         runner, clock = open_way(subject), HostClock()
-        outcome = runner.run(PICTURES, clock)
+        outcome = runner.run(IMAGES, clock)
         assert np.abs(outcome.scores - expected).max() < 1e-5
         assert ("decode again" in clock.seconds()) == decodes
         runner.close()
@@ -41,7 +41,7 @@ def test_published_and_reference(subject: Subject, expected: np.ndarray) -> None
 
 def test_half_precision(subject: Subject, expected: np.ndarray) -> None:
     runner = open_half(subject, device="cpu")
-    outcome = runner.run(PICTURES, HostClock())
+    outcome = runner.run(IMAGES, HostClock())
     assert outcome.maps.dtype == np.float32
     assert runner.precision == "float16"
     assert 0 < np.abs(outcome.scores - expected).max() < 0.02

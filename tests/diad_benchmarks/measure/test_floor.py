@@ -28,7 +28,7 @@ def test_each_product_is_bound_by_one_of_both() -> None:
     assert found.weights_s == pytest.approx(3 * 1001)
     halved = limit(graphs, flops=2.0, bytes_per_s=4.0, precision="float16")
     assert halved.seconds == pytest.approx(3 * (1000 + 500))
-    # arithmetic is done for each picture, weights are read once
+    # arithmetic is done for each image, weights are read once
     four = limit(graphs, flops=2.0, bytes_per_s=4.0, precision="float32", times=4)
     assert four.seconds == pytest.approx(3 * (4000 + 1000))
 
@@ -61,7 +61,7 @@ def test_a_bundle_is_counted_with_its_steps(small_bundle: Bundle) -> None:
         assert graph.runs == (2 if graph.name == "denoiser" else 1)
         work = count_work(path, batch=2)
         assert graph.count().flop == 2.0 * graph.runs * work.multiply_adds
-        # the extractor sees two pictures, one after the other
+        # the extractor sees two images, one after the other
         reads = 2 if graph.name == "scorer" else 1
         assert 0 < graph.count().weights <= reads * work.constants
 

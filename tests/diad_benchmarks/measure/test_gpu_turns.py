@@ -19,7 +19,7 @@ from diad_deploy.errors import BackendError
 
 ROOM = GpuRoom(total_bytes=80 * 10**9, bundle_bytes=48 * 10**6)
 OPENING_S = 5.0
-PICTURE_S = 0.1
+IMAGE_S = 0.1
 WATTS = 300.0
 
 
@@ -32,9 +32,9 @@ class Machine:
 
 
 class FakeProcess:
-    """Opens in seconds, and takes a tenth of one a picture."""
+    """Opens in seconds, and takes a tenth of one an image."""
 
-    def __init__(self, way: str, subject: Subject, pictures: Path, *, timeout_s: float) -> None:
+    def __init__(self, way: str, subject: Subject, images: Path, *, timeout_s: float) -> None:
         if way == "tensorrt":
             raise BackendError("no engines")
         self.way = way
@@ -61,14 +61,14 @@ class FakeProcess:
         Machine.used -= 2 * 10**9
 
     def run(self, first: int, count: int, *, at_least_s: float, timeout_s: float) -> Ran:
-        runs = max(int(np.ceil(at_least_s / (PICTURE_S * count))), 1)
-        self._spend(runs * PICTURE_S * count, timeout_s)
+        runs = max(int(np.ceil(at_least_s / (IMAGE_S * count))), 1)
+        self._spend(runs * IMAGE_S * count, timeout_s)
         if at_least_s:
             Machine.took.append((self.way, count))
         return Ran(
-            seconds=PICTURE_S * count,
-            stages={"prepare": 0.01, "model": PICTURE_S * count - 0.01},
-            each=(PICTURE_S * count,) * runs,
+            seconds=IMAGE_S * count,
+            stages={"prepare": 0.01, "model": IMAGE_S * count - 0.01},
+            each=(IMAGE_S * count,) * runs,
         )
 
     def save(self, path: Path) -> int:
@@ -123,7 +123,7 @@ def test_enough_time_measures_everything(tmp_path: Path) -> None:
         assert row.peak_device_bytes == 2 * 10**9
         for found in row.throughput:
             assert found.prepare_ms == 10.0
-            assert found.joules_per_picture == pytest.approx(WATTS * PICTURE_S)
+            assert found.joules_per_picture == pytest.approx(WATTS * IMAGE_S)
     assert rows["tensorrt"].why_not == "no engines"
     assert rows["onnxruntime"].why_not == "left out: --way onnxruntime measures it"
     assert rows["published"].latency is not None

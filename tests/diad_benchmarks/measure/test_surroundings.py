@@ -1,4 +1,4 @@
-"""A whole run is held against the model alone on the same pictures."""
+"""A whole run is held against the model alone on the same images."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from diad_deploy.bundle.folder import Bundle
 def test_a_run_beside_the_model(
     standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surroundings, "PICTURES", 4)
+    monkeypatch.setattr(surroundings, "IMAGES", 4)
     monkeypatch.setattr(surroundings, "FILE_SIZE_PX", 48)
     found = surroundings.measure_surroundings(standin_bundle.path, tmp_path, rounds=2)
     assert (found.backend, found.pictures) == ("onnxruntime", 4)

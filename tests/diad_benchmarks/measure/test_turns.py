@@ -29,7 +29,7 @@ class FakeProcess:
     most: ClassVar[int] = 0
 
     def __init__(
-        self, way: str, subject: Subject, pictures: Path, *, timeout_s: float | None
+        self, way: str, subject: Subject, images: Path, *, timeout_s: float | None
     ) -> None:
         if way == "tensorrt":
             raise BackendError("no GPU")

@@ -16,7 +16,7 @@ from diad_deploy.errors import BackendError, OptionError
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     path = tmp_path / "pictures.npy"
     np.save(path, np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), dtype=np.uint8))
     return path
@@ -33,14 +33,14 @@ def talk(*requests: Request) -> list[Answer]:
     return [TypeAdapter(Answer).validate_json(line) for line in answers.getvalue().splitlines()]
 
 
-def opening(bundle: Bundle, pictures: Path, way: str = "onnxruntime") -> Request:
-    return Request(opening=Opening(way=way, subject=subject(bundle), pictures=str(pictures)))
+def opening(bundle: Bundle, images: Path, way: str = "onnxruntime") -> Request:
+    return Request(opening=Opening(way=way, subject=subject(bundle), pictures=str(images)))
 
 
-def test_runs_are_timed_and_kept(standin_bundle: Bundle, pictures: Path, tmp_path: Path) -> None:
+def test_runs_are_timed_and_kept(standin_bundle: Bundle, images: Path, tmp_path: Path) -> None:
     found = tmp_path / "found.npz"
     opened, ran, again, scheduled, after, saved = talk(
-        opening(standin_bundle, pictures),
+        opening(standin_bundle, images),
         Request(run=RunRequest(first=2, count=2)),
         Request(run=RunRequest(first=1, count=1)),
         Request(schedule=ScheduleRequest(steps=4, spacing="trailing")),
@@ -62,10 +62,10 @@ def test_runs_are_timed_and_kept(standin_bundle: Bundle, pictures: Path, tmp_pat
         assert stored["maps"].shape == (3, 32, 32)
 
 
-def test_failures_are_answers(standin_bundle: Bundle, pictures: Path) -> None:
+def test_failures_are_answers(standin_bundle: Bundle, images: Path) -> None:
     early, unknown, unscheduled = talk(
         Request(run=RunRequest(first=0, count=1)),
-        opening(standin_bundle, pictures, way="none"),
+        opening(standin_bundle, images, way="none"),
         Request(run=RunRequest(first=0, count=1)),
     )
     for answer in (early, unknown, unscheduled):
@@ -74,8 +74,8 @@ def test_failures_are_answers(standin_bundle: Bundle, pictures: Path) -> None:
     assert "no way 'none'" in unknown.failure.message
 
 
-def test_a_process_of_its_own(standin_bundle: Bundle, pictures: Path, tmp_path: Path) -> None:
-    with WorkerProcess("onnxruntime", subject(standin_bundle), pictures) as process:
+def test_a_process_of_its_own(standin_bundle: Bundle, images: Path, tmp_path: Path) -> None:
+    with WorkerProcess("onnxruntime", subject(standin_bundle), images) as process:
         assert process.run(0, 2).seconds > 0
         with pytest.raises(OptionError, match="--steps 0"):
             process.set_schedule(0, "leading")
@@ -88,8 +88,8 @@ def test_a_process_of_its_own(standin_bundle: Bundle, pictures: Path, tmp_path: 
             process.run(0, 1)
 
 
-def test_what_takes_too_long_is_stopped(standin_bundle: Bundle, pictures: Path) -> None:
-    with WorkerProcess("onnxruntime", subject(standin_bundle), pictures) as process:
+def test_what_takes_too_long_is_stopped(standin_bundle: Bundle, images: Path) -> None:
+    with WorkerProcess("onnxruntime", subject(standin_bundle), images) as process:
         with pytest.raises(BackendError, match="stopped after 0 s, which were left"):
             process.run(0, 1, timeout_s=0.0)
         assert process._process.wait() != 0

@@ -1,4 +1,4 @@
-"""The first few pictures show every product, good and defective."""
+"""The first few images show every product, good and defective."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from demo.products import PRODUCTS
-from diad_benchmarks.models.images import draw_pictures, read_pictures
+from diad_benchmarks.models.images import draw_images, read_images
 
 
 def test_a_few_show_both_kinds() -> None:
-    drawn = draw_pictures(len(PRODUCTS), size_px=32)
+    drawn = draw_images(len(PRODUCTS), size_px=32)
     assert {name.partition("-")[0] for name in drawn.truth.names} == set(PRODUCTS)
     assert 4 <= sum(map(bool, drawn.truth.defective)) <= 5
     for defective, mask in zip(drawn.truth.defective, drawn.truth.masks, strict=True):
@@ -19,15 +19,15 @@ def test_a_few_show_both_kinds() -> None:
 
 
 def test_none_comes_twice() -> None:
-    names = draw_pictures(4 * len(PRODUCTS), size_px=32).truth.names
+    names = draw_images(4 * len(PRODUCTS), size_px=32).truth.names
     assert len(set(names)) == len(names)
 
 
-def test_a_folder_of_pictures(tmp_path: Path) -> None:
+def test_a_folder_of_images(tmp_path: Path) -> None:
     for kind in ("good", "scratch"):
         (tmp_path / kind).mkdir()
         Image.new("RGB", (40, 20), "white").save(tmp_path / kind / "a.png")
-    found = read_pictures(tmp_path, 2, size_px=16)
+    found = read_images(tmp_path, 2, size_px=16)
     assert found.pixels.shape == (2, 16, 16, 3)
     assert found.pixels.dtype == np.uint8
     assert found.truth.defective == (False, True)

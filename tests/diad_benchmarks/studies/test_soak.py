@@ -1,4 +1,4 @@
-"""`python -m diad_benchmarks.studies.soak`, on few pictures."""
+"""`python -m diad_benchmarks.studies.soak`, on few images."""
 
 import json
 from pathlib import Path
@@ -8,32 +8,32 @@ import pytest
 from click.testing import CliRunner
 
 from diad_benchmarks.studies.soak import command, soak
-from diad_benchmarks.studies.soak_images import demo_picture, standin_picture, write_pictures
-from diad_deploy.errors import DiadError, PictureError
-from diad_deploy.images.discover import find_pictures
-from diad_deploy.images.reader import read_picture
+from diad_benchmarks.studies.soak_images import demo_image, standin_image, write_images
+from diad_deploy.errors import DiadError, ImageError
+from diad_deploy.images.discover import find_images
+from diad_deploy.images.reader import read_image
 
 
-def test_the_faults_are_faults_and_the_others_are_pictures(tmp_path: Path) -> None:
+def test_the_faults_are_faults_and_the_others_are_images(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
-    faulty = write_pictures(folder, 60, fault_every=10, draw=standin_picture)
+    faulty = write_images(folder, 60, fault_every=10, draw=standin_image)
     assert len(faulty) == 6
     reasons = set()
-    for picture in find_pictures([folder]):
-        if picture.name in faulty:
-            with pytest.raises(PictureError) as raised:
-                read_picture(picture.path)
+    for image in find_images([folder]):
+        if image.name in faulty:
+            with pytest.raises(ImageError) as raised:
+                read_image(image.path)
             reasons.add(raised.value.reason.split(" ")[0])
         else:
-            assert read_picture(picture.path).shape == (48, 64, 3)
+            assert read_image(image.path).shape == (48, 64, 3)
     assert len(reasons) == 4
 
 
-def test_the_demos_pictures_are_of_all_products_and_some_are_defective() -> None:
-    drawn = [demo_picture(number) for number in range(12)]
-    assert all(picture.shape == (128, 128, 3) for picture in drawn)
-    assert len({picture.tobytes() for picture in drawn}) == 12
-    np.testing.assert_array_equal(demo_picture(10), drawn[10])
+def test_the_demos_images_are_of_all_products_and_some_are_defective() -> None:
+    drawn = [demo_image(number) for number in range(12)]
+    assert all(image.shape == (128, 128, 3) for image in drawn)
+    assert len({image.tobytes() for image in drawn}) == 12
+    np.testing.assert_array_equal(demo_image(10), drawn[10])
 
 
 def test_a_soak_measures_and_leaves_nothing(tmp_path: Path) -> None:
@@ -49,11 +49,11 @@ def test_a_soak_measures_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_row_that_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diad_benchmarks.studies.soak.write_pictures", lie_about_one)
+    monkeypatch.setattr("diad_benchmarks.studies.soak.write_images", lie_about_one)
     with pytest.raises(DiadError, match=r"1 with the wrong status: pictures/line-03/000003\.png"):
-        soak(tmp_path, "stand-in", 20, standin_picture, fault_every=10)
+        soak(tmp_path, "stand-in", 20, standin_image, fault_every=10)
 
 
 def lie_about_one(folder: Path, count: int, **options: object) -> set[str]:
-    faulty = write_pictures(folder, count, **options)  # type: ignore[arg-type]
+    faulty = write_images(folder, count, **options)  # type: ignore[arg-type]
     return {*faulty, "pictures/line-03/000003.png"}

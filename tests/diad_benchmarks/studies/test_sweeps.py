@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from diad_benchmarks.models.images import draw_pictures
+from diad_benchmarks.models.images import draw_images
 from diad_benchmarks.models.models import ModelFiles
 from diad_benchmarks.plan import plan_for
 from diad_benchmarks.studies import sweeps
@@ -21,12 +21,12 @@ def found(standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sweeps, "build_apart", refuse)
     monkeypatch.setattr(sweeps, "STEPS", (4, 1))
     monkeypatch.setattr(sweeps, "SIZES_PX", (32, 64))
-    pictures = draw_pictures(6, size_px=32)
+    images = draw_images(6, size_px=32)
     growing = Sweeper(
         model=ModelFiles(checkpoint=tmp_path / "none", bundle=standin_bundle, standin=False),
         plan=plan_for("demo", everything=True, rounds=1, batches=(1, 4)),
-        pictures=pictures.save(tmp_path / "pictures.npy"),
-        truth=pictures.truth,
+        pictures=images.save(tmp_path / "pictures.npy"),
+        truth=images.truth,
         scratch=tmp_path,
         tell=lambda line: None,
     ).sweep()

@@ -10,7 +10,7 @@ from diad_deploy import Detector
 from diad_deploy.bundle.engine_spec import EngineSpec
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError, CudaError, OptionError
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
@@ -18,7 +18,7 @@ from tests.simulator.machine import Machine
 
 def opened(bundle: Bundle, **options: str) -> tuple[str, str]:
     with Detector.open(bundle, **options) as detector:
-        detector.detect(pictures(1))
+        detector.detect(make_images(1))
         return detector.backend, detector.backend_reason
 
 

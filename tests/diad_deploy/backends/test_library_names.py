@@ -11,7 +11,7 @@ from cuda.bindings import runtime as cudart
 from diad_deploy.backends.cuda import api as cuda_api
 from diad_deploy.backends.tensorrt import api as tensorrt_api
 
-BACKENDS = Path(cuda_api.__file__).parent
+BACKENDS = Path(cuda_api.__file__).parents[1]
 HOMES = {
     (cuda_api, "Cudart"): cudart,
     (cuda_api, "ErrorCodes"): cudart.cudaError_t,
@@ -58,7 +58,7 @@ def used() -> set[str]:
     """Every attribute that the backends' sources read or set."""
     return {
         node.attr
-        for path in BACKENDS.glob("*.py")
+        for path in BACKENDS.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute)
     }

@@ -49,8 +49,8 @@ def test_a_batch_far_too_large_is_one_error_and_the_process_goes_on(
 ) -> None:
     if "tensorrt" in subject.backend:
         pytest.skip("engines run no more at once than their profile holds")
-    picture = 4 * np.prod(subject.on_cpu[0].reconstruction.shape)
+    image = 4 * np.prod(subject.on_cpu[0].reconstruction.shape)
     with pytest.raises(DiadError, match="smaller --batch-size"):
-        subject.open(batch_size=int(card.free_bytes() // picture))
+        subject.open(batch_size=int(card.free_bytes() // image))
     with subject.open() as detector:
         subject.check(detector.detect(subject.images[:2]), [0, 1])

@@ -21,7 +21,7 @@ from diad_deploy.bundle.folder import Bundle
 from diad_deploy.diffusion.stages import BatchResult, Collect, Model
 from diad_deploy.errors import BackendError, CudaError
 from tests.diad_deploy.backends.told_turn import TIMEOUT_S, InterruptsFirst, ToldTurn, wait_joined
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 
@@ -246,7 +246,7 @@ def opener(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Opener:
 def test_detections_are_those_of_one_device_in_their_order(
     opener: Opener, standin_bundle: Bundle
 ) -> None:
-    images = pictures(11)
+    images = make_images(11)
     with Detector.open(standin_bundle, device="cuda:1", batch_size=2) as detector:
         assert detector.devices == ("cuda:1",)
         expected = detector.detect(images)
@@ -281,7 +281,7 @@ def test_on_simulated_gpus(
     bundle = with_engines(standin_bundle, tmp_path / "bundle")
     machine.cudart.device_count = 2
     machine.onnxruntime.for_cuda = True
-    images = pictures(7)
+    images = make_images(7)
     with Detector.open(bundle, backend=backend, device="cuda", batch_size=2) as detector:
         expected = [one.score for one in detector.detect(images)]
     devices: set[int] = set()

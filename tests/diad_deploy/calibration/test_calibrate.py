@@ -1,4 +1,4 @@
-"""Thresholds from good pictures: which, from what, and what stands in the way."""
+"""Thresholds from good images: which, from what, and what stands in the way."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from diad_deploy.errors import BundleMissingError, InputError, OptionError, Outp
 from diad_deploy.images.preprocess import prepare
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.thresholds.file import find_thresholds, read_thresholds
-from tests.diad_deploy.fake_detector import IMAGE, FakeDetector, write_picture
+from tests.diad_deploy.fake_detector import IMAGE, FakeDetector, write_image
 
 SCREWS = range(10, 49)
 GEARS = range(100, 139)
@@ -24,9 +24,9 @@ GEARS = range(100, 139)
 def good(tmp_path: Path) -> Path:
     """39 screws and 39 gears, whose scores are their reds: 10 to 48 and 100 to 138 of 255."""
     for red in SCREWS:
-        write_picture(tmp_path / "good" / "screw" / "good" / f"{red}.png", red=red)
+        write_image(tmp_path / "good" / "screw" / "good" / f"{red}.png", red=red)
     for red in GEARS:
-        write_picture(tmp_path / "good" / "gear" / "train" / "good" / f"{red}.png", red=red)
+        write_image(tmp_path / "good" / "gear" / "train" / "good" / f"{red}.png", red=red)
     return tmp_path / "good"
 
 
@@ -62,14 +62,14 @@ def test_a_threshold_a_class_and_one_for_all(
     thresholds = find_thresholds(own_bundle.path, own_bundle.manifest)
     assert thresholds == found.thresholds
     assert thresholds is not None
-    # 39 pictures, rate 0.1: the fourth highest, 3 above it
+    # 39 images, rate 0.1: the fourth highest, 3 above it
     assert set(thresholds.classes) == {"gear", "screw"}
     for name, reds in (("screw", SCREWS), ("gear", GEARS)):
         one = thresholds.classes[name]
         assert one.score == pytest.approx(sorted(reds)[-4] / 255, abs=1e-5)
         assert one.pixel == pytest.approx(one.score, abs=1e-5)
         assert (one.pictures, one.above, one.expected_rate) == (39, 3, 0.1)
-    # 78 pictures: the seventh highest, 6 above it
+    # 78 images: the seventh highest, 6 above it
     assert thresholds.overall.score == pytest.approx(sorted(GEARS)[-7] / 255, abs=1e-5)
     assert (thresholds.overall.pictures, thresholds.overall.above) == (78, 6)
     assert (thresholds.backend, thresholds.false_alarm_rate) == ("fake", 0.1)
@@ -98,7 +98,7 @@ def test_too_few_are_refused_before_the_model_runs(
     assert not (own_bundle.path / THRESHOLDS_NAME).exists()
 
 
-def test_pictures_that_cannot_be_read_are_told_and_left_out(
+def test_images_that_cannot_be_read_are_told_and_left_out(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
     (good / "gear/train/good/138.png").write_bytes(b"")
@@ -110,11 +110,11 @@ def test_pictures_that_cannot_be_read_are_told_and_left_out(
 
 def test_too_few_that_can_be_read(good: Path, own_bundle: Bundle, detector: FakeDetector) -> None:
     (good / "gear/train/good/138.png").write_bytes(b"")
-    with pytest.raises(InputError, match="at least 39 good pictures of each class, found gear 38"):
+    with pytest.raises(InputError, match="at least 39 good images of each class, found gear 38"):
         calibrate(request(good, own_bundle, rate=0.025))
     for path in good.rglob("*.png"):
         path.write_bytes(b"")
-    with pytest.raises(InputError, match="none of the pictures has a score"):
+    with pytest.raises(InputError, match="none of the images has a score"):
         calibrate(request(good, own_bundle))
     assert not (own_bundle.path / THRESHOLDS_NAME).exists()
 
@@ -147,7 +147,7 @@ def test_no_bundle_and_no_rate(good: Path, tmp_path: Path) -> None:
         CalibrationRequest(folder=good, bundle=tmp_path, rate=2.0)
 
 
-def test_with_a_model_the_good_pictures_stay_within_their_rate(
+def test_with_a_model_the_good_images_stay_within_their_rate(
     own_bundle: Bundle, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)
@@ -170,7 +170,7 @@ def test_with_a_model_the_good_pictures_stay_within_their_rate(
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf")])
-def test_a_good_picture_whose_map_is_not_finite_is_named(odd: float) -> None:
+def test_a_good_image_whose_map_is_not_finite_is_named(odd: float) -> None:
     for numbers in ({"score": odd, "pixel": 1.0}, {"score": 1.0, "pixel": odd}):
         with pytest.raises(InputError, match=r"^good/a\.png: .*expected finite numbers"):
             GoodScore(picture="good/a.png", class_name=None, **numbers)

@@ -6,7 +6,7 @@ from scipy.stats import beta
 
 from diad_deploy.calibration.false_alarm_rate import (
     beta_quantile,
-    needed_pictures,
+    needed_images,
     reachable_rate,
     threshold_at,
 )
@@ -36,8 +36,8 @@ def test_the_expected_rate_is_the_highest_that_keeps_to_the_one_asked_for(
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.1, 0.05, 0.03, 0.01, 0.001])
-def test_one_picture_fewer_than_needed_is_refused(rate: float) -> None:
-    needed = needed_pictures(rate)
+def test_one_image_fewer_than_needed_is_refused(rate: float) -> None:
+    needed = needed_images(rate)
     threshold_at(list(map(float, range(needed))), rate)
     with pytest.raises(InputError, match=rf"needs at least {needed}; take more, or a rate from"):
         threshold_at(list(map(float, range(needed - 1))), rate)

@@ -1,4 +1,4 @@
-"""Good pictures and their classes, in the layouts that people have."""
+"""Good images and their classes, in the layouts that people have."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 
 from diad_deploy.calibration.good_images import check_counts, find_good
 from diad_deploy.errors import InputError
-from tests.diad_deploy.fake_detector import write_picture
+from tests.diad_deploy.fake_detector import write_image
 
 
 def layout(root: Path, *names: str) -> Path:
     for name in names:
-        write_picture(root / name)
+        write_image(root / name)
     return root
 
 
@@ -28,7 +28,7 @@ def test_a_folder_a_class(tmp_path: Path) -> None:
     assert found.left_out == 0
 
 
-def test_a_whole_data_set_gives_its_good_pictures_only(tmp_path: Path) -> None:
+def test_a_whole_data_set_gives_its_good_images_only(tmp_path: Path) -> None:
     root = layout(
         tmp_path / "mvtec",
         "screw/train/good/000.png",
@@ -55,12 +55,12 @@ def test_good_ones_by_any_name(tmp_path: Path, good: str, bad: str) -> None:
     assert (found.classes, found.left_out) == (("screw",), 2)
 
 
-def test_defects_are_no_good_pictures(tmp_path: Path) -> None:
+def test_defects_are_no_good_images(tmp_path: Path) -> None:
     root = layout(tmp_path / "p", "gear/1.png", "gear/ng/2.png", "ko/3.png", "masks/3.png")
     found = find_good(root)
     assert [file.name for file in found.files] == ["p/gear/1.png"]
     assert (found.classes, found.left_out) == (("gear",), 3)
-    with pytest.raises(InputError, match="all 2 pictures lie in folders of defects"):
+    with pytest.raises(InputError, match="all 2 images lie in folders of defects"):
         find_good(layout(tmp_path / "q", "NG/1.png", "a/defect/2.png"))
 
 
@@ -82,7 +82,7 @@ def test_masks_and_defects_in_folders_called_good(
     assert (found.classes, found.left_out) == ((None,), len(others))
 
 
-def test_masks_of_good_parts_make_no_other_picture_a_defect(tmp_path: Path) -> None:
+def test_masks_of_good_parts_make_no_other_image_a_defect(tmp_path: Path) -> None:
     found = find_good(layout(tmp_path / "p", "1.png", "ground_truth/good/1_mask.png"))
     assert [file.name for file in found.files] == ["p/1.png"]
 
@@ -128,18 +128,18 @@ def test_one_class_alone_has_no_name_but_the_one_given(tmp_path: Path) -> None:
 def test_nothing_to_find(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.png").write_bytes(b"")
-    with pytest.raises(InputError, match="no pictures found"):
+    with pytest.raises(InputError, match="no images found"):
         find_good(tmp_path / "empty")
     for name in ("file.png", "none"):
-        with pytest.raises(InputError, match="expected a folder of good pictures"):
+        with pytest.raises(InputError, match="expected a folder of good images"):
             find_good(tmp_path / name)
 
 
-def test_too_few_pictures_says_how_many_are_needed(tmp_path: Path) -> None:
+def test_too_few_images_says_how_many_are_needed(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         check_counts(tmp_path, [None] * 40, 0.01, per_class=False)
     message = str(raised.value)
-    assert "40 good pictures, but a false-alarm rate of 0.01 needs at least 99" in message
+    assert "40 good images, but a false-alarm rate of 0.01 needs at least 99" in message
     assert "--false-alarm-rate 0.0244 or higher" in message
     check_counts(tmp_path, [None] * 99, 0.01, per_class=True)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle, builtin_bundle, builtin_pictures
+from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle, builtin_bundle, builtin_images
 from diad_deploy.cli.calibrate import main
 from diad_deploy.cli.run import main as run_main
 from diad_deploy.report.results import read_rows
 from diad_deploy.thresholds.file import read_thresholds
-from tests.diad_deploy.fake_detector import write_picture
+from tests.diad_deploy.fake_detector import write_image
 from tests.entry_points import call
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
     for red in range(19):
-        write_picture(tmp_path / "good" / "screw" / f"{red:02}.png", red=red * 13)
+        write_image(tmp_path / "good" / "screw" / f"{red:02}.png", red=red * 13)
     return tmp_path / "good"
 
 
@@ -64,7 +64,7 @@ def test_json_is_all_of_standard_output(run: Run, good: Path, own_bundle: Bundle
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "19 good pictures, but a false-alarm rate of 0.01 needs at least 99; take more"),
+        ([], "19 good images, but a false-alarm rate of 0.01 needs at least 99; take more"),
         (["--false-alarm-rate", "0"], "above 0 and below 1"),
         (["--false-alarm-rate", "some"], "not a valid float"),
         (["--colour"], "No such option"),
@@ -103,18 +103,18 @@ finally:
     assert "diad-calibrate good/ --bundle bundle" in done.stdout
 
 
-def test_from_good_pictures_to_decisions_with_the_built_in_bundle(run: Run, tmp_path: Path) -> None:
-    """Two good pictures set a threshold; pictures with defects of their products are above it."""
+def test_from_good_images_to_decisions_with_the_built_in_bundle(run: Run, tmp_path: Path) -> None:
+    """Two good images set a threshold; images with defects of their products are above it."""
     products = ("fabric", "washer")
     for name in products:
         (tmp_path / "good").mkdir(exist_ok=True)
-        shutil.copy(builtin_pictures() / name / "good.png", tmp_path / "good" / f"{name}.png")
+        shutil.copy(builtin_images() / name / "good.png", tmp_path / "good" / f"{name}.png")
     own = tmp_path / "own.json"
     given = ("--bundle", builtin_bundle(), "--false-alarm-rate", 0.34)
     status, out, err = run(tmp_path / "good", *given, "-o", own, "--json")
     assert status == 0, err
     threshold = json.loads(out)["thresholds"]["overall"]["score"]
-    defects = [builtin_pictures() / "fabric/dent.png", builtin_pictures() / "washer"]
+    defects = [builtin_images() / "fabric/dent.png", builtin_images() / "washer"]
     given = ("--bundle", builtin_bundle(), "--thresholds", own, "-o", tmp_path / "out")
     status, *_ = run(*defects, *given, "--fail-on-defect", entry=run_main)
     assert status == 3
@@ -135,7 +135,7 @@ def test_a_class_whose_name_is_no_text_reaches_a_run(
     stray = os.fsdecode(b"b\xff")
     for name, red in ((stray, 10), ("c", 200)):
         for place in range(2):
-            write_picture(tmp_path / "good" / name / f"{place}.png", red=red + place)
+            write_image(tmp_path / "good" / name / f"{place}.png", red=red + place)
     assert run(tmp_path / "good", "--bundle", own_bundle.path, "--false-alarm-rate", 0.34)[0] == 0
     out = tmp_path / "out"
     status, *_ = run(tmp_path / "good", "--bundle", own_bundle.path, "-o", out, entry=run_main)

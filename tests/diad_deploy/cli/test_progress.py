@@ -16,7 +16,7 @@ def test_plain_lines_every_so_often_and_at_the_end() -> None:
         tell(Progress(done=2, failed=0, total=4))
         tell(Progress(done=3, failed=1, total=4))
         tell(Progress(done=4, failed=1, total=4))
-    assert text.getvalue().splitlines() == ["2 of 4 pictures", "4 of 4 pictures, 1 failed"]
+    assert text.getvalue().splitlines() == ["2 of 4 images", "4 of 4 images, 1 failed"]
 
 
 def test_a_bar_on_a_terminal() -> None:

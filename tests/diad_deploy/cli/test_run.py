@@ -23,7 +23,7 @@ from diad_deploy.detector import Detector
 from diad_deploy.errors import BackendError, BundleMissingError
 from diad_deploy.report.results import read_rows
 from diad_deploy.thresholds.file import write_thresholds
-from tests.diad_deploy.fake_detector import FakeDetector, write_picture, write_pictures
+from tests.diad_deploy.fake_detector import FakeDetector, write_image, write_images
 from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 from tests.entry_points import call
 from tests.standin import write_standin_bundle
@@ -34,7 +34,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Path:
-    write_pictures(tmp_path / "parts", 14)
+    write_images(tmp_path / "parts", 14)
     return tmp_path / "parts"
 
 
@@ -93,7 +93,7 @@ def test_json_is_all_of_standard_output(run: Run, parts: Path, tmp_path: Path) -
     summary = json.loads(out)
     assert (summary["pictures"], summary["ok"], summary["failed"]) == (15, 14, 1)
     assert summary["highest"][0]["picture"] == "parts/013.png"
-    assert err.splitlines()[-1] == "15 of 15 pictures, 1 failed"
+    assert err.splitlines()[-1] == "15 of 15 images, 1 failed"
 
 
 def test_workers_reach_the_reading(
@@ -153,7 +153,7 @@ def test_demo_takes_what_is_built_in(
     opened: list[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("diad_deploy.bundle.folder.builtin_pictures", lambda: parts)
+    monkeypatch.setattr("diad_deploy.bundle.folder.builtin_images", lambda: parts)
     monkeypatch.setattr("diad_deploy.bundle.folder.builtin_bundle", lambda: tmp_path / "builtin")
     status, out, _ = run("--demo", "-o", tmp_path / "out", "--json")
     assert (status, json.loads(out)["pictures"]) == (0, 14)
@@ -167,7 +167,7 @@ def test_resume_and_force(run: Run, parts: Path, tmp_path: Path, detector: FakeD
     assert (status, out) == (2, "")
     assert one_line(err)
     assert "--resume" in err
-    write_picture(parts / "new.png")
+    write_image(parts / "new.png")
     assert run(*arguments, "--resume")[0] == 0
     assert detector.seen == 15
     assert run(*arguments, "--force")[0] == 0
@@ -202,7 +202,7 @@ def test_an_empty_folder(run: Run, tmp_path: Path) -> None:
     status, _, err = run(tmp_path / "parts", "--bundle", "b", "-o", tmp_path / "out")
     assert status == 2
     assert one_line(err)
-    assert "no pictures found" in err
+    assert "no images found" in err
     assert not (tmp_path / "out").exists()
 
 
@@ -227,7 +227,7 @@ def test_a_bundle_that_does_not_open(
 
 
 def test_names_cannot_talk_to_the_terminal(run: Run, tmp_path: Path) -> None:
-    write_picture(tmp_path / "parts" / "\x1b[31m[red]\udcff.png")
+    write_image(tmp_path / "parts" / "\x1b[31m[red]\udcff.png")
     _, out, _ = run(tmp_path / "parts", "--bundle", "b", "-o", tmp_path / "out")
     assert "\\x1b[31m[red]\\udcff.png" in out
     status, out, _ = run(tmp_path / "parts", "--bundle", "b", "-o", tmp_path / "out2", "--json")
@@ -291,10 +291,10 @@ def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 MAIN = "from diad_deploy.cli.run import main; main()"
 
 
-def test_from_pictures_to_page_with_a_model(
+def test_from_images_to_page_with_a_model(
     standin_bundle: Bundle, parts: Path, tmp_path: Path
 ) -> None:
-    (parts / "bad.png").write_text("no picture")
+    (parts / "bad.png").write_text("no image")
     out = tmp_path / "out"
     arguments = (parts, "--bundle", standin_bundle.path, "-o", out, "--maps", "npy", "--json")
     done = python(MAIN, *arguments, "--threads", 1)
@@ -342,9 +342,9 @@ def with_thresholds(folder: Path, **given: float) -> Path:
 
 
 def test_rows_carry_what_the_bundles_thresholds_decide(run: Run, tmp_path: Path) -> None:
-    write_picture(tmp_path / "parts" / "screw" / "a.png", red=150, width=64, height=64)
-    write_picture(tmp_path / "parts" / "gear" / "b.png", red=150)
-    write_picture(tmp_path / "parts" / "c.png", red=10)
+    write_image(tmp_path / "parts" / "screw" / "a.png", red=150, width=64, height=64)
+    write_image(tmp_path / "parts" / "gear" / "b.png", red=150)
+    write_image(tmp_path / "parts" / "c.png", red=10)
     bundle = with_thresholds(tmp_path, overall=0.6, screw=0.3)
     status, out, _ = run(tmp_path / "parts", "--bundle", bundle, "-o", tmp_path / "out")
     assert status == 0
@@ -509,7 +509,7 @@ def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: 
 def test_a_run_killed_from_outside_goes_on_to_the_same_files(
     own_bundle: Bundle, tmp_path: Path
 ) -> None:
-    write_pictures(tmp_path / "parts", 160)
+    write_images(tmp_path / "parts", 160)
     (tmp_path / "parts" / "003.png").write_bytes(b"")
     arguments = (tmp_path / "parts", "--bundle", own_bundle.path, "--batch-size", 4)
     assert python(MAIN, *arguments, "-o", tmp_path / "whole").returncode == 1

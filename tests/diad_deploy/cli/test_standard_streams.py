@@ -12,7 +12,7 @@ import pytest
 
 from diad_deploy.cli.standard_streams import LastingBuffer
 from diad_deploy.report.results import read_rows
-from tests.diad_deploy.fake_detector import write_pictures
+from tests.diad_deploy.fake_detector import write_images
 
 ROOT = Path(__file__).parents[3]
 RUN = """
@@ -54,14 +54,14 @@ def shell(line: str, code: str, *arguments: object) -> "subprocess.CompletedProc
     ],
 )
 def test_a_run_whose_output_goes_nowhere_is_finished(tmp_path: Path, line: str) -> None:
-    write_pictures(tmp_path / "parts", 12)
+    write_images(tmp_path / "parts", 12)
     (tmp_path / "parts" / "000.png").write_bytes(b"")
     out = tmp_path / "out"
     done = shell(line, RUN, tmp_path / "parts", "--bundle", "b", "-o", out)
-    assert done.returncode == 1  # one picture failed
+    assert done.returncode == 1  # one image failed
     assert len(list(read_rows(out / "results.jsonl"))) == 12
     assert (out / "report.html").is_file()
-    told = [text for text in done.stderr.splitlines() if " of 12 pictures" not in text]
+    told = [text for text in done.stderr.splitlines() if " of 12 images" not in text]
     assert all(text.startswith("diad-run: standard output cannot") for text in told)
     assert len(told) == (done.stderr != "" and ">&-" not in line and "|" not in line)
 

@@ -14,7 +14,7 @@ import pytest
 
 from diad_deploy.cli.stop_signals import STOP_SIGNALS, Stopped, StopSignals
 from diad_deploy.report.results import read_rows
-from tests.diad_deploy.fake_detector import write_pictures
+from tests.diad_deploy.fake_detector import write_images
 
 ROOT = Path(__file__).parents[3]
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -85,7 +85,7 @@ def wait_for(process: "subprocess.Popen[str]", word: str) -> None:
 def test_a_run_that_is_ended_writes_its_page_whatever_else_is_sent(
     tmp_path: Path, start: Start, number: signal.Signals
 ) -> None:
-    write_pictures(tmp_path / "parts", 12)
+    write_images(tmp_path / "parts", 12)
     out = tmp_path / "out"
     process = start(RUN, tmp_path / "parts", "--bundle", "b", "-o", out)
     wait_for(process, "in the model")
@@ -123,7 +123,7 @@ def test_a_signal_while_the_first_modules_load_is_one_line(
     code = f"""
         import sys
         sys.path.insert(0, {str(tmp_path)!r})
-        from {module}.commands import {entry}
+        from {module}.cli.entry_points import {entry}
         {entry}()
     """
     process = start(code)

@@ -9,7 +9,7 @@ from diad_deploy.errors import OptionError
 STORED = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
 
 
-def test_the_stored_noise_goes_to_every_picture() -> None:
+def test_the_stored_noise_goes_to_every_image() -> None:
     settled = settle_noise("noise", None, STORED, 3)
     batch = for_batch(part_of(settled, slice(1, 3)), 2)
     assert batch.shape == (2, 1, 2, 2)
@@ -17,7 +17,7 @@ def test_the_stored_noise_goes_to_every_picture() -> None:
     assert all(np.array_equal(one, STORED) for one in batch)
 
 
-def test_a_noise_a_picture_is_shared_out_by_place() -> None:
+def test_a_noise_an_image_is_shared_out_by_place() -> None:
     given = np.stack([STORED, STORED + 1, STORED + 2]).tolist()
     settled = settle_noise("noise", given, STORED, 3)
     assert settled.dtype == np.float32
@@ -28,7 +28,7 @@ def test_a_noise_a_picture_is_shared_out_by_place() -> None:
     ("given", "message"),
     [
         ("loud", "noise: expected an array of numbers"),
-        (np.zeros((2, 1, 2, 2)), r"expected \[1, 2, 2\], or \[3, 1, 2, 2\] for these 3 pictures"),
+        (np.zeros((2, 1, 2, 2)), r"expected \[1, 2, 2\], or \[3, 1, 2, 2\] for these 3 images"),
         (np.full((1, 2, 2), 1e300), "expected finite float32 numbers"),
     ],
 )

@@ -57,7 +57,7 @@ def test_the_first_folder_that_is_a_class(folders: tuple[str, ...], expected: st
         ((), None),
     ],
 )
-def test_what_folders_say_of_a_picture(folders: tuple[str, ...], expected: bool | None) -> None:
+def test_what_folders_say_of_an_image(folders: tuple[str, ...], expected: bool | None) -> None:
     assert good_by_folders(folders) is expected
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from diad_deploy.errors import InputError
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def touch(*names: str) -> None:
 
 
 def names(paths: Sequence[str | Path], exclude: Sequence[Path] = ()) -> list[str]:
-    return [picture.name for picture in find_pictures(paths, exclude=exclude)]
+    return [image.name for image in find_images(paths, exclude=exclude)]
 
 
 def test_a_folder_is_searched_to_any_depth_in_order(folder: Path) -> None:
@@ -53,8 +53,8 @@ def test_a_file_named_outright_is_taken_whatever_its_suffix(folder: Path) -> Non
 
 def test_paths_stay_as_they_were_given(folder: Path) -> None:
     touch("parts/a.png")
-    assert [picture.path for picture in find_pictures(["parts"])] == [Path("parts/a.png")]
-    (absolute,) = find_pictures([folder / "parts"])
+    assert [image.path for image in find_images(["parts"])] == [Path("parts/a.png")]
+    (absolute,) = find_images([folder / "parts"])
     assert absolute.path == folder / "parts/a.png"
     assert absolute.name == "parts/a.png"
 
@@ -75,7 +75,7 @@ def test_names_never_leave_the_output(folder: Path, monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_a_picture_given_twice_is_taken_once(folder: Path) -> None:
+def test_an_image_given_twice_is_taken_once(folder: Path) -> None:
     touch("parts/a.png")
     assert names(["parts", "./parts/a.png", folder / "parts"]) == ["parts/a.png"]
 
@@ -105,20 +105,20 @@ def test_a_file_whose_name_looks_like_a_pattern(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["gone.png", "gone/*.png"])
-def test_a_path_where_nothing_lies_becomes_a_picture_to_fail(folder: Path, missing: str) -> None:
+def test_a_path_where_nothing_lies_becomes_an_image_to_fail(folder: Path, missing: str) -> None:
     touch("a.png")
-    pictures = find_pictures([missing, "a.png"])
-    assert [str(picture.path) for picture in pictures] == [missing, "a.png"]
-    assert pictures[0].identity() is None
-    assert pictures[1].identity() == (1, Path("a.png").stat().st_mtime_ns)
+    images = find_images([missing, "a.png"])
+    assert [str(image.path) for image in images] == [missing, "a.png"]
+    assert images[0].identity() is None
+    assert images[1].identity() == (1, Path("a.png").stat().st_mtime_ns)
 
 
 def test_an_empty_folder_is_said_to_be_empty(folder: Path) -> None:
     Path("empty").mkdir()
-    with pytest.raises(InputError, match=r"^empty: no pictures found; expected .*png"):
-        find_pictures(["empty"])
+    with pytest.raises(InputError, match=r"^empty: no images found; expected .*png"):
+        find_images(["empty"])
     with pytest.raises(InputError, match="no paths"):
-        find_pictures([])
+        find_images([])
 
 
 def test_the_runs_own_folders_are_passed_over(folder: Path) -> None:

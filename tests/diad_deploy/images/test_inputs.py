@@ -1,27 +1,27 @@
-"""Pictures as arrays and as paths."""
+"""Images as arrays and as paths."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diad_deploy.errors import InputError, PictureError
+from diad_deploy.errors import ImageError, InputError
 from diad_deploy.images.formats.white_level import WhiteLevel
 from diad_deploy.images.inputs import decode, in_chunks, path_of
 from diad_deploy.images.reader import ImageReader
-from tests.diad_deploy.fake_detector import plain, write_picture
+from tests.diad_deploy.fake_detector import plain, write_image
 
 
 def test_arrays_and_paths_become_the_same(tmp_path: Path) -> None:
-    path = write_picture(tmp_path / "a.png", red=7)
+    path = write_image(tmp_path / "a.png", red=7)
     for given in (path, str(path), plain(7)):
         np.testing.assert_array_equal(decode(given, ImageReader()), plain(7))
     assert path_of(str(path)) == path_of(path) == path
     assert path_of(plain(7)) is None
 
 
-def test_what_is_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="no such file"):
+def test_what_is_no_image(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no such file"):
         decode(tmp_path / "none.png", ImageReader())
     with pytest.raises(InputError, match="uint8"):
         decode(np.zeros((2, 2)), ImageReader())  # type: ignore[arg-type]

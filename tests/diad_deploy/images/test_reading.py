@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.errors import PictureError
-from diad_deploy.images.reader import read_picture
+from diad_deploy.errors import ImageError
+from diad_deploy.images.reader import read_image
 
 RAMP = np.linspace(0, 65535, 256).reshape(16, 16)
 
@@ -26,18 +26,18 @@ def photo(width: int = 24, height: int = 16) -> Image.Image:
     return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def test_a_plain_picture_is_read_as_it_is(tmp_path: Path) -> None:
-    picture = read_picture(save(tmp_path / "a.png", photo()))
-    assert picture.dtype == np.uint8
-    assert picture.shape == (16, 24, 3)
-    np.testing.assert_array_equal(picture, np.asarray(photo()))
+def test_a_plain_image_is_read_as_it_is(tmp_path: Path) -> None:
+    image = read_image(save(tmp_path / "a.png", photo()))
+    assert image.dtype == np.uint8
+    assert image.shape == (16, 24, 3)
+    np.testing.assert_array_equal(image, np.asarray(photo()))
 
 
 def test_the_content_counts_and_not_the_suffix(tmp_path: Path) -> None:
     jpeg = save(tmp_path / "a.jpg", photo(), quality=95)
     mislabelled = tmp_path / "b.png"
     mislabelled.write_bytes(jpeg.read_bytes())
-    np.testing.assert_array_equal(read_picture(mislabelled), read_picture(jpeg))
+    np.testing.assert_array_equal(read_image(mislabelled), read_image(jpeg))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -45,7 +45,7 @@ def test_exif_rotation_is_applied(tmp_path: Path, orientation: int) -> None:
     stored = photo()
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = read_picture(save(tmp_path / "a.png", stored, exif=exif))
+    image = read_image(save(tmp_path / "a.png", stored, exif=exif))
     pixels = np.asarray(stored)
     upright = {
         1: pixels,
@@ -57,65 +57,65 @@ def test_exif_rotation_is_applied(tmp_path: Path, orientation: int) -> None:
         7: pixels.transpose(1, 0, 2)[::-1, ::-1],
         8: np.rot90(pixels, 1),
     }
-    np.testing.assert_array_equal(picture, upright[orientation])
+    np.testing.assert_array_equal(image, upright[orientation])
 
 
-def test_damaged_exif_costs_the_rotation_and_not_the_picture(tmp_path: Path) -> None:
+def test_damaged_exif_costs_the_rotation_and_not_the_image(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", photo(), exif=b"Exif\x00\x00MM\x00\x2a\x00")
-    np.testing.assert_array_equal(read_picture(path), np.asarray(photo()))
+    np.testing.assert_array_equal(read_image(path), np.asarray(photo()))
 
 
 def test_16_bit_greyscale_is_scaled_and_not_clipped(tmp_path: Path) -> None:
     values = RAMP.astype(np.uint16)
-    picture = read_picture(save(tmp_path / "a.png", Image.fromarray(values)))
-    np.testing.assert_array_equal(picture[..., 0], np.rint(values / 257))
-    np.testing.assert_array_equal(picture[..., 0], picture[..., 2])
+    image = read_image(save(tmp_path / "a.png", Image.fromarray(values)))
+    np.testing.assert_array_equal(image[..., 0], np.rint(values / 257))
+    np.testing.assert_array_equal(image[..., 0], image[..., 2])
 
 
 @pytest.mark.parametrize("suffix", ["tif", "pgm"])
 def test_16_bit_greyscale_of_other_formats(tmp_path: Path, suffix: str) -> None:
     values = RAMP.astype(np.uint16)
-    picture = read_picture(save(tmp_path / f"a.{suffix}", Image.fromarray(values)))
-    np.testing.assert_array_equal(picture[..., 0], np.rint(values / 257))
+    image = read_image(save(tmp_path / f"a.{suffix}", Image.fromarray(values)))
+    np.testing.assert_array_equal(image[..., 0], np.rint(values / 257))
 
 
-def test_a_dark_16_bit_picture_stays_dark(tmp_path: Path) -> None:
+def test_a_dark_16_bit_image_stays_dark(tmp_path: Path) -> None:
     values = np.full((8, 8), 200, np.uint16)
-    assert read_picture(save(tmp_path / "a.png", Image.fromarray(values))).max() == 1
+    assert read_image(save(tmp_path / "a.png", Image.fromarray(values))).max() == 1
 
 
-def test_the_transparent_grey_of_a_16_bit_picture_is_white(tmp_path: Path) -> None:
+def test_the_transparent_grey_of_a_16_bit_image_is_white(tmp_path: Path) -> None:
     values = np.full((8, 8), 1000, np.uint16)
     values[0] = 3000
-    picture = read_picture(save(tmp_path / "a.png", Image.fromarray(values), transparency=3000))
-    assert picture[0].min() == 255
-    assert picture[1:].max() == 4
+    image = read_image(save(tmp_path / "a.png", Image.fromarray(values), transparency=3000))
+    assert image[0].min() == 255
+    assert image[1:].max() == 4
 
 
 def test_32_bit_integers_of_the_whole_range(tmp_path: Path) -> None:
     values = np.linspace(0, 2**31 - 1, 64).astype(np.int32).reshape(8, 8)
-    picture = read_picture(save(tmp_path / "a.tif", Image.fromarray(values)))
-    np.testing.assert_array_equal(picture[..., 0], np.rint(values / (2**31 - 1) * 255))
+    image = read_image(save(tmp_path / "a.tif", Image.fromarray(values)))
+    np.testing.assert_array_equal(image[..., 0], np.rint(values / (2**31 - 1) * 255))
 
 
 def test_unsigned_32_bit_integers_above_the_signed_range(tmp_path: Path) -> None:
     values = np.linspace(0, 2**32 - 1, 64).astype(np.uint32).reshape(8, 8)
     image = Image.fromarray(values.view(np.int32))
     path = save(tmp_path / "a.tif", image)
-    # Pillow writes "signed" (2) as the sample format; a camera's unsigned picture has 1
+    # Pillow writes "signed" (2) as the sample format; a camera's unsigned image has 1
     entry = b"\x53\x01\x03\x00\x01\x00\x00\x00\x02\x00"
     content = path.read_bytes()
     assert content.count(entry) == 1
     path.write_bytes(content.replace(entry, entry[:-2] + b"\x01\x00"))
-    picture = read_picture(path)
+    picture = read_image(path)
     np.testing.assert_array_equal(picture[..., 0], np.rint(values / (2**32 - 1) * 255))
 
 
 def test_floats_that_are_no_numbers_do_not_hide_the_others(tmp_path: Path) -> None:
     values = np.full((4, 4), 0.5, np.float32)
     values[0, :3] = [np.nan, np.inf, -np.inf]
-    picture = read_picture(save(tmp_path / "a.tif", Image.fromarray(values)))
-    assert picture[..., 0].tolist()[0] == [0, 255, 0, 128]
+    image = read_image(save(tmp_path / "a.tif", Image.fromarray(values)))
+    assert image[..., 0].tolist()[0] == [0, 255, 0, 128]
 
 
 def test_alpha_is_laid_over_white(tmp_path: Path) -> None:
@@ -123,17 +123,17 @@ def test_alpha_is_laid_over_white(tmp_path: Path) -> None:
     pixels[..., 0] = 200
     pixels[0, :, 3] = 255
     pixels[1, :, 3] = 128
-    picture = read_picture(save(tmp_path / "a.png", Image.fromarray(pixels)))
-    assert picture[0, 0].tolist() == [200, 0, 0]
-    assert picture[1, 0].tolist() == [227, 127, 127]
-    assert picture[2, 0].tolist() == [255, 255, 255]
+    image = read_image(save(tmp_path / "a.png", Image.fromarray(pixels)))
+    assert image[0, 0].tolist() == [200, 0, 0]
+    assert image[1, 0].tolist() == [227, 127, 127]
+    assert image[2, 0].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "YCbCr"])
 def test_other_modes_become_the_same_rgb(tmp_path: Path, mode: str) -> None:
     image = photo().convert(mode)
     suffix = {"CMYK": "tif", "YCbCr": "tif"}.get(mode, "png")
-    picture = read_picture(save(tmp_path / f"a.{suffix}", image))
+    picture = read_image(save(tmp_path / f"a.{suffix}", image))
     np.testing.assert_array_equal(picture, np.asarray(image.convert("RGB")))
 
 
@@ -141,7 +141,7 @@ def test_a_transparent_palette_colour_is_white(tmp_path: Path) -> None:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, 10, 20, 30, 40, 50, 60])
     image.putpixel((0, 0), 2)
-    picture = read_picture(save(tmp_path / "a.png", image, transparency=1))
+    picture = read_image(save(tmp_path / "a.png", image, transparency=1))
     assert picture[0, 0].tolist() == [40, 50, 60]
     assert picture[1, 1].tolist() == [255, 255, 255]
 
@@ -153,11 +153,11 @@ def test_of_an_animation_the_first_frame_is_taken(tmp_path: Path, suffix: str) -
     path = save(
         tmp_path / f"a.{suffix}", frames[0], save_all=True, append_images=frames[1:], **lossless
     )
-    assert read_picture(path)[4, 4].tolist() == [255, 0, 0]
+    assert read_image(path)[4, 4].tolist() == [255, 0, 0]
 
 
-def test_a_picture_of_one_pixel(tmp_path: Path) -> None:
-    assert read_picture(save(tmp_path / "a.png", photo(1, 1))).shape == (1, 1, 3)
+def test_an_image_of_one_pixel(tmp_path: Path) -> None:
+    assert read_image(save(tmp_path / "a.png", photo(1, 1))).shape == (1, 1, 3)
 
 
 def truncated(path: Path) -> None:
@@ -174,7 +174,7 @@ def bomb(path: Path) -> None:
     ("make", "reason"),
     [
         (lambda path: path.write_bytes(b""), "the file is empty"),
-        (lambda path: path.write_text("not a picture"), "not a picture"),
+        (lambda path: path.write_text("not an image"), "not an image"),
         (lambda path: path.mkdir(), "a folder"),
         (lambda path: os.mkfifo(path), "a device or pipe"),
         (lambda path: path.symlink_to("nowhere"), "no such file"),
@@ -188,8 +188,8 @@ def test_what_cannot_be_read_has_a_reason(
 ) -> None:
     path = tmp_path / "a.png"
     make(path)
-    with pytest.raises(PictureError) as raised:
-        read_picture(path)
+    with pytest.raises(ImageError) as raised:
+        read_image(path)
     assert raised.value.reason.startswith(reason)
     assert "\n" not in raised.value.reason
     assert raised.value.path == str(path)
@@ -197,24 +197,24 @@ def test_what_cannot_be_read_has_a_reason(
 
 def test_a_file_below_a_file_is_not_there(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", photo())
-    with pytest.raises(PictureError, match="no such file"):
-        read_picture(path / "b.png")
+    with pytest.raises(ImageError, match="no such file"):
+        read_image(path / "b.png")
 
 
 def test_the_limit_is_on_pixels_and_holds_before_decoding(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", photo(30, 20))
-    assert read_picture(path, limit_px=600).shape == (20, 30, 3)
+    assert read_image(path, limit_px=600).shape == (20, 30, 3)
     path.write_bytes(path.read_bytes()[:100])  # decoding would fail otherwise
-    with pytest.raises(PictureError, match="30 x 20 pixels: too large"):
-        read_picture(path, limit_px=599)
+    with pytest.raises(ImageError, match="30 x 20 pixels: too large"):
+        read_image(path, limit_px=599)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_rights(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", photo())
     path.chmod(0)
-    with pytest.raises(PictureError, match="cannot be opened: Permission denied"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="cannot be opened: Permission denied"):
+        read_image(path)
 
 
 def test_running_out_of_memory_is_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,14 +224,14 @@ def test_running_out_of_memory_is_a_reason(tmp_path: Path, monkeypatch: pytest.M
         raise MemoryError
 
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", refuse)
-    with pytest.raises(PictureError, match="memory ran out"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="memory ran out"):
+        read_image(path)
 
 
 def test_formats_that_start_programs_stay_closed(tmp_path: Path) -> None:
     path = save(tmp_path / "a.eps", photo())
-    with pytest.raises(PictureError, match="not a picture"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="not an image"):
+        read_image(path)
 
 
 def test_interruptions_are_not_taken_for_damage(
@@ -244,7 +244,7 @@ def test_interruptions_are_not_taken_for_damage(
 
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        read_picture(path)
+        read_image(path)
 
 
 # Pillow warns of some damage that it can live with
@@ -252,7 +252,7 @@ def test_interruptions_are_not_taken_for_damage(
 @pytest.mark.parametrize(
     "suffix", ["png", "jpg", "bmp", "tif", "webp", "gif", "ppm", "jp2", "avif"]
 )
-def test_whatever_the_bytes_there_is_a_picture_or_a_reason(tmp_path: Path, suffix: str) -> None:
+def test_whatever_the_bytes_there_is_an_image_or_a_reason(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     exif = {"exif": b"Exif\x00\x00II\x2a\x00\x08\x00\x00\x00\x00\x00"} if suffix == "jpg" else {}
     if suffix == "avif" and ".avif" not in Image.registered_extensions():
@@ -271,11 +271,11 @@ def test_whatever_the_bytes_there_is_a_picture_or_a_reason(tmp_path: Path, suffi
             del content[chance.randrange(len(content)) :]
         path.write_bytes(content)
         try:
-            picture = read_picture(path, limit_px=1_000_000)
-        except PictureError as error:
+            image = read_image(path, limit_px=1_000_000)
+        except ImageError as error:
             reasons.append(error.reason)
         else:
-            assert picture.dtype == np.uint8
-            assert picture.ndim == 3
+            assert image.dtype == np.uint8
+            assert image.ndim == 3
     assert len(reasons) > 5
     assert all(reason and "\n" not in reason for reason in reasons)

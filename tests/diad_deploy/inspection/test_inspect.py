@@ -1,4 +1,4 @@
-"""Pictures in, a report out: what is written, what survives, and what it costs."""
+"""Images in, a report out: what is written, what survives, and what it costs."""
 
 import dataclasses
 import errno
@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.arrays import PictureArray
+from diad_deploy.arrays import ImageArray
 from diad_deploy.errors import BackendError, OptionError, OutputError
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 from diad_deploy.inspection import inspect as inspection
 from diad_deploy.inspection.inspect import WRITERS, InspectionOptions, inspect
 from diad_deploy.inspection.summary import Progress, Summary
@@ -28,7 +28,7 @@ from diad_deploy.report import folder as layout
 from diad_deploy.report.heatmap import draw_heatmap
 from diad_deploy.report.results import ResultRow, read_rows
 from diad_deploy.thresholds.decide import Judge
-from tests.diad_deploy.fake_detector import FakeDetector, plain, write_picture, write_pictures
+from tests.diad_deploy.fake_detector import FakeDetector, plain, write_image, write_images
 from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 
 ROOT = Path(__file__).parents[3]
@@ -46,7 +46,7 @@ def files(out: Path) -> dict[str, bytes]:
         for path in out.rglob("*")
         if path.is_file()
     }
-    timed = rb"<dt>(Time|Pictures/s)</dt><dd>[^<]*</dd>"
+    timed = rb"<dt>(Time|Images/s)</dt><dd>[^<]*</dd>"
     found["report.html"] = re.sub(timed, b"", found["report.html"])
     return found
 
@@ -59,7 +59,7 @@ def run(
     progress: Callable[[Progress], None] = lambda now: None,
 ) -> Summary:
     return inspect(
-        find_pictures([parts]),
+        find_images([parts]),
         detector or FakeDetector(),
         out,
         options or InspectionOptions(),
@@ -69,14 +69,14 @@ def run(
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Path:
-    """Thirty pictures, three of which cannot be read."""
-    paths = write_pictures(tmp_path / "parts", 30)
+    """Thirty images, three of which cannot be read."""
+    paths = write_images(tmp_path / "parts", 30)
     for place in (0, 13, 29):
         paths[place].write_bytes(b"")
     return tmp_path / "parts"
 
 
-def test_each_picture_has_its_row_in_order(parts: Path, tmp_path: Path) -> None:
+def test_each_image_has_its_row_in_order(parts: Path, tmp_path: Path) -> None:
     summary = run(parts, tmp_path / "out")
     found = rows(tmp_path / "out")
     assert [row.picture for row in found] == [f"parts/{n:03}.png" for n in range(30)]
@@ -88,8 +88,8 @@ def test_each_picture_has_its_row_in_order(parts: Path, tmp_path: Path) -> None:
     assert summary.exit_status == 1
 
 
-def test_the_heatmap_is_the_map_over_the_picture_on_the_bundles_scale(tmp_path: Path) -> None:
-    write_picture(tmp_path / "parts" / "a.jpg", red=180, width=90, height=50)
+def test_the_heatmap_is_the_map_over_the_image_on_the_bundles_scale(tmp_path: Path) -> None:
+    write_image(tmp_path / "parts" / "a.jpg", red=180, width=90, height=50)
     run(tmp_path / "parts", tmp_path / "out")
     row = rows(tmp_path / "out")[0]
     assert row.heatmap == "heatmaps/parts/a.jpg.png"
@@ -100,7 +100,7 @@ def test_the_heatmap_is_the_map_over_the_picture_on_the_bundles_scale(tmp_path: 
 
 
 def test_the_scale_is_the_one_asked_for(tmp_path: Path) -> None:
-    write_picture(tmp_path / "parts" / "a.png", red=128)
+    write_image(tmp_path / "parts" / "a.png", red=128)
     run(tmp_path / "parts", tmp_path / "low", InspectionOptions(scale=(0.6, 1.0)))
     run(tmp_path / "parts", tmp_path / "high", InspectionOptions(scale=(0.0, 0.4)))
     name = "heatmaps/parts/a.png.png"
@@ -109,21 +109,21 @@ def test_the_scale_is_the_one_asked_for(tmp_path: Path) -> None:
     assert np.abs(high.astype(int) - plain(128)).max() > 100
 
 
-def test_pictures_that_differ_in_folder_or_suffix_do_not_meet(tmp_path: Path) -> None:
+def test_images_that_differ_in_folder_or_suffix_do_not_meet(tmp_path: Path) -> None:
     for number, name in enumerate(("x/a.png", "y/a.png", "x/a.bmp", "x/b/a.png")):
-        write_picture(tmp_path / name, red=number * 60)
+        write_image(tmp_path / name, red=number * 60)
     out = tmp_path / "out"
-    pictures = find_pictures([tmp_path / "x", tmp_path / "y"])
-    inspect(pictures, FakeDetector(), out, InspectionOptions(maps="npy"))
+    images = find_images([tmp_path / "x", tmp_path / "y"])
+    inspect(images, FakeDetector(), out, InspectionOptions(maps="npy"))
     assert len({row.heatmap for row in rows(out)}) == 4
     for row in rows(out):
         assert row.map is not None
         assert np.load(out / row.map).mean() == pytest.approx(row.score, abs=1e-5)
 
 
-def test_a_picture_beside_a_folder_that_is_called_as_its_heatmap(tmp_path: Path) -> None:
-    write_picture(tmp_path / "parts/b.png", red=10)
-    write_picture(tmp_path / "parts/b.png.png/c.png", red=20)
+def test_an_image_beside_a_folder_that_is_called_as_its_heatmap(tmp_path: Path) -> None:
+    write_image(tmp_path / "parts/b.png", red=10)
+    write_image(tmp_path / "parts/b.png.png/c.png", red=20)
     out = tmp_path / "out"
     assert run(tmp_path / "parts", out, InspectionOptions(maps="npy")).ok == 2
     found = {row.picture: (out / str(row.heatmap)).is_file() for row in rows(out)}
@@ -134,7 +134,7 @@ def test_a_picture_beside_a_folder_that_is_called_as_its_heatmap(tmp_path: Path)
 
 
 def test_raw_maps_as_tiff(tmp_path: Path) -> None:
-    write_picture(tmp_path / "parts" / "a.png", red=100)
+    write_image(tmp_path / "parts" / "a.png", red=100)
     run(tmp_path / "parts", tmp_path / "out", InspectionOptions(maps="tiff"))
     assert rows(tmp_path / "out")[0].map == "maps/parts/a.png.tiff"
     with Image.open(tmp_path / "out" / "maps/parts/a.png.tiff") as image:
@@ -144,7 +144,7 @@ def test_raw_maps_as_tiff(tmp_path: Path) -> None:
 def test_only_the_highest_have_thumbnails(tmp_path: Path) -> None:
     parts, out = tmp_path / "parts", tmp_path / "out"
     for n in range(240):
-        write_picture(parts / f"{n:03}.png", red=(n * 37) % 251)
+        write_image(parts / f"{n:03}.png", red=(n * 37) % 251)
     run(parts, out)
     best = sorted(rows(out), key=lambda row: (-(row.score or 0.0), row.picture))[:200]
     thumbnails = {path.relative_to(out / "thumbnails") for path in out.rglob("*.input.jpg")}
@@ -170,9 +170,9 @@ def test_progress_counts(parts: Path, tmp_path: Path) -> None:
 
 
 def test_the_summary_tells_the_time(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "parts", 8)
+    write_images(tmp_path / "parts", 8)
     summary = run(
-        tmp_path / "parts", tmp_path / "out", detector=FakeDetector(seconds_per_picture=0.02)
+        tmp_path / "parts", tmp_path / "out", detector=FakeDetector(seconds_per_image=0.02)
     )
     assert 0.16 <= summary.model_seconds < summary.seconds
     assert 8 / summary.seconds <= summary.pictures_per_second <= 8 / summary.model_seconds
@@ -233,7 +233,7 @@ def test_a_killed_run_goes_on_to_the_same_files(parts: Path, tmp_path: Path) -> 
         import os, signal, sys
         from pathlib import Path
         from diad_deploy.inspection.inspect import InspectionOptions, inspect
-        from diad_deploy.images.discover import find_pictures
+        from diad_deploy.images.discover import find_images
         from tests.diad_deploy.fake_detector import FakeDetector
 
         def before(batch):
@@ -241,7 +241,7 @@ def test_a_killed_run_goes_on_to_the_same_files(parts: Path, tmp_path: Path) -> 
                 os.kill(os.getpid(), signal.SIGKILL)
 
         detector = FakeDetector(before=before)
-        inspect(find_pictures([sys.argv[1]]), detector, sys.argv[2], InspectionOptions())
+        inspect(find_images([sys.argv[1]]), detector, sys.argv[2], InspectionOptions())
     """
     killed = python(code, parts, out)
     assert killed.returncode == -signal.SIGKILL
@@ -258,7 +258,7 @@ def test_a_killed_run_goes_on_to_the_same_files(parts: Path, tmp_path: Path) -> 
 def test_resuming_a_finished_run_tries_failures_again(parts: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(parts, out)
-    write_picture(parts / "013.png", red=77)
+    write_image(parts / "013.png", red=77)
     detector = FakeDetector()
     summary = run(parts, out, RESUME, detector)
     assert detector.seen == 1
@@ -269,11 +269,11 @@ def test_resuming_a_finished_run_tries_failures_again(parts: Path, tmp_path: Pat
     assert files(out) == files(whole)
 
 
-def test_resuming_takes_in_new_and_changed_pictures(parts: Path, tmp_path: Path) -> None:
+def test_resuming_takes_in_new_and_changed_images(parts: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(parts, out)
-    write_picture(parts / "007b.png", red=250)
-    write_picture(parts / "020.png", red=1, width=33)
+    write_image(parts / "007b.png", red=250)
+    write_image(parts / "020.png", red=1, width=33)
     run(parts, out, RESUME)
     whole = tmp_path / "whole"
     run(parts, whole)
@@ -487,13 +487,13 @@ def test_a_limit_that_nothing_gets_past_leaves_whole_lines(parts: Path, tmp_path
         import resource, signal, sys
         from diad_deploy.errors import OutputError
         from diad_deploy.inspection.inspect import InspectionOptions, inspect
-        from diad_deploy.images.discover import find_pictures
+        from diad_deploy.images.discover import find_images
         from tests.diad_deploy.fake_detector import FakeDetector
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
         try:
-            inspect(find_pictures([sys.argv[1]]), FakeDetector(), sys.argv[2], InspectionOptions())
+            inspect(find_images([sys.argv[1]]), FakeDetector(), sys.argv[2], InspectionOptions())
         except OutputError as error:
             print(error)
             raise SystemExit(2)
@@ -546,13 +546,13 @@ def test_results_of_a_version_without_thresholds_are_gone_on_with(
     ]
 
 
-def test_a_picture_too_large_to_draw_fails_and_the_others_go_on(
+def test_an_image_too_large_to_draw_fails_and_the_others_go_on(
     parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def draw(picture: PictureArray, *rest: Any) -> Image.Image:
-        if picture[0, 0, 0] == 17 * 37 % 251:
+    def draw(image: ImageArray, *rest: Any) -> Image.Image:
+        if image[0, 0, 0] == 17 * 37 % 251:
             raise MemoryError
-        return draw_heatmap(picture, *rest)
+        return draw_heatmap(image, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr("diad_deploy.report.image_outputs.draw_heatmap", draw)
@@ -597,19 +597,19 @@ def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 MEASURE = """
     import json, resource, sys
     from diad_deploy.inspection.inspect import InspectionOptions, inspect
-    from diad_deploy.images.discover import find_pictures
+    from diad_deploy.images.discover import find_images
     from tests.diad_deploy.fake_detector import FakeDetector
 
-    pictures = find_pictures([sys.argv[1]])[:int(sys.argv[3])]
-    detector = FakeDetector(batch_size=8, seconds_per_picture=float(sys.argv[4]))
-    summary = inspect(pictures, detector, sys.argv[2], InspectionOptions())
+    images = find_images([sys.argv[1]])[:int(sys.argv[3])]
+    detector = FakeDetector(batch_size=8, seconds_per_image=float(sys.argv[4]))
+    summary = inspect(images, detector, sys.argv[2], InspectionOptions())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"peak": peak, **summary.as_json()}))
 """
 
 
-def measure(parts: Path, out: Path, count: int, seconds_per_picture: float) -> dict[str, float]:
-    done = python(MEASURE, parts, out, count, seconds_per_picture)
+def measure(parts: Path, out: Path, count: int, seconds_per_image: float) -> dict[str, float]:
+    done = python(MEASURE, parts, out, count, seconds_per_image)
     assert done.returncode == 0, done.stderr
     found: dict[str, float] = json.loads(done.stdout)
     shutil.rmtree(out)
@@ -619,13 +619,13 @@ def measure(parts: Path, out: Path, count: int, seconds_per_picture: float) -> d
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("many")
-    first = write_picture(folder / "0000.png", red=10, width=96, height=96).read_bytes()
+    first = write_image(folder / "0000.png", red=10, width=96, height=96).read_bytes()
     for n in range(1, 2000):
         (folder / f"{n:04}.png").write_bytes(first)
     return folder
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures(many: Path, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_number_of_images(many: Path, tmp_path: Path) -> None:
     few = measure(many, tmp_path / "out", 200, 0.0)
     all_of_them = measure(many, tmp_path / "out", 2000, 0.0)
     assert all_of_them["ok"] == 2000

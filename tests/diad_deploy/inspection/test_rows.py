@@ -1,17 +1,17 @@
-"""Rows of pictures that were inspected and of those that could not be read."""
+"""Rows of images that were inspected and of those that could not be read."""
 
 from pathlib import Path
 
 import numpy as np
 
 from diad_deploy.detection import Detection
-from diad_deploy.images.discover import PictureFile
+from diad_deploy.images.discover import ImageFile
 from diad_deploy.inspection.rows import failed_row, ok_row
 from diad_deploy.report.results import ResultRow
 from diad_deploy.streaming.stream import Inspected, Unread
 from tests.diad_deploy.fake_detector import IMAGE, plain
 
-FILE = PictureFile(path=Path("in/a.png"), name="a.png")
+FILE = ImageFile(path=Path("in/a.png"), name="a.png")
 
 
 def inspected() -> Inspected:
@@ -21,7 +21,7 @@ def inspected() -> Inspected:
         score=0.123456789,
         anomaly_map=anomaly_map,
         reconstruction=np.zeros((3, 64, 64), np.float32),
-        picture_size_px=(64, 64),
+        image_size_px=(64, 64),
         image=IMAGE,
     )
     return Inspected(file=FILE, identity=(9, 8), pixels=plain(1, 64, 64), detection=detection)
@@ -52,6 +52,6 @@ def test_with_thresholds_the_row_says_where() -> None:
     assert [region.box for region in row.regions] == [(8, 8, 16, 8)]
 
 
-def test_a_picture_that_could_not_be_read() -> None:
+def test_an_image_that_could_not_be_read() -> None:
     row = failed_row(Unread(file=FILE, identity=None, reason="gone"))
     assert row == ResultRow(picture="a.png", path="in/a.png", status="failed", reason="gone")

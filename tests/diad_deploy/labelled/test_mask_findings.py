@@ -25,7 +25,7 @@ def write(path: Path, marked_rows: int, **options: object) -> Path:
     [(0, ("empty",)), (1, ()), (20, ()), (21, ("most",)), (39, ("most",)), (40, ("full",))],
 )
 def test_how_much_is_marked(tmp_path: Path, rows: int, findings: tuple[str, ...]) -> None:
-    judged = judge_mask(write(tmp_path / "m.png", rows), 32, picture_size_px=SIZE)
+    judged = judge_mask(write(tmp_path / "m.png", rows), 32, image_size_px=SIZE)
     assert judged.findings == findings
     assert (judged.marked is None) == (findings in (("empty",), ("full",)))
 
@@ -34,12 +34,12 @@ def test_a_mark_that_is_lost_at_the_models_size_is_none(tmp_path: Path) -> None:
     values = np.zeros((2000, 2000), dtype=np.uint8)
     values[1000, 1000] = 255
     Image.fromarray(values).save(tmp_path / "m.png")
-    assert judge_mask(tmp_path / "m.png", 32, picture_size_px=None).findings == ("empty",)
+    assert judge_mask(tmp_path / "m.png", 32, image_size_px=None).findings == ("empty",)
 
 
 def test_no_mask_and_one_that_cannot_be_used(tmp_path: Path) -> None:
-    assert judge_mask(None, 32, picture_size_px=SIZE).findings == ("missing",)
-    judged = judge_mask(write(tmp_path / "m.png", 3), 32, picture_size_px=(1, 2))
+    assert judge_mask(None, 32, image_size_px=SIZE).findings == ("missing",)
+    judged = judge_mask(write(tmp_path / "m.png", 3), 32, image_size_px=(1, 2))
     assert (judged.marked, judged.findings) == (None, ("failed",))
     assert (judged.fault or "").startswith("mask: the mask is 60 x 40 pixels")
 
@@ -56,12 +56,11 @@ def test_what_is_said_of_masks() -> None:
             tally.add(f"{place}.png", [finding])  # type: ignore[list-item]
     notes = list(tally.notes(40))
     assert [note.split(";")[0] for note in notes] == [
-        "without a mask: 4 of 40 defective pictures",
+        "without a mask: 4 of 40 defective images",
         "masks that cannot be used: 5 of 40",
         "masks that mark nothing: 6 of 40 (0.png, 1.png, 2.png, 3.png, 4.png, and 1 more)",
-        "masks that mark the whole picture: 7 of 40 (0.png, 1.png, 2.png, 3.png, 4.png, and 2 "
-        "more)",
-        "masks that mark most of their picture: 8 of 40 (0.png, 1.png, 2.png, 3.png, 4.png, and 3 "
+        "masks that mark the whole image: 7 of 40 (0.png, 1.png, 2.png, 3.png, 4.png, and 2 more)",
+        "masks that mark most of their image: 8 of 40 (0.png, 1.png, 2.png, 3.png, 4.png, and 3 "
         "more)",
         "masks stored with loss, as JPEG does: 9 of 40",
     ]
@@ -70,7 +69,7 @@ def test_what_is_said_of_masks() -> None:
 
 
 def test_strict_names_all_that_is_wrong_at_once(tmp_path: Path) -> None:
-    picture = write(tmp_path / "picture.png", 9)
+    image = write(tmp_path / "picture.png", 9)
     masks = {
         "right": write(tmp_path / "right.png", 9),
         "large": write(tmp_path / "large.png", 30),
@@ -83,14 +82,14 @@ def test_strict_names_all_that_is_wrong_at_once(tmp_path: Path) -> None:
     Image.new("L", (9, 9), 1).save(tmp_path / "other.png")
     masks["other size"] = tmp_path / "other.png"
     with pytest.raises(InputError) as raised:
-        check_masks([(name, picture, mask) for name, mask in masks.items()], 32)
+        check_masks([(name, image, mask) for name, mask in masks.items()], 32)
     assert (
         "found no mask: 1 (none); cannot be used: 2 (no file, other size); marks nothing: 1 "
-        "(empty); marks the whole picture: 1 (full); stored with loss: 1 (lossy); correct them"
+        "(empty); marks the whole image: 1 (full); stored with loss: 1 (lossy); correct them"
     ) in str(raised.value)
-    check_masks([(name, picture, masks[name]) for name in ("right", "large")], 32)
+    check_masks([(name, image, masks[name]) for name in ("right", "large")], 32)
 
 
-def test_strict_leaves_pictures_that_cannot_be_read_to_the_run(tmp_path: Path) -> None:
+def test_strict_leaves_images_that_cannot_be_read_to_the_run(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"nothing")
     check_masks([("a", tmp_path / "a.png", write(tmp_path / "m.png", 9))], 32)

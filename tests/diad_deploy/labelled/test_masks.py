@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.labelled.masks import Mask, read_mask
 
 
@@ -34,7 +34,7 @@ def test_the_published_steps_give_the_same(tmp_path: Path) -> None:
     for size_px in (32, 70, 128):
         resize = transforms.Resize((size_px, size_px))
         published = transforms.ToTensor()(resize(Image.fromarray(grey)))
-        mask = read_mask(save(tmp_path / "m.png", grey), picture_size_px=(90, 70))
+        mask = read_mask(save(tmp_path / "m.png", grey), image_size_px=(90, 70))
         found = mask.resized(size_px)
         assert np.array_equal(found, published[0].numpy() > 0)
         assert 0 < found.mean() < 1
@@ -55,12 +55,12 @@ SIZE = TRUTH.shape
 
 def read(image: Image.Image, path: Path, **options: Any) -> Mask:
     image.save(path, **options)
-    return read_mask(path, picture_size_px=SIZE)
+    return read_mask(path, image_size_px=SIZE)
 
 
 @pytest.mark.parametrize("top", [1, 2, 128])
 def test_whatever_is_not_black_is_defective(tmp_path: Path, top: int) -> None:
-    found = read_mask(save(tmp_path / "m.png", TRUTH * top), picture_size_px=SIZE)
+    found = read_mask(save(tmp_path / "m.png", TRUTH * top), image_size_px=SIZE)
     assert np.array_equal(found.marked, TRUTH)
     assert not found.lossy
 
@@ -122,12 +122,12 @@ def test_numbers_of_instances_in_colours_of_sixteen_bits(tmp_path: Path) -> None
     colours[TRUTH, 1] = 7
     path = tmp_path / "m.png"
     cv2.imwrite(str(path), colours)
-    assert np.array_equal(read_mask(path, picture_size_px=SIZE).marked, TRUTH)
+    assert np.array_equal(read_mask(path, image_size_px=SIZE).marked, TRUTH)
     # with alpha only the upper bytes can be read, and these hold no number under 256
     colours[0, 0] = 300
     cv2.imwrite(str(path), np.dstack([colours, np.full(SIZE, 65535, np.uint16)]))
-    with pytest.raises(PictureError, match=r"16 bits in colours .* only the upper 8"):
-        read_mask(path, picture_size_px=SIZE)
+    with pytest.raises(ImageError, match=r"16 bits in colours .* only the upper 8"):
+        read_mask(path, image_size_px=SIZE)
 
 
 def test_no_number_is_no_mark(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_one_bit_and_zero_as_white(tmp_path: Path) -> None:
     tag = content.index(struct.pack("<HHI", 262, 3, 1))
     content[tag + 8 : tag + 10] = b"\0\0"
     path.write_bytes(content)
-    assert np.array_equal(read_mask(path, picture_size_px=SIZE).marked, TRUTH)
+    assert np.array_equal(read_mask(path, image_size_px=SIZE).marked, TRUTH)
 
 
 LOSSY: dict[str, dict[str, Any]] = {
@@ -190,7 +190,7 @@ def test_several_pages_are_refused(tmp_path: Path, suffix: str) -> None:
         Image.fromarray((half * 255).astype(np.uint8))
         for half in (TRUTH & (np.arange(64)[:, None] < 30), TRUTH)
     )
-    with pytest.raises(PictureError, match=r"the mask has several pages .*; save one that marks"):
+    with pytest.raises(ImageError, match=r"the mask has several pages .*; save one that marks"):
         read(first, tmp_path / f"m.{suffix}", save_all=True, append_images=[second])
 
 
@@ -214,18 +214,18 @@ def test_a_webp_without_loss_but_with_alpha_and_metadata(tmp_path: Path) -> None
 
 def test_at_its_own_size_nothing_changes(tmp_path: Path) -> None:
     marked = np.random.default_rng(1).random((24, 24)) < 0.3
-    found = read_mask(save(tmp_path / "m.png", marked * 255), picture_size_px=(24, 24))
+    found = read_mask(save(tmp_path / "m.png", marked * 255), image_size_px=(24, 24))
     assert np.array_equal(found.resized(24), marked)
 
 
-def test_another_size_than_its_pictures(tmp_path: Path) -> None:
+def test_another_size_than_its_images(tmp_path: Path) -> None:
     path = save(tmp_path / "m.png", np.zeros((20, 30)))
-    with pytest.raises(PictureError, match="the mask is 30 x 20 pixels and its picture 20 x 30"):
-        read_mask(path, picture_size_px=(30, 20))
-    assert not read_mask(path, picture_size_px=None).marked.any()
+    with pytest.raises(ImageError, match="the mask is 30 x 20 pixels and its image 20 x 30"):
+        read_mask(path, image_size_px=(30, 20))
+    assert not read_mask(path, image_size_px=None).marked.any()
 
 
-def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
+def test_a_file_that_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "m.png").write_bytes(b"nothing")
-    with pytest.raises(PictureError, match="not a picture"):
-        read_mask(tmp_path / "m.png", picture_size_px=(30, 20))
+    with pytest.raises(ImageError, match="not an image"):
+        read_mask(tmp_path / "m.png", image_size_px=(30, 20))

@@ -28,11 +28,11 @@ def test_names_too_long_for_the_file_system_are_shortened_and_stay_apart(tmp_pat
     assert len(os.fsencode(Path(layout.heatmap_path("a" * 252)).name)) <= 255
 
 
-def all_paths(picture: str) -> list[str]:
+def all_paths(image: str) -> list[str]:
     return [
-        layout.heatmap_path(picture),
-        *(layout.map_path(picture, kind) for kind in layout.MAP_SUFFIXES),
-        *(layout.thumbnail_path(picture, kind) for kind in layout.THUMBNAIL_KINDS),
+        layout.heatmap_path(image),
+        *(layout.map_path(image, kind) for kind in layout.MAP_SUFFIXES),
+        *(layout.thumbnail_path(image, kind) for kind in layout.THUMBNAIL_KINDS),
     ]
 
 
@@ -47,7 +47,7 @@ CLASHING = (
 
 
 def test_no_output_is_anothers_or_a_folder_of_anothers(tmp_path: Path) -> None:
-    paths = [path for picture in CLASHING for path in all_paths(picture)]
+    paths = [path for image in CLASHING for path in all_paths(image)]
     assert len(set(paths)) == len(paths)
     for path in paths:
         layout.write_output(tmp_path, path, path.encode())
@@ -95,7 +95,7 @@ def test_replacing_leaves_the_old_file_where_writing_fails(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_removing_takes_a_pictures_files_and_the_folders_left_empty(tmp_path: Path) -> None:
+def test_removing_takes_an_images_files_and_the_folders_left_empty(tmp_path: Path) -> None:
     for path in (
         layout.heatmap_path("parts/a.png"),
         layout.map_path("parts/a.png", "npy"),

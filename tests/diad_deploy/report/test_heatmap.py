@@ -7,25 +7,25 @@ from diad_deploy.report.colours import colour_table, cover_table
 from diad_deploy.report.heatmap import draw_heatmap, map_levels
 
 
-def picture(height: int = 6, width: int = 10) -> np.ndarray:
+def image(height: int = 6, width: int = 10) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_below_the_scale_the_picture_is_untouched() -> None:
+def test_below_the_scale_the_image_is_untouched() -> None:
     flat = np.full((6, 10), -3.0, np.float32)
-    np.testing.assert_array_equal(np.asarray(draw_heatmap(picture(), flat, (0.0, 1.0))), picture())
+    np.testing.assert_array_equal(np.asarray(draw_heatmap(image(), flat, (0.0, 1.0))), image())
 
 
-def test_each_point_is_its_levels_colour_over_the_picture() -> None:
+def test_each_point_is_its_levels_colour_over_the_image() -> None:
     values = np.linspace(-0.2, 1.2, 60, dtype=np.float32).reshape(6, 10)
     levels = map_levels(values, (0.0, 1.0))
     cover = cover_table()[levels][..., None] / 255
-    expected = picture() * (1 - cover) + colour_table()[levels] * cover
-    drawn = np.asarray(draw_heatmap(picture(), values, (0.0, 1.0)))
+    expected = image() * (1 - cover) + colour_table()[levels] * cover
+    drawn = np.asarray(draw_heatmap(image(), values, (0.0, 1.0)))
     np.testing.assert_allclose(drawn, expected, atol=1)
 
 
-def test_the_scale_is_fixed_and_not_the_pictures_own() -> None:
+def test_the_scale_is_fixed_and_not_the_images_own() -> None:
     values = np.array([[0.0, 0.1, 0.25, 0.5]], np.float32)
     assert map_levels(values, (0.0, 1.0)).tolist() == [[0, 26, 64, 128]]
     assert map_levels(values, (0.0, 0.5)).tolist() == [[0, 51, 128, 255]]
@@ -34,7 +34,7 @@ def test_the_scale_is_fixed_and_not_the_pictures_own() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 3)])
 def test_any_size(size: tuple[int, int]) -> None:
-    drawn = draw_heatmap(picture(*size), np.ones(size, np.float32), (0.0, 1.0))
+    drawn = draw_heatmap(image(*size), np.ones(size, np.float32), (0.0, 1.0))
     assert (drawn.height, drawn.width) == size
 
 

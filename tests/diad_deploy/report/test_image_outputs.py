@@ -1,4 +1,4 @@
-"""The files of one picture."""
+"""The files of one image."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ def detection(height: int, width: int) -> Detection:
         score=0.5,
         anomaly_map=rng.random((64, 64), dtype=np.float32),
         reconstruction=np.zeros((3, 64, 64), np.float32),
-        picture_size_px=(height, width),
+        image_size_px=(height, width),
         image=IMAGE,
     )
 
 
-def test_the_heatmap_has_the_pictures_size_and_is_what_was_drawn(tmp_path: Path) -> None:
+def test_the_heatmap_has_the_images_size_and_is_what_was_drawn(tmp_path: Path) -> None:
     found, pixels = detection(50, 90), plain(10, 90, 50)
     drawn = write_heatmap(tmp_path, "parts/a.jpg", pixels, found, (0.0, 1.0))
-    expected = draw_heatmap(pixels, found.map_at_picture_size(), (0.0, 1.0))
+    expected = draw_heatmap(pixels, found.map_at_image_size(), (0.0, 1.0))
     with Image.open(tmp_path / "heatmaps/parts/a.jpg.png") as image:
         assert (image.format, image.size) == ("PNG", (90, 50))
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
@@ -54,7 +54,7 @@ def test_thumbnails_are_small_and_of_one_size(
 ) -> None:
     width, height = size
     found, pixels = detection(height, width), plain(10, width, height)
-    heatmap = draw_heatmap(pixels, found.map_at_picture_size(), (0.0, 1.0))
+    heatmap = draw_heatmap(pixels, found.map_at_image_size(), (0.0, 1.0))
     write_thumbnails(tmp_path, "a.png", pixels, found, heatmap)
     for kind in ("input", "reconstruction", "heatmap"):
         with Image.open(tmp_path / f"thumbnails/a.png.{kind}.jpg") as image:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 RECORD = RunRecord(bundle="b", bundle_sha256="ab" * 32, backend="fake", scale=(0.0, 1.0), maps=None)
 THRESHOLDS = {"chip": 0.5, "gear": 0.8}
 COUNT = 600
-"""Pictures of the run; the page has cards of a third of them."""
+"""Images of the run; the page has cards of a third of them."""
 REGION = Region(
     contour=((1, 1), (9, 1), (9, 9)), box=(1, 1, 9, 9), area_px=40, peak=1, peak_xy=(9, 1)
 )
@@ -126,7 +126,7 @@ def test_filters_by_class_decision_score_and_name(page: Any) -> None:
     page.get_by_label("Decision").select_option("good")
     expected = [row for row in cards if row.class_name == "gear" and row.decision == "good"]
     assert shown(page) == best(expected)
-    assert f"{len(expected)} of 200 pictures" in page.locator("#shown").inner_text()
+    assert f"{len(expected)} of 200 images" in page.locator("#shown").inner_text()
     page.get_by_label("Score from").fill("0.7")
     page.get_by_label("Score to").fill("0.75")
     expected = [row for row in expected if 0.7 <= (row.score or 0) <= 0.75]
@@ -140,13 +140,13 @@ def test_filters_by_class_decision_score_and_name(page: Any) -> None:
     assert shown(page) == best(ROWS)[:200]
 
 
-def test_the_slider_counts_all_pictures_and_labels_the_cards(page: Any) -> None:
+def test_the_slider_counts_all_images_and_labels_the_cards(page: Any) -> None:
     defects = sum(row.decision == "defect" for row in ROWS)
-    assert f"{defects} defective pictures of {COUNT}" in status(page)
+    assert f"{defects} defective images of {COUNT}" in status(page)
     assert "several thresholds" in status(page)
     slide(page, 0.9)
     now = sum((row.score or 0) > 0.9 for row in ROWS)
-    assert f"Above 0.9: {now} pictures of {COUNT} would be defective" in status(page)
+    assert f"Above 0.9: {now} images of {COUNT} would be defective" in status(page)
     assert f"{defects - now} fewer than the run decided ({defects})" in status(page)
     badges: dict[str, str] = page.eval_on_selector_all(
         "#cards > li",
@@ -161,13 +161,13 @@ def test_the_slider_counts_all_pictures_and_labels_the_cards(page: Any) -> None:
         assert badges.get(row.picture, words[would_be] + changed) == words[would_be] + changed
     page.get_by_label("Decision").select_option("defect")
     assert len(shown(page)) == now
-    # below every card, the counts are still those of all pictures
+    # below every card, the counts are still those of all images
     slide(page, 0.1)
     now = sum((row.score or 0) > 0.1 for row in ROWS)
-    assert f"Above 0.1: {now} pictures" in status(page)
+    assert f"Above 0.1: {now} images" in status(page)
     assert f"{now - defects} more than" in status(page)
     page.get_by_role("button", name="Reset").click()
-    assert f"{defects} defective pictures of {COUNT}" in status(page)
+    assert f"{defects} defective images of {COUNT}" in status(page)
 
 
 def test_a_class_has_its_own_threshold(page: Any) -> None:
@@ -178,21 +178,21 @@ def test_a_class_has_its_own_threshold(page: Any) -> None:
     assert f"in gear: {sum(row.decision == 'defect' for row in gears)} defective" in status(page)
     slide(page, 0.95)
     now = sum((row.score or 0) > 0.95 for row in gears)
-    assert f"Above 0.95 in gear: {now} pictures of {len(gears)}" in status(page)
+    assert f"Above 0.95 in gear: {now} images of {len(gears)}" in status(page)
 
 
 def test_the_keyboard_is_enough(page: Any) -> None:
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the pictures"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the images"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "highest-heading"
     page.locator("#threshold").focus()
     page.keyboard.press("Home")
-    assert f"{COUNT} pictures of {COUNT} would be defective" in status(page)
+    assert f"{COUNT} images of {COUNT} would be defective" in status(page)
     page.keyboard.press("End")
-    assert f": 0 pictures of {COUNT} would be defective" in status(page)
+    assert f": 0 images of {COUNT} would be defective" in status(page)
     page.keyboard.press("ArrowLeft")
-    assert f": 0 pictures of {COUNT}" not in status(page)
+    assert f": 0 images of {COUNT}" not in status(page)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert "As decided by the run" in status(page)

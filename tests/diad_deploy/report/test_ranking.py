@@ -6,9 +6,9 @@ from diad_deploy.report.ranking import MOST_FOLDERS, OTHERS, Highest, rank
 from diad_deploy.report.results import ResultRow
 
 
-def row(picture: str, score: float | None) -> ResultRow:
+def row(image: str, score: float | None) -> ResultRow:
     status = "failed" if score is None else "ok"
-    return ResultRow(picture=picture, path=picture, status=status, score=score)
+    return ResultRow(picture=image, path=image, status=status, score=score)
 
 
 def test_offers_say_who_drops_out() -> None:
@@ -74,10 +74,10 @@ def test_no_rows() -> None:
     assert (ranking.highest, ranking.read, ranking.failed) == ((), 0, 0)
 
 
-def decided(picture: str, score: float, class_name: str | None, threshold: float) -> ResultRow:
+def decided(image: str, score: float, class_name: str | None, threshold: float) -> ResultRow:
     return ResultRow(
-        picture=picture,
-        path=picture,
+        picture=image,
+        path=image,
         status="ok",
         score=score,
         class_name=class_name,

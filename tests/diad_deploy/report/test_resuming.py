@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.images.discover import PictureFile, find_pictures
+from diad_deploy.images.discover import ImageFile, find_images
 from diad_deploy.report import folder as layout
 from diad_deploy.report.results import (
     ResultRow,
@@ -14,13 +14,13 @@ from diad_deploy.report.results import (
     to_json_line,
 )
 from diad_deploy.report.resuming import keep_finished, settle
-from tests.diad_deploy.fake_detector import write_picture, write_pictures
+from tests.diad_deploy.fake_detector import write_image, write_images
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> list[PictureFile]:
-    write_pictures(tmp_path / "parts", 4)
-    return find_pictures([tmp_path / "parts"])
+def files(tmp_path: Path) -> list[ImageFile]:
+    write_images(tmp_path / "parts", 4)
+    return find_images([tmp_path / "parts"])
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
-def ok_row(out: Path, file: PictureFile, score: float = 0.5) -> ResultRow:
+def ok_row(out: Path, file: ImageFile, score: float = 0.5) -> ResultRow:
     """A row with its outputs, as a run leaves them."""
     layout.write_output(out, layout.heatmap_path(file.name), b"x")
     for kind in layout.THUMBNAIL_KINDS:
@@ -48,7 +48,7 @@ def ok_row(out: Path, file: PictureFile, score: float = 0.5) -> ResultRow:
     )
 
 
-def failed_row(file: PictureFile) -> ResultRow:
+def failed_row(file: ImageFile) -> ResultRow:
     return ResultRow(picture=file.name, path=str(file.path), status="failed", reason="r")
 
 
@@ -58,36 +58,36 @@ def write(out: Path, *rows: ResultRow) -> None:
             results.append(row)
 
 
-def pictures(out: Path) -> list[str]:
+def images(out: Path) -> list[str]:
     rows = list(read_rows(out / layout.RESULTS))
     table = b"".join([to_csv_line(None), *map(to_csv_line, rows)])
     assert (out / layout.TABLE).read_bytes() == table
     return [row.picture for row in rows]
 
 
-def test_finished_pictures_stay(out: Path, files: list[PictureFile]) -> None:
+def test_finished_images_stay(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0], 0.1), ok_row(out, files[1], 0.9))
     kept = keep_finished(out, files)
     assert kept.pictures == {files[0].name, files[1].name}
     assert kept.highest.names() == [files[1].name, files[0].name]
-    assert pictures(out) == [files[0].name, files[1].name]
+    assert images(out) == [files[0].name, files[1].name]
 
 
-def test_failures_are_tried_again(out: Path, files: list[PictureFile]) -> None:
+def test_failures_are_tried_again(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0]), failed_row(files[1]))
     assert keep_finished(out, files).pictures == {files[0].name}
-    assert pictures(out) == [files[0].name]
+    assert images(out) == [files[0].name]
 
 
-def test_a_picture_that_changed_is_done_again(out: Path, files: list[PictureFile]) -> None:
+def test_an_image_that_changed_is_done_again(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0]), ok_row(out, files[1]))
-    write_picture(files[0].path, red=1, width=99)
+    write_image(files[0].path, red=1, width=99)
     assert keep_finished(out, files).pictures == {files[1].name}
 
 
 @pytest.mark.parametrize("lost", ["heatmap", "thumbnail"])
-def test_a_picture_whose_outputs_are_gone_is_done_again(
-    out: Path, files: list[PictureFile], lost: str
+def test_an_image_whose_outputs_are_gone_is_done_again(
+    out: Path, files: list[ImageFile], lost: str
 ) -> None:
     write(out, ok_row(out, files[0]), ok_row(out, files[1]))
     name = files[0].name
@@ -99,25 +99,23 @@ def test_a_picture_whose_outputs_are_gone_is_done_again(
     assert keep_finished(out, files).pictures == {files[1].name}
 
 
-def test_a_picture_that_was_moved_away_keeps_its_result(
-    out: Path, files: list[PictureFile]
-) -> None:
+def test_an_image_that_was_moved_away_keeps_its_result(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0]), ok_row(out, files[1]))
     assert keep_finished(out, files[1:]).pictures == {files[0].name, files[1].name}
-    assert pictures(out) == [files[1].name, files[0].name]
+    assert images(out) == [files[1].name, files[0].name]
 
 
-def test_a_torn_line_is_dropped_from_both_files(out: Path, files: list[PictureFile]) -> None:
+def test_a_torn_line_is_dropped_from_both_files(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0]))
     with (out / layout.RESULTS).open("ab") as jsonl, (out / layout.TABLE).open("ab") as table:
         jsonl.write(to_json_line(failed_row(files[1]))[:-9])
         table.write(b"torn")
     keep_finished(out, files)
-    assert pictures(out) == [files[0].name]
+    assert images(out) == [files[0].name]
 
 
 def test_thumbnails_that_the_page_does_not_show_are_removed(
-    out: Path, files: list[PictureFile], monkeypatch: pytest.MonkeyPatch
+    out: Path, files: list[ImageFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diad_deploy.report.ranking.Highest.__init__.__defaults__", (1, 1, 40))
     write(out, ok_row(out, files[0], 0.1), ok_row(out, files[1], 0.9))
@@ -126,16 +124,16 @@ def test_thumbnails_that_the_page_does_not_show_are_removed(
     assert (out / layout.thumbnail_path(files[1].name, "input")).exists()
 
 
-def test_a_kill_before_the_first_row(out: Path, files: list[PictureFile]) -> None:
+def test_a_kill_before_the_first_row(out: Path, files: list[ImageFile]) -> None:
     assert keep_finished(out, files).pictures == frozenset()
-    assert pictures(out) == []
+    assert images(out) == []
 
 
 def test_settling_puts_rows_in_the_order_given_and_others_behind(
-    out: Path, files: list[PictureFile]
+    out: Path, files: list[ImageFile]
 ) -> None:
     names = [file.name for file in files]
     write(out, *(failed_row(files[place]) for place in (3, 1, 0, 2)))
     settle(out, [names[0], names[1], names[2]])
-    assert pictures(out) == names
+    assert images(out) == names
     assert sorted(path.name for path in out.iterdir()) == [layout.TABLE, layout.RESULTS]

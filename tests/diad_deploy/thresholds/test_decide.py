@@ -1,4 +1,4 @@
-"""Which threshold decides about which picture, and what the detection then says."""
+"""Which threshold decides about which image, and what the detection then says."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ def detection(score: float) -> Detection:
         score=score,
         anomaly_map=np.full((64, 64), score, np.float32),
         reconstruction=np.zeros((3, 64, 64), np.float32),
-        picture_size_px=(64, 64),
+        image_size_px=(64, 64),
         image=IMAGE,
     )
 

@@ -68,7 +68,7 @@ def test_a_table_and_files(run: Run, data: Path, tmp_path: Path) -> None:
     assert names(tmp_path / "out") == FILES
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (found["layout"], found["bundle"], found["pictures"]) == ("mvtec-ad", "my bundle", 12)
-    assert err == "12 of 12 pictures\n"
+    assert err == "12 of 12 images\n"
 
 
 def test_json_is_all_of_standard_output(run: Run, data: Path) -> None:
@@ -151,7 +151,7 @@ def test_strict_names_masks_before_anything_runs(
     assert (status, out, batches) == (2, "", [])
     assert one_line(err)
     assert "no mask: 1 (cap/test/scratch/000.png)" in err
-    assert "marks the whole picture: 1 (cap/test/scratch/001.png)" in err
+    assert "marks the whole image: 1 (cap/test/scratch/001.png)" in err
     assert not (tmp_path / "out").exists()
     assert run(data, "--bundle", "b")[0] == 0
 

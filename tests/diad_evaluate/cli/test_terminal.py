@@ -46,7 +46,7 @@ def test_notes_faults_and_a_stop_are_told() -> None:
     assert "paper" not in text
 
 
-def test_pictures_for_the_image_metrics_only_have_a_column() -> None:
+def test_images_for_the_image_metrics_only_have_a_column() -> None:
     counts = MaskCounts(empty=2, full=1)
     text = printed(evaluation(class_found("pill", masks=counts), class_found("screw", 1.0)))
     assert max(map(len, text.splitlines())) <= 80

@@ -36,10 +36,10 @@ def test_files(tmp_path: Path) -> None:
     assert (rows[2]["good"], rows[2]["image_auroc"], rows[2]["image_ap"]) == ("6", "0.625", "0.5")
     assert rows[2]["notes"].count("without screw") == len(METRICS) - 1
 
-    pictures = read(tmp_path / "pictures.csv")
-    assert [each["status"] for each in pictures] == ["ok", "failed"]
-    assert pictures[1]["picture"] == "<b>&\"'\\udcff"
-    assert (pictures[1]["score"], pictures[1]["reason"]) == ("", "empty, or so")
+    images = read(tmp_path / "pictures.csv")
+    assert [each["status"] for each in images] == ["ok", "failed"]
+    assert images[1]["picture"] == "<b>&\"'\\udcff"
+    assert (images[1]["score"], images[1]["reason"]) == ("", "empty, or so")
 
 
 def test_the_papers_row_is_marked(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_papers_row_is_marked(tmp_path: Path) -> None:
     assert last["notes"] == "the paper's, mean of 15 classes of MVTec-AD; not measured"
 
 
-def test_masks_are_counted_in_the_table_and_told_with_each_picture(tmp_path: Path) -> None:
+def test_masks_are_counted_in_the_table_and_told_with_each_image(tmp_path: Path) -> None:
     found = evaluation(
         class_found("pill", masks=MaskCounts(empty=2, full=1)),
         class_found("screw", masks=MaskCounts(empty=1, lossy=3)),
@@ -74,5 +74,5 @@ def test_names_run_in_no_spreadsheet(tmp_path: Path) -> None:
     found = evaluation(class_found("=pill"), rows=(row("-1\r.png", score=-0.5),))
     write_evaluation(tmp_path, found)
     assert read(tmp_path / "evaluation.csv")[0]["class"] == "'=pill"
-    [picture] = read(tmp_path / "pictures.csv")
-    assert (picture["picture"], picture["score"]) == ("'-1\r.png", "-0.5")
+    [image] = read(tmp_path / "pictures.csv")
+    assert (image["picture"], image["score"]) == ("'-1\r.png", "-0.5")

@@ -66,7 +66,7 @@ def test_mistakes_notes_and_faults() -> None:
     text = Page(render_page(found)).text
     for part in (
         *("Worst false alarms", "good/1.png", "Worst misses", "dent/2.png", "a, dent"),
-        *("a: no masks: image metrics only", "x.png", "the file is empty", "1 picture or mask."),
+        *("a: no masks: image metrics only", "x.png", "the file is empty", "1 image or mask."),
         "The run was stopped",
     ):
         assert part in text

@@ -11,8 +11,8 @@ from diad_deploy.errors import (
     CudaError,
     DiadError,
     ExportError,
+    ImageError,
     NotFiniteError,
-    PictureError,
 )
 from diad_export.engines import child_process
 from diad_export.engines.child_process import ask_worker
@@ -40,7 +40,7 @@ def test_an_error_comes_in_its_own_class(monkeypatch: pytest.MonkeyPatch, tmp_pa
     "error",
     [
         CudaError("cudaErrorNoDevice", "looking for a GPU: there is none"),
-        PictureError("a.png", "empty"),
+        ImageError("a.png", "empty"),
         NotFiniteError("a.png", "3 NaN"),
         BackendError("refused"),
     ],

@@ -51,7 +51,7 @@ def convolving(
     return ir.from_proto(onnx.shape_inference.infer_shapes(model))
 
 
-def pictures(model: ir.Model, batch: int) -> np.ndarray:
+def images(model: ir.Model, batch: int) -> np.ndarray:
     shape = model.graph.inputs[0].shape
     assert shape is not None
     sizes = [size for size in list(shape)[1:] if isinstance(size, int)]
@@ -88,7 +88,7 @@ def test_the_same_numbers(
     )
     assert use_winograd(changed) == 1
     assert "ConvTranspose" in kinds(changed)
-    x = pictures(plain, batch)
+    x = images(plain, batch)
     wanted, found = run(plain, x), run(changed, x)
     assert found.shape == wanted.shape
     assert off(found, wanted) < 5e-6
@@ -111,7 +111,7 @@ def test_a_kernel_used_twice_is_stored_once() -> None:
     assert use_winograd(changed) == 2
     stored = [name for name in changed.graph.initializers if ".winograd." in name]
     assert len(stored) == 1
-    assert off(run(changed, x := pictures(plain, 1)), run(plain, x)) < 1e-5
+    assert off(run(changed, x := images(plain, 1)), run(plain, x)) < 1e-5
 
 
 def test_a_kernel_that_another_node_reads_stays() -> None:

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from diad_deploy import Detector
-from diad_deploy.bundle.folder import Bundle, builtin_pictures
-from diad_deploy.errors import InputError, PictureError
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.bundle.folder import Bundle, builtin_images
+from diad_deploy.errors import ImageError, InputError
+from diad_deploy.images.discover import find_images
 from diad_deploy.images.options import image_options_of
 from diad_deploy.images.preprocess import prepare_batch
 from diad_export.onnx.components import image_spec
@@ -17,7 +17,7 @@ from diad_export.onnx.parity import open_session
 from diad_export.precision.calibration import (
     BATCH,
     MOST_BUILTIN,
-    MOST_PICTURES,
+    MOST_IMAGES,
     Calibration,
     Run,
     read_calibration,
@@ -28,8 +28,8 @@ IMAGE = image_spec(32)
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Five grey pictures, each of its own brightness."""
+def images(tmp_path: Path) -> Path:
+    """Five grey images, each of its own brightness."""
     folder = tmp_path / "good"
     folder.mkdir()
     for number in range(5):
@@ -37,47 +37,47 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folders_pictures_are_all_taken(pictures: Path) -> None:
-    found = read_calibration(pictures, IMAGE)
+def test_a_folders_images_are_all_taken(images: Path) -> None:
+    found = read_calibration(images, IMAGE)
     assert (found.source, found.images.shape) == ("good", (5, 3, 32, 32))
     assert len(np.unique(found.images[:, 0, 0, 0])) == 5
 
 
 def test_of_many_those_are_taken_that_are_spread_over_all(
-    pictures: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert MOST_PICTURES >= 5
-    every = read_calibration(pictures, IMAGE).images
-    monkeypatch.setattr("diad_export.precision.calibration.MOST_PICTURES", 3)
-    assert np.array_equal(read_calibration(pictures, IMAGE).images, every[::2])
+    assert MOST_IMAGES >= 5
+    every = read_calibration(images, IMAGE).images
+    monkeypatch.setattr("diad_export.precision.calibration.MOST_IMAGES", 3)
+    assert np.array_equal(read_calibration(images, IMAGE).images, every[::2])
 
 
-def test_built_in_pictures_are_taken_where_no_folder_is_named() -> None:
+def test_built_in_images_are_taken_where_no_folder_is_named() -> None:
     found = read_calibration(None, IMAGE)
     assert found.warnings == ()
-    assert found.source == "built-in pictures"
-    assert len(found.images) == min(MOST_BUILTIN, len(find_pictures([builtin_pictures()])))
+    assert found.source == "built-in images"
+    assert len(found.images) == min(MOST_BUILTIN, len(find_images([builtin_images()])))
 
 
-def test_a_folder_that_is_none_is_refused(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected a folder of good pictures, found nothing"):
+def test_a_folder_that_is_none_is_refused(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a folder of good images, found nothing"):
         read_calibration(tmp_path / "nowhere", IMAGE)
-    with pytest.raises(InputError, match="expected a folder of good pictures, found a file"):
-        read_calibration(pictures / "0.png", IMAGE)
+    with pytest.raises(InputError, match="expected a folder of good images, found a file"):
+        read_calibration(images / "0.png", IMAGE)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no pictures found"):
+    with pytest.raises(InputError, match="no images found"):
         read_calibration(tmp_path / "empty", IMAGE)
 
 
-def test_a_damaged_picture_is_named(pictures: Path) -> None:
-    (pictures / "2.png").write_bytes(b"not a picture")
-    with pytest.raises(PictureError, match=r"2\.png"):
-        read_calibration(pictures, IMAGE)
+def test_a_damaged_image_is_named(images: Path) -> None:
+    (images / "2.png").write_bytes(b"not an image")
+    with pytest.raises(ImageError, match=r"2\.png"):
+        read_calibration(images, IMAGE)
 
 
-def test_every_graph_sees_what_the_detector_shows_it(pictures: Path, small_bundle: Bundle) -> None:
+def test_every_graph_sees_what_the_detector_shows_it(images: Path, small_bundle: Bundle) -> None:
     manifest = small_bundle.manifest
-    found = read_calibration(pictures, manifest.image)
+    found = read_calibration(images, manifest.image)
     calibration = Calibration(found, *small_bundle.noise(), manifest.schedule)
     seen = {
         graph.name: calibration.run_through(graph.name, runner(small_bundle.file(graph.file)))
@@ -87,7 +87,7 @@ def test_every_graph_sees_what_the_detector_shows_it(pictures: Path, small_bundl
     assert [len(runs) for runs in seen.values()] == [batches, 2 * batches, batches, batches]
     scores = np.concatenate([run.outputs[1] for run in seen["scorer"]])
     with Detector.open(small_bundle, batch_size=BATCH) as detector:
-        expected = detector.detect(sorted(str(path) for path in pictures.iterdir()))
+        expected = detector.detect(sorted(str(path) for path in images.iterdir()))
     assert scores == pytest.approx([each.score for each in expected], abs=1e-5)
 
 
@@ -100,7 +100,7 @@ def runner(path: Path) -> Run:
     return run
 
 
-def test_pictures_of_12_bits_are_read_with_their_depth(tmp_path: Path) -> None:
+def test_images_of_12_bits_are_read_with_their_depth(tmp_path: Path) -> None:
     values = np.random.default_rng(2).integers(0, 4096, (16, 16), dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "a.png")
     (warning,) = read_calibration(tmp_path, IMAGE).warnings

@@ -12,7 +12,7 @@ from diad_deploy.diffusion.schedule import make_schedule
 from diad_deploy.errors import ExportError
 from diad_export.model.diad import DiadModel
 from diad_export.onnx.components import Component, EncoderGraph, image_spec, make_components
-from diad_export.precision.calibration import Calibration, CalibrationPictures
+from diad_export.precision.calibration import Calibration, CalibrationImages
 from diad_export.precision.float16_graph import write_half_graph
 from diad_export.precision.float32_nodes import LIMIT_ABS, choose_wide_nodes
 from tests.diad_export.onnx.typed import inferred
@@ -39,7 +39,7 @@ def planted(small_model: DiadModel) -> Component:
 def calibration() -> Calibration:
     rng = np.random.default_rng(0)
     images, noise = (rng.normal(size=s).astype(np.float32) for s in ((2, 3, 32, 32), (4, 4, 4)))
-    pictures = CalibrationPictures(source="noise", images=images)
+    pictures = CalibrationImages(source="noise", images=images)
     return Calibration(pictures, noise, np.zeros_like(noise), SCHEDULE)
 
 

@@ -1,4 +1,4 @@
-"""What a folder's layout says of its pictures."""
+"""What a folder's layout says of its images."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from diad_deploy.errors import InputError
 from diad_export.verify.labelled_images import find_labelled
 
 
-def picture(path: Path, *, white: bool = False) -> None:
+def image(path: Path, *, white: bool = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     value = 255 if white else 0
     array = np.zeros((16, 16, 3), dtype=np.uint8)
@@ -19,9 +19,9 @@ def picture(path: Path, *, white: bool = False) -> None:
 
 
 def test_mvtecs_layout(tmp_path: Path) -> None:
-    picture(tmp_path / "test" / "good" / "000.png")
-    picture(tmp_path / "test" / "crack" / "000.png")
-    picture(tmp_path / "ground_truth" / "crack" / "000_mask.png", white=True)
+    image(tmp_path / "test" / "good" / "000.png")
+    image(tmp_path / "test" / "crack" / "000.png")
+    image(tmp_path / "ground_truth" / "crack" / "000_mask.png", white=True)
     bad, good = find_labelled(tmp_path / "test")
     assert (bad.name, bad.defective, good.defective) == ("crack/000.png", True, False)
     marked, clear = bad.read_mask(8), good.read_mask(8)
@@ -34,24 +34,24 @@ def test_mvtecs_layout(tmp_path: Path) -> None:
 
 
 def test_a_plain_folder_with_masks(tmp_path: Path) -> None:
-    picture(tmp_path / "good" / "a.png")
-    picture(tmp_path / "defect" / "b.png")
-    picture(tmp_path / "masks" / "defect" / "b.png", white=True)
+    image(tmp_path / "good" / "a.png")
+    image(tmp_path / "defect" / "b.png")
+    image(tmp_path / "masks" / "defect" / "b.png", white=True)
     found = find_labelled(tmp_path)
     assert [p.name for p in found] == ["defect/b.png", "good/a.png"]
     assert found[0].mask == tmp_path / "masks" / "defect" / "b.png"
 
 
-def test_pictures_without_labels(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+def test_images_without_labels(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
     [found] = find_labelled(tmp_path)
     assert found.defective is None
     assert found.read_mask(8) is None
 
 
 def test_a_defect_without_a_mask_says_nothing_of_pixels(tmp_path: Path) -> None:
-    picture(tmp_path / "good" / "a.png")
-    picture(tmp_path / "bad" / "b.png")
+    image(tmp_path / "good" / "a.png")
+    image(tmp_path / "bad" / "b.png")
     assert find_labelled(tmp_path)[0].read_mask(8) is None
 
 
@@ -61,9 +61,9 @@ def test_a_defect_without_a_mask_says_nothing_of_pixels(tmp_path: Path) -> None:
 def test_the_same_names_as_in_an_evaluation_in_any_case(
     tmp_path: Path, good: str, bad: str
 ) -> None:
-    picture(tmp_path / good / "a.png")
-    picture(tmp_path / bad / "b.png")
-    picture(tmp_path / "Ground_Truth" / bad / "b_mask.png", white=True)
+    image(tmp_path / good / "a.png")
+    image(tmp_path / bad / "b.png")
+    image(tmp_path / "Ground_Truth" / bad / "b_mask.png", white=True)
     found = {each.name: each for each in find_labelled(tmp_path)}
     assert {name: each.defective for name, each in found.items()} == {
         f"{good}/a.png": False,
@@ -73,23 +73,23 @@ def test_the_same_names_as_in_an_evaluation_in_any_case(
 
 
 def test_defects_alone_are_defective_and_the_rest_is_unknown(tmp_path: Path) -> None:
-    picture(tmp_path / "ng" / "a.png")
-    picture(tmp_path / "other" / "b.png")
-    picture(tmp_path / "masks" / "a.png", white=True)
+    image(tmp_path / "ng" / "a.png")
+    image(tmp_path / "other" / "b.png")
+    image(tmp_path / "masks" / "a.png", white=True)
     bad, other = find_labelled(tmp_path)
     assert (bad.defective, other.defective) == (True, None)
     assert bad.mask == tmp_path / "masks" / "a.png"
 
 
 def test_a_variant_called_normal_is_no_label(tmp_path: Path) -> None:
-    picture(tmp_path / "normal" / "test" / "good" / "a.png")
-    picture(tmp_path / "normal" / "test" / "scratch" / "b.png")
+    image(tmp_path / "normal" / "test" / "good" / "a.png")
+    image(tmp_path / "normal" / "test" / "scratch" / "b.png")
     assert [each.defective for each in find_labelled(tmp_path)] == [False, True]
 
 
 def test_masks_are_read_as_an_evaluation_does(tmp_path: Path) -> None:
     for name in ("good/a.png", "bad/b.png", "bad/c.png", "bad/d.png"):
-        picture(tmp_path / name)
+        image(tmp_path / name)
     values = np.zeros((16, 16), dtype=np.uint16)
     masks = tmp_path / "masks" / "bad"
     masks.mkdir(parents=True)
@@ -102,12 +102,12 @@ def test_masks_are_read_as_an_evaluation_does(tmp_path: Path) -> None:
     assert numbers.marked is not None
     assert np.array_equal(numbers.marked, values > 0)
     assert other_size.fault is not None
-    assert other_size.fault.startswith("mask: the mask is 16 x 8 pixels and its picture 16 x 16")
+    assert other_size.fault.startswith("mask: the mask is 16 x 8 pixels and its image 16 x 16")
 
 
-def test_without_labels_an_empty_mask_says_that_a_picture_is_good(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
-    picture(tmp_path / "masks" / "a.png")
+def test_without_labels_an_empty_mask_says_that_an_image_is_good(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    image(tmp_path / "masks" / "a.png")
     [found] = find_labelled(tmp_path)
     marked = found.read_mask(8)
     assert marked is not None
@@ -116,7 +116,7 @@ def test_without_labels_an_empty_mask_says_that_a_picture_is_good(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("picture_name", "mask_name"),
+    ("image_name", "mask_name"),
     [
         ("screw/ng/a.png", "screw/masks/a.png"),
         ("test/bad/c.png", "test/masks/bad/c.png"),
@@ -124,37 +124,37 @@ def test_without_labels_an_empty_mask_says_that_a_picture_is_good(tmp_path: Path
         ("screw/ng/a.png", "screw/ng/masks/a_MASK.PNG"),
     ],
 )
-def test_masks_below_are_found_and_are_no_pictures(
-    tmp_path: Path, picture_name: str, mask_name: str
+def test_masks_below_are_found_and_are_no_images(
+    tmp_path: Path, image_name: str, mask_name: str
 ) -> None:
-    picture(tmp_path / "bottle/test/good/a.png")
-    picture(tmp_path / "bottle/ground_truth/good/a.png")
-    picture(tmp_path / picture_name)
-    picture(tmp_path / mask_name, white=True)
+    image(tmp_path / "bottle/test/good/a.png")
+    image(tmp_path / "bottle/ground_truth/good/a.png")
+    image(tmp_path / image_name)
+    image(tmp_path / mask_name, white=True)
     found = {each.name: (each.defective, each.mask) for each in find_labelled(tmp_path)}
     assert found == {
         "bottle/test/good/a.png": (False, None),
-        picture_name: (True, tmp_path / mask_name),
+        image_name: (True, tmp_path / mask_name),
     }
 
 
 def test_masks_of_one_class_are_not_those_of_another(tmp_path: Path) -> None:
     for name in ("a/good/1.png", "a/bad/1.png", "b/bad/1.png", "b/masks/bad/1.png"):
-        picture(tmp_path / name)
+        image(tmp_path / name)
     masks = {each.name: each.mask for each in find_labelled(tmp_path)}
     assert masks["a/bad/1.png"] is None
     assert masks["b/bad/1.png"] == tmp_path / "b/masks/bad/1.png"
 
 
 def test_masks_only(tmp_path: Path) -> None:
-    picture(tmp_path / "screw/masks/a.png")
+    image(tmp_path / "screw/masks/a.png")
     with pytest.raises(InputError, match="all 1 images lie in folders of masks"):
         find_labelled(tmp_path)
 
 
 def test_defects_in_folders_called_good_and_german_labels(tmp_path: Path) -> None:
     for name in ("io/a.png", "n.i.O./b.png", "defect/ok/c.png"):
-        picture(tmp_path / name)
+        image(tmp_path / name)
     assert {each.name: each.defective for each in find_labelled(tmp_path)} == {
         "io/a.png": False,
         "n.i.O./b.png": True,
@@ -164,7 +164,7 @@ def test_defects_in_folders_called_good_and_german_labels(tmp_path: Path) -> Non
 
 def test_most_are_spread_evenly(tmp_path: Path) -> None:
     for number in range(9):
-        picture(tmp_path / f"{number}.png")
+        image(tmp_path / f"{number}.png")
     assert [p.name for p in find_labelled(tmp_path, most=3)] == ["0.png", "4.png", "8.png"]
 
 

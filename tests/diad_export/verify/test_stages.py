@@ -18,7 +18,7 @@ from diad_export.cli.commands import command
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pictures, two of them called defective, with masks."""
+    """Five images, two of them called defective, with masks."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     for name in ("good/0.png", "good/1.png", "good/2.png", "dent/3.png", "dent/4.png"):
@@ -134,7 +134,7 @@ def test_masks_count_as_in_an_evaluation(
     (odd / "masks/dent/4.png").unlink()
     Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(odd / "masks/dent/3.png")
     done = run(copied, odd, small_checkpoint, "--no-noise-floor")
-    assert "note: without a mask: 1 of 2 defective pictures; image metrics only" in done.output
+    assert "note: without a mask: 1 of 2 defective images; image metrics only" in done.output
     assert "without a usable mask" in done.output
     without = Bundle.open(copied).manifest.verification
     assert without is not None
@@ -146,7 +146,7 @@ def test_masks_count_as_in_an_evaluation(
     }
     assert found["notes"] == [
         "masks that mark nothing: 1 of 2 (dent/4.png); image metrics only (the published code "
-        "counts such pictures as good)"
+        "counts such images as good)"
     ]
 
 
@@ -156,8 +156,8 @@ def test_masks_that_cannot_be_used_are_named_together(
     odd = odd_masks(photos, tmp_path / "odd", Image.new("L", (16, 32), 255))
     (odd / "masks/dent/4.png").write_bytes(b"nothing")
     message = message_of(run(copied, odd, small_checkpoint))
-    assert "3.png: mask: the mask is 16 x 32 pixels and its picture 32 x 32" in message
-    assert "4.png: mask: not a picture" in message
+    assert "3.png: mask: the mask is 16 x 32 pixels and its image 32 x 32" in message
+    assert "4.png: mask: not an image" in message
 
 
 def test_strict_is_refused_before_anything_is_loaded(
@@ -165,7 +165,7 @@ def test_strict_is_refused_before_anything_is_loaded(
 ) -> None:
     odd = odd_masks(photos, tmp_path / "odd", Image.new("L", (32, 32), 255))
     message = message_of(run(copied, odd, tmp_path / "no checkpoint", "--strict"))
-    assert "marks nothing: 1 (dent/4.png); marks the whole picture: 1 (dent/3.png)" in message
+    assert "marks nothing: 1 (dent/4.png); marks the whole image: 1 (dent/3.png)" in message
 
 
 def message_of(done: Result) -> str:

@@ -15,7 +15,7 @@ from diad_deploy.diffusion.stages import Collect
 from diad_deploy.errors import BackendError, CudaError
 from diad_deploy.images.preprocess import prepare_batch
 from tests.diad_deploy.backends.told_turn import TIMEOUT_S
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors
 from tests.simulator.machine import Machine
 
@@ -29,7 +29,7 @@ def test_a_batch_that_waits_for_a_slot_holds_nothing(
     model = open_onnxruntime_cuda(
         standin_bundle, order=order, batch_size=1, device=0, threads=1, tf32=False
     )
-    image = prepare_batch(pictures(count), standin_bundle.manifest.image)
+    image = prepare_batch(make_images(count), standin_bundle.manifest.image)
     noises = [for_batch(noise, count) for noise in standin_bundle.noise()]
     alone = model.submit(image, *noises)().image_score.tolist()
 
@@ -73,7 +73,7 @@ def test_a_batch_that_waits_while_the_model_closes_is_told(
     model = open_onnxruntime_cuda(
         standin_bundle, order=order, batch_size=1, device=0, threads=1, tf32=False
     )
-    image = prepare_batch(pictures(1), standin_bundle.manifest.image)
+    image = prepare_batch(make_images(1), standin_bundle.manifest.image)
     noises = [for_batch(noise, 1) for noise in standin_bundle.noise()]
     closing = threading.Event()
     wait_for_gpu = machine.cudart.cudaEventSynchronize
@@ -115,5 +115,5 @@ def test_of_a_gpu_that_has_failed_the_first_error_is_told(
 
         monkeypatch.setattr(machine.cudart, "cudaEventSynchronize", fail)
         with pytest.raises(CudaError, match="waiting for a batch's results: CUDA answered"):
-            detector.detect(pictures(1))
+            detector.detect(make_images(1))
         monkeypatch.setattr(machine.cudart, "cudaThreadExchangeStreamCaptureMode", exchange)

@@ -13,7 +13,7 @@ from diad_deploy.backends.cuda.calls import Cuda
 from diad_deploy.backends.cuda.thread import CudaThread, make_in_thread
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import SimulatedCudart
 from tests.simulator.machine import Machine
 
@@ -55,7 +55,7 @@ def test_a_detector_whose_thread_has_ended_releases_all(
     # as the program's end does, before it calls what `atexit` holds
     model._thread._pool.shutdown()
     with pytest.raises(BackendError, match="the program is ending"):
-        detector.detect(pictures(1))
+        detector.detect(make_images(1))
     detector.close()
     assert machine.cudart.left_over() == {}
 

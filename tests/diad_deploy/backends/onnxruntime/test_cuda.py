@@ -12,11 +12,11 @@ import pytest
 
 from diad_deploy import Detector
 from diad_deploy.backends.onnxruntime.sessions import check_started
-from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_pictures
+from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
 from diad_deploy.errors import BackendError, CudaError, OptionError
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 from diad_export.verify.traced_bundle import observe_bundle
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.machine import Machine
 
@@ -34,7 +34,7 @@ def on_cpu(bundle: Bundle, images: list[np.ndarray], **noises: np.ndarray) -> li
 
 
 def test_the_demo_gives_the_numbers_of_the_cpu(machine: Machine) -> None:
-    paths = [file.path for file in find_pictures([builtin_pictures()])][:3]
+    paths = [file.path for file in find_images([builtin_images()])][:3]
     with Detector.open(builtin_bundle(), device="cpu") as detector:
         expected = detector.detect(paths)
     with Detector.open(builtin_bundle(), batch_size=2) as detector:
@@ -49,7 +49,7 @@ def test_the_demo_gives_the_numbers_of_the_cpu(machine: Machine) -> None:
 @pytest.mark.parametrize("policy", ["late", "early", 1, 2, 3])
 def test_batches_of_all_sizes(machine: Machine, standin_bundle: Bundle, policy: str | int) -> None:
     machine.schedule(policy)
-    images = pictures(11)
+    images = make_images(11)
     noise = np.random.default_rng(5).normal(size=(11, 4, 4, 4)).astype(np.float32)
     expected = on_cpu(standin_bundle, images, noise=noise)
     with Detector.open(standin_bundle, **ON_CUDA, batch_size=3) as detector:
@@ -66,7 +66,7 @@ def test_sizes_are_recorded_at_open_and_a_rest_is_padded(
     with Detector.open(standin_bundle, **ON_CUDA, batch_size=4) as detector:
         assert machine.onnxruntime.recordings == graphs * sizes
         assert machine.onnxruntime.runs == passes * sizes
-        detector.detect(pictures(7))
+        detector.detect(make_images(7))
         assert machine.onnxruntime.recordings == graphs * sizes
         assert machine.onnxruntime.runs == passes * (sizes + 2)
         assert machine.onnxruntime.preloaded <= 1
@@ -75,7 +75,7 @@ def test_sizes_are_recorded_at_open_and_a_rest_is_padded(
 def test_every_call_that_can_fail_leaves_nothing(machine: Machine, standin_bundle: Bundle) -> None:
     def run() -> None:
         with Detector.open(standin_bundle, **ON_CUDA, batch_size=1) as detector:
-            detector.detect(pictures(3))
+            detector.detect(make_images(3))
 
     run()
     count = len(machine.cudart.calls)
@@ -109,7 +109,7 @@ def test_a_run_that_fails_names_its_stage_and_leaves_the_process_usable(
         Detector.open(standin_bundle, **ON_CUDA)
     assert machine.cudart.left_over() == {}
     with Detector.open(standin_bundle, **ON_CUDA) as detector:
-        assert len(detector.detect(pictures(2))) == 2
+        assert len(detector.detect(make_images(2))) == 2
 
 
 def test_a_session_that_is_refused_or_comes_up_elsewhere(
@@ -181,9 +181,9 @@ def test_verify_sees_every_step(machine: Machine, standin_bundle: Bundle) -> Non
 
 def test_the_second_card(machine: Machine, standin_bundle: Bundle) -> None:
     machine.cudart.device_count = 2
-    expected = on_cpu(standin_bundle, pictures(3))
+    expected = on_cpu(standin_bundle, make_images(3))
     with Detector.open(standin_bundle, backend="onnxruntime", device="cuda:1") as detector:
-        found = detector.detect(pictures(3))
+        found = detector.detect(make_images(3))
     assert [one.score for one in found] == pytest.approx(expected, abs=1e-6)
     # the caller's thread stays on its own
     assert machine.cudart.current.device == 0

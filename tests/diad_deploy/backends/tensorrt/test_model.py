@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from diad_deploy import Detector
-from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_pictures
+from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
 from diad_deploy.errors import BackendError, BundleDamagedError, CudaError
-from diad_deploy.images.discover import find_pictures
+from diad_deploy.images.discover import find_images
 from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.inspection.inspect import InspectionOptions, inspect
 from diad_deploy.report.results import read_rows
-from tests.diad_deploy.fake_detector import write_pictures
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.fake_detector import write_images
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
@@ -41,7 +41,7 @@ def on_cpu(bundle: Bundle, images: list[np.ndarray], **noises: np.ndarray) -> li
 
 def test_the_demo_gives_the_numbers_of_onnx_runtime(machine: Machine, tmp_path: Path) -> None:
     bundle = with_engines(Bundle.open(builtin_bundle()), tmp_path / "bundle", largest=2)
-    paths = [file.path for file in find_pictures([builtin_pictures()])][:3]
+    paths = [file.path for file in find_images([builtin_images()])][:3]
     with Detector.open(bundle, device="cpu", batch_size=3) as detector:
         expected = detector.detect(paths)
     with Detector.open(bundle, batch_size=3) as detector:
@@ -60,7 +60,7 @@ def test_batches_of_all_sizes(
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle", target)
     machine.schedule(policy)
-    images = pictures(11)
+    images = make_images(11)
     expected = on_cpu(bundle, images)
     with Detector.open(bundle, backend=target, batch_size=3) as detector:
         for count in (11, 3, 1, 2, 11):
@@ -71,7 +71,7 @@ def test_batches_of_all_sizes(
 
 
 def test_sizes_are_recorded_at_open_and_a_rest_is_padded(machine: Machine, bundle: Bundle) -> None:
-    images = pictures(7)
+    images = make_images(7)
     expected = on_cpu(bundle, images)
     with Detector.open(bundle, batch_size=4) as detector:
         recorded = machine.tensorrt_rtx.executions
@@ -86,7 +86,7 @@ def test_a_batch_over_or_below_the_profile(
     machine: Machine, standin_bundle: Bundle, tmp_path: Path
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle", smallest=2, largest=3)
-    images = pictures(10)
+    images = make_images(10)
     noise = np.random.default_rng(5).normal(size=(10, 4, 4, 4)).astype(np.float32)
     expected = on_cpu(bundle, images, noise=noise)
     with Detector.open(bundle, batch_size=10) as detector:
@@ -96,7 +96,7 @@ def test_a_batch_over_or_below_the_profile(
 
 
 def test_results_stay_whoever_takes_them_and_when(machine: Machine, bundle: Bundle) -> None:
-    images = pictures(6)
+    images = make_images(6)
     expected = on_cpu(bundle, images)
     detector = Detector.open(bundle, batch_size=1)
     prepared = [prepare_batch([image], bundle.manifest.image) for image in images]
@@ -114,7 +114,7 @@ def test_results_stay_whoever_takes_them_and_when(machine: Machine, bundle: Bund
 def test_every_call_that_can_fail_leaves_nothing(machine: Machine, bundle: Bundle) -> None:
     def run() -> None:
         with Detector.open(bundle, backend="tensorrt-rtx", batch_size=1) as detector:
-            detector.detect(pictures(3))
+            detector.detect(make_images(3))
 
     run()
     count = len(machine.cudart.calls)
@@ -155,7 +155,7 @@ def test_a_context_that_fails_at_any_stage(machine: Machine, bundle: Bundle) -> 
         assert machine.cudart.left_over() == {}
     # and the next one opens
     with Detector.open(bundle, backend="tensorrt-rtx") as detector:
-        assert len(detector.detect(pictures(2))) == 2
+        assert len(detector.detect(make_images(2))) == 2
     assert not machine.tensorrt_rtx.left_over()
 
 
@@ -165,7 +165,7 @@ def test_ctrl_c_while_enqueuing_and_recording(
 ) -> None:
     machine.tensorrt_rtx.before_execution = interrupt(number)
     with pytest.raises(KeyboardInterrupt), Detector.open(bundle) as detector:
-        detector.detect(pictures(2))
+        detector.detect(make_images(2))
 
 
 def test_too_little_memory_is_told_before_anything_is_loaded(
@@ -214,9 +214,9 @@ def test_contexts_that_cannot_be_recorded(machine: Machine, bundle: Bundle) -> N
 def test_a_folder_in_two_batches_under_way_gives_onnx_runtime_s_rows(
     machine: Machine, bundle: Bundle, tmp_path: Path
 ) -> None:
-    write_pictures(tmp_path / "parts", 11)
+    write_images(tmp_path / "parts", 11)
     (tmp_path / "parts/004.png").write_bytes(b"")
-    files = find_pictures([tmp_path / "parts"])
+    files = find_images([tmp_path / "parts"])
     rows = {}
     for device in ("cpu", "cuda"):
         machine.cudart.calls.clear()

@@ -18,7 +18,7 @@ from diad_deploy.backends.tensorrt.runtime_cache import (
 )
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Manifest
-from tests.diad_deploy.test_detector import pictures
+from tests.diad_deploy.test_detector import make_images
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 from tests.simulator.tensorrt import SimulatedRuntimeCache, SimulatedRuntimeConfig
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(bundle: Bundle, batch_size: int = 2) -> None:
     with Detector.open(bundle, backend="tensorrt-rtx", batch_size=batch_size) as detector:
-        detector.detect(pictures(1))
+        detector.detect(make_images(1))
 
 
 def test_the_second_start_compiles_nothing(machine: Machine, bundle: Bundle, folder: Path) -> None:
@@ -67,7 +67,7 @@ def test_tensorrt_keeps_nothing(
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle", "tensorrt")
     with Detector.open(bundle, backend="tensorrt") as detector:
-        detector.detect(pictures(1))
+        detector.detect(make_images(1))
     assert not folder.parent.exists()
 
 

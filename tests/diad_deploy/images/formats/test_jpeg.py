@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.errors import PictureError
-from diad_deploy.images.reader import read_picture
+from diad_deploy.errors import ImageError
+from diad_deploy.images.reader import read_image
 
 
 def content(path: Path, mode: str = "RGB", **settings: object) -> bytes:
@@ -34,7 +34,7 @@ KINDS = [
 def test_a_whole_one_is_read(tmp_path: Path, settings: dict[str, object]) -> None:
     path = tmp_path / "a.jpg"
     whole = content(path, **settings)
-    expected = read_picture(path)
+    expected = read_image(path)
     with Image.open(path) as image:
         np.testing.assert_array_equal(expected, np.asarray(image.convert("RGB")))
     # what cameras and phones add: between segments, before the end and behind it
@@ -47,7 +47,7 @@ def test_a_whole_one_is_read(tmp_path: Path, settings: dict[str, object]) -> Non
         whole[:start] + b"\xff\xfe\x00\x06\xff\xd9ab" + whole[start:],
     ):
         path.write_bytes(padded)
-        np.testing.assert_array_equal(read_picture(path), expected)
+        np.testing.assert_array_equal(read_image(path), expected)
 
 
 @pytest.mark.parametrize("settings", KINDS)
@@ -57,8 +57,8 @@ def test_zeros_in_the_middle_are_damage(tmp_path: Path, settings: dict[str, obje
     start = len(broken) // 3
     broken[start : start + 2048] = bytes(2048)
     path.write_bytes(broken)
-    with pytest.raises(PictureError, match=r"damaged \(Corrupt JPEG data") as raised:
-        read_picture(path)
+    with pytest.raises(ImageError, match=r"damaged \(Corrupt JPEG data") as raised:
+        read_image(path)
     assert raised.value.reason.endswith("copy it again")
 
 
@@ -68,17 +68,17 @@ def test_a_harmless_warning_hides_no_damage(tmp_path: Path) -> None:
     version = broken.index(b"JFIF\0") + 5
     broken[version] = 2
     path.write_bytes(broken)
-    read_picture(path)
+    read_image(path)
     broken[len(broken) // 2 : len(broken) // 2 + 2048] = bytes(2048)
     path.write_bytes(broken)
-    with pytest.raises(PictureError, match="damaged"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(path)
 
 
 def test_fillings_between_the_scans_of_a_progressive_one(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     whole = content(path, progressive=True)
-    expected = read_picture(path)
+    expected = read_image(path)
     scan = whole.index(b"\xff\xda", whole.index(b"\xff\xda") + 2)
     path.write_bytes(whole[:scan] + bytes(4) + whole[scan:])
-    np.testing.assert_array_equal(read_picture(path), expected)
+    np.testing.assert_array_equal(read_image(path), expected)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.white_level import WhiteLevel
-from diad_deploy.images.reader import ImageReader, read_picture
+from diad_deploy.images.reader import ImageReader, read_image
 from tests.diad_deploy.images.png_file import SIGNATURE, chunk, write_png
 
 RNG = np.random.default_rng(4)
@@ -30,7 +30,7 @@ def test_12_bits_in_16_need_the_depth(tmp_path: Path) -> None:
     for values, truth in ((GREY_12, grey(GREY)), (RGB_12, RGB)):
         path = write_png(tmp_path / "a.png", values)
         np.testing.assert_array_equal(ImageReader(TWELVE).read(path).pixels, truth)
-        assert read_picture(path).max() <= 16
+        assert read_image(path).max() <= 16
 
 
 def test_orientation_and_depth_go_together(tmp_path: Path) -> None:
@@ -66,20 +66,20 @@ def test_significant_bits_of_scaled_samples_change_nothing(tmp_path: Path, bits:
 
 def test_significant_bits_of_samples_left_at_the_bottom_are_their_range(tmp_path: Path) -> None:
     path = write_png(tmp_path / "a.png", GREY_12, [(b"sBIT", b"\x0c")])
-    np.testing.assert_array_equal(read_picture(path), grey(GREY))
+    np.testing.assert_array_equal(read_image(path), grey(GREY))
     path = write_png(tmp_path / "a.png", RGB_12, [(b"sBIT", b"\x0c\x0c\x0c")])
-    np.testing.assert_array_equal(read_picture(path), RGB)
+    np.testing.assert_array_equal(read_image(path), RGB)
 
 
 def test_a_depth_that_contradicts_the_significant_bits_is_refused(tmp_path: Path) -> None:
     path = write_png(tmp_path / "a.png", GREY_12, [(b"sBIT", b"\x0c")])
-    with pytest.raises(PictureError, match="sBIT says --bit-depth 12, the run was given --bit-d"):
+    with pytest.raises(ImageError, match="sBIT says --bit-depth 12, the run was given --bit-d"):
         ImageReader(WhiteLevel(bit_depth=10)).read(path)
 
 
 def test_a_value_above_the_depth_is_refused_and_clipped_with_a_white(tmp_path: Path) -> None:
     path = write_png(tmp_path / "a.png", GREY_12)
-    with pytest.raises(PictureError, match="--bit-depth 10 allows up to 1023; give the camera's"):
+    with pytest.raises(ImageError, match="--bit-depth 10 allows up to 1023; give the camera's"):
         ImageReader(WhiteLevel(bit_depth=10)).read(path)
     clipped = ImageReader(WhiteLevel(white=1023)).read(path).pixels
     np.testing.assert_array_equal(clipped[GREY_12 >= 1023], 255)
@@ -96,11 +96,11 @@ def test_alpha_beside_16_bits_goes_with_the_whole_range_only(tmp_path: Path, cha
     values[..., -1] = 65535
     path = write_png(tmp_path / "a.png", values)
     expected = values[..., :-1] >> 8
-    np.testing.assert_array_equal(read_picture(path), np.broadcast_to(expected, (9, 7, 3)))
-    with pytest.raises(PictureError, match="PNG colours of more than 8 bits"):
+    np.testing.assert_array_equal(read_image(path), np.broadcast_to(expected, (9, 7, 3)))
+    with pytest.raises(ImageError, match="PNG colours of more than 8 bits"):
         ImageReader(TWELVE).read(path)
     path = write_png(tmp_path / "a.png", values, [(b"sBIT", bytes([12] * channels))])
-    np.testing.assert_array_equal(read_picture(path), np.broadcast_to(expected, (9, 7, 3)))
+    np.testing.assert_array_equal(read_image(path), np.broadcast_to(expected, (9, 7, 3)))
 
 
 @pytest.mark.parametrize("channels", [2, 4])
@@ -109,7 +109,7 @@ def test_significant_bits_at_the_bottom_beside_transparency_are_refused(
 ) -> None:
     values = np.full((9, 7, channels), 3000, np.uint16)
     path = write_png(tmp_path / "a.png", values, [(b"sBIT", bytes([12] * channels))])
-    with pytest.raises(PictureError, match="its 12 bits lie at the bottom of 16"):
+    with pytest.raises(ImageError, match="its 12 bits lie at the bottom of 16"):
         ImageReader(TWELVE).read(path)
 
 
@@ -118,18 +118,18 @@ def test_what_is_wholly_transparent_shows_nothing(tmp_path: Path, channels: int)
     values = RNG.integers(0, 256, (9, 7, channels), dtype=np.uint8)
     values[..., -1] = 0
     for typed in (values, values.astype(np.uint16)):
-        with pytest.raises(PictureError, match="wholly transparent"):
-            read_picture(write_png(tmp_path / "a.png", typed))
+        with pytest.raises(ImageError, match="wholly transparent"):
+            read_image(write_png(tmp_path / "a.png", typed))
     values[0, 0, -1] = 1
-    assert read_picture(write_png(tmp_path / "a.png", values)).shape == (9, 7, 3)
+    assert read_image(write_png(tmp_path / "a.png", values)).shape == (9, 7, 3)
 
 
 def test_a_transparent_palette_and_a_transparent_grey_everywhere(tmp_path: Path) -> None:
     Image.new("P", (4, 4), 0).save(tmp_path / "p.png", transparency=0)
     Image.fromarray(np.full((4, 4), 3000, np.uint16)).save(tmp_path / "g.png", transparency=3000)
     for name in ("p.png", "g.png"):
-        with pytest.raises(PictureError, match="wholly transparent"):
-            read_picture(tmp_path / name)
+        with pytest.raises(ImageError, match="wholly transparent"):
+            read_image(tmp_path / name)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
@@ -152,8 +152,8 @@ def test_a_transparent_grey_of_few_bits(tmp_path: Path, bits: int) -> None:
 
 def test_a_transparent_colour_of_16_bits_is_refused(tmp_path: Path) -> None:
     path = write_png(tmp_path / "a.png", RGB_12, [(b"tRNS", bytes(6))])
-    with pytest.raises(PictureError, match="RGB of 16 bits with a transparent colour"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="RGB of 16 bits with a transparent colour"):
+        read_image(path)
 
 
 def test_the_unused_fourth_byte_of_a_bmp_is_no_alpha(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_the_unused_fourth_byte_of_a_bmp_is_no_alpha(tmp_path: Path) -> None:
     (tmp_path / "a.bmp").write_bytes(head + info + pixels)
     with Image.open(tmp_path / "a.bmp") as image:
         assert image.mode == "RGBA"
-    np.testing.assert_array_equal(read_picture(tmp_path / "a.bmp"), RGB)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.bmp"), RGB)
 
 
 LARGE = zlib.compress(bytes(3 << 20))
@@ -186,9 +186,9 @@ def test_megabytes_of_text_leave_the_pixels_whole(
     exif = Image.Exif()
     exif[0x0112] = 3
     path = write_png(tmp_path / "a.png", RGB, [large, (b"eXIf", exif.tobytes()[6:])])
-    np.testing.assert_array_equal(read_picture(path), RGB[::-1, ::-1])
+    np.testing.assert_array_equal(read_image(path), RGB[::-1, ::-1])
     path = write_png(tmp_path / "a.png", RGB, behind=[large])
-    np.testing.assert_array_equal(read_picture(path), RGB)
+    np.testing.assert_array_equal(read_image(path), RGB)
 
 
 def test_a_small_text_that_turns_the_image_counts_beside_a_large_one(tmp_path: Path) -> None:
@@ -196,14 +196,14 @@ def test_a_small_text_that_turns_the_image_counts_beside_a_large_one(tmp_path: P
     for xmp in (b"\0\0\0\0" + turn, b"\x01\0\0\0" + zlib.compress(turn)):
         text = (b"iTXt", b"XML:com.adobe.xmp\0" + xmp)
         path = write_png(tmp_path / "a.png", RGB, [(b"iCCP", b"profile\0\0" + LARGE), text])
-        np.testing.assert_array_equal(read_picture(path), RGB[::-1, ::-1])
+        np.testing.assert_array_equal(read_image(path), RGB[::-1, ::-1])
 
 
 def test_a_large_text_that_may_turn_the_image_is_refused(tmp_path: Path) -> None:
     xmp = (b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0" + LARGE)
     path = write_png(tmp_path / "a.png", RGB, [xmp])
-    with pytest.raises(PictureError, match=r"XML:com\.adobe\.xmp\) is over 1 MiB"):
-        read_picture(path)
+    with pytest.raises(ImageError, match=r"XML:com\.adobe\.xmp\) is over 1 MiB"):
+        read_image(path)
 
 
 def test_pixels_with_a_wrong_checksum_are_damaged(tmp_path: Path) -> None:
@@ -215,17 +215,17 @@ def test_pixels_with_a_wrong_checksum_are_damaged(tmp_path: Path) -> None:
         broken = bytearray(content[: pixels - 8] + stored + chunk(b"IEND", b""))
         broken[pixels + place] ^= 4
         path.write_bytes(broken)
-        with pytest.raises(PictureError, match="damaged"):
-            read_picture(path)
+        with pytest.raises(ImageError, match="damaged"):
+            read_image(path)
 
 
 def test_maxval_is_white(tmp_path: Path) -> None:
     for magic, values, truth in ((b"P5", GREY_12, grey(GREY)), (b"P6", RGB_12, RGB)):
         path = tmp_path / "a.ppm"
         path.write_bytes(magic + b" 7 9 4095\n" + values.astype(">u2").tobytes())
-        np.testing.assert_array_equal(read_picture(path), truth)
+        np.testing.assert_array_equal(read_image(path), truth)
         np.testing.assert_array_equal(ImageReader(TWELVE).read(path).pixels, truth)
-        with pytest.raises(PictureError, match="maxval says --bit-depth 12"):
+        with pytest.raises(ImageError, match="maxval says --bit-depth 12"):
             ImageReader(WhiteLevel(bit_depth=10)).read(path)
         path.write_bytes(magic + b" 7 9 65535\n" + values.astype(">u2").tobytes())
         np.testing.assert_array_equal(ImageReader(TWELVE).read(path).pixels, truth)

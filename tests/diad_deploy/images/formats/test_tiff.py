@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diad_deploy.errors import PictureError
+from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.white_level import WhiteLevel
-from diad_deploy.images.reader import ImageReader, read_picture
+from diad_deploy.images.reader import ImageReader, read_image
 from tests.diad_deploy.images.tiff_file import Values, write_tiff
 
 RNG = np.random.default_rng(3)
@@ -60,8 +60,8 @@ def readable(path: Path, kind: str, *, by_pillow: bool = False) -> bool:
     """OpenCV before 5 reads no unsigned 32 bits: then such a file is refused, and by name."""
     if kind != "uint32" or by_pillow or int(cv2.__version__.split(".")[0]) >= 5:
         return True
-    with pytest.raises(PictureError, match="a TIFF of 1 x 32 bits, unsigned"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="a TIFF of 1 x 32 bits, unsigned"):
+        read_image(path)
     return False
 
 
@@ -76,7 +76,7 @@ def test_every_type_is_read_in_its_own_range_and_upright(
             tmp_path / "a.tif", values, orientation=orientation, big_endian=big_endian
         )
         if readable(path, kind, by_pillow=not big_endian):
-            np.testing.assert_array_equal(read_picture(path), upright(truth(values), orientation))
+            np.testing.assert_array_equal(read_image(path), upright(truth(values), orientation))
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
@@ -89,7 +89,7 @@ def test_where_zero_is_white_the_image_is_inverted(
     inverted = (white - values.astype(np.float64)).astype(values.dtype)
     path = write_tiff(tmp_path / "a.tif", inverted, photometric=0, big_endian=big_endian)
     if readable(path, kind):
-        np.testing.assert_allclose(read_picture(path), truth(values), atol=1)
+        np.testing.assert_allclose(read_image(path), truth(values), atol=1)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -102,7 +102,7 @@ def test_packed_12_bits_have_the_range_of_12_bits(tmp_path: Path, orientation: i
         packed=packed_12_bits(values),
         orientation=orientation,
     )
-    np.testing.assert_array_equal(read_picture(path), upright(truth(GREY), orientation))
+    np.testing.assert_array_equal(read_image(path), upright(truth(GREY), orientation))
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_what_cannot_be_decoded_rightly_is_refused_by_name(
     tmp_path: Path, values: Values, more: dict[str, Any], named: str
 ) -> None:
     path = write_tiff(tmp_path / "a.tif", values, **more)
-    with pytest.raises(PictureError, match=named) as raised:
-        read_picture(path)
+    with pytest.raises(ImageError, match=named) as raised:
+        read_image(path)
     assert raised.value.reason.endswith("save it as PNG")
 
 
@@ -128,14 +128,14 @@ def test_what_is_refused_leaves_no_line_of_a_library(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = write_tiff(tmp_path / "a.tif", TYPES["float32"].astype(np.float16))
-    with pytest.raises(PictureError):
-        read_picture(path)
+    with pytest.raises(ImageError):
+        read_image(path)
     assert capfd.readouterr() == ("", "")
 
 
 def test_planes_of_8_bits_are_read(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", RGB, apart=True)
-    np.testing.assert_array_equal(read_picture(path), RGB)
+    np.testing.assert_array_equal(read_image(path), RGB)
 
 
 @pytest.mark.parametrize(
@@ -153,25 +153,25 @@ def test_the_largest_sample_value_of_a_bit_depth_is_white(
 ) -> None:
     more = {tag: (11 if isinstance(white, float) else 3, [white])}
     path = write_tiff(tmp_path / "a.tif", values, more=more)
-    np.testing.assert_array_equal(read_picture(path), truth(values))
-    with pytest.raises(PictureError, match=r"MaxSampleValue says .* given --bit-depth 14"):
+    np.testing.assert_array_equal(read_image(path), truth(values))
+    with pytest.raises(ImageError, match=r"MaxSampleValue says .* given --bit-depth 14"):
         ImageReader(WhiteLevel(bit_depth=14)).read(path)
 
 
 def test_a_largest_sample_value_that_is_a_statistic_is_not_white(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", TYPES["uint16"] // 2, more={281: (3, [30000])})
-    np.testing.assert_allclose(read_picture(path), truth(GREY) / 2, atol=1)
+    np.testing.assert_allclose(read_image(path), truth(GREY) / 2, atol=1)
 
 
 def test_a_value_above_the_stated_one_is_a_contradiction(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", TYPES["uint16"], more={281: (3, [4095])})
-    with pytest.raises(PictureError, match="holds the value 63736, the TIFF's MaxSampleValue"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="holds the value 63736, the TIFF's MaxSampleValue"):
+        read_image(path)
 
 
 def test_a_depth_that_the_samples_cannot_hold_is_refused(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", TYPES["int16"])
-    with pytest.raises(PictureError, match="its samples hold at most 32767, --bit-depth 16"):
+    with pytest.raises(ImageError, match="its samples hold at most 32767, --bit-depth 16"):
         ImageReader(WhiteLevel(bit_depth=16)).read(path)
 
 
@@ -197,8 +197,8 @@ def test_raw_values_stay_as_they_are_stored(tmp_path: Path) -> None:
 
 def test_the_size_of_a_kind_that_opencv_decodes_is_limited(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", TYPES["float64"])
-    with pytest.raises(PictureError, match="4 x 6 pixels: too large"):
-        read_picture(path, limit_px=23)
+    with pytest.raises(ImageError, match="4 x 6 pixels: too large"):
+        read_image(path, limit_px=23)
 
 
 def test_damage_in_a_kind_that_opencv_decodes_is_a_reason(
@@ -206,6 +206,6 @@ def test_damage_in_a_kind_that_opencv_decodes_is_a_reason(
 ) -> None:
     path = write_tiff(tmp_path / "a.tif", np.tile(TYPES["float64"], (20, 20)))
     path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(PictureError, match=r"cannot be read|damaged"):
-        read_picture(path)
+    with pytest.raises(ImageError, match=r"cannot be read|damaged"):
+        read_image(path)
     capfd.readouterr()

@@ -30,7 +30,7 @@ def test_each_is_recognised_and_can_be_named(tmp_path: Path, layout: str) -> Non
     found = find_labelled_set(folder)
     assert found.layout.name == layout
     assert found.pictures == find_labelled_set(folder, layout=layout).pictures
-    assert all(picture.path.is_file() for picture in found.pictures)
+    assert all(image.path.is_file() for image in found.pictures)
 
 
 def test_no_known_layout_names_all_that_was_looked_for(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""MVTec-3D's layout: the RGB pictures alone."""
+"""MVTec-3D's layout: the RGB images alone."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from diad_deploy.labelled.layouts.mvtec_ad import MVTEC_AD
 from tests.diad_evaluate.labelled_folders import write_bad, write_good
 
 
-def test_pictures_and_masks_stand_beside_each_other(tmp_path: Path) -> None:
+def test_images_and_masks_stand_beside_each_other(tmp_path: Path) -> None:
     test = tmp_path / "bagel" / "test"
     write_good(test / "good/rgb/000.png")
     write_good(test / "good/gt/000.png")
@@ -28,5 +28,5 @@ def test_pictures_and_masks_stand_beside_each_other(tmp_path: Path) -> None:
 def test_good_ones_by_any_name(tmp_path: Path) -> None:
     write_good(tmp_path / "test/OK/RGB/0.png")
     write_bad(tmp_path / "test/hole/RGB/0.png", tmp_path / "test/hole/GT/0.png")
-    found = {picture.kind: picture.mask for picture in MVTEC_3D.find(tmp_path)}
+    found = {image.kind: image.mask for image in MVTEC_3D.find(tmp_path)}
     assert found == {"good": None, "hole": tmp_path / "test/hole/GT/0.png"}

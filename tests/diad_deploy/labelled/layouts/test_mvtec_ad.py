@@ -36,7 +36,7 @@ def test_a_missing_mask_and_one_of_another_name(tmp_path: Path) -> None:
     write_bad(tmp_path / "a/test/dent/1.png", tmp_path / "a/ground_truth/dent/1.png")
     write_bad(tmp_path / "a/test/dent/2.png")
     write_bad(tmp_path / "a/test/dent/3.png", tmp_path / "a/ground_truth/dent/3_mask.bmp")
-    masks = [picture.mask for picture in MVTEC_AD.find(tmp_path)]
+    masks = [image.mask for image in MVTEC_AD.find(tmp_path)]
     folder = tmp_path / "a/ground_truth/dent"
     assert masks == [folder / "1.png", None, folder / "3_mask.bmp"]
 
@@ -45,7 +45,7 @@ def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
     write_mvtec_class(tmp_path / "a", good=1, bad=0)
     write_good(tmp_path / "a/test/good/.hidden.png")
     write_good(tmp_path / "a/test/.hidden/1.png")
-    (tmp_path / "a/test/good/readme.txt").write_text("no picture")
+    (tmp_path / "a/test/good/readme.txt").write_text("no image")
     assert [p.name for p in MVTEC_AD.find(tmp_path)] == ["a/test/good/000.png"]
 
 
@@ -59,7 +59,7 @@ def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
 def test_good_ones_by_any_name(tmp_path: Path, good: str, bad: str) -> None:
     write_good(tmp_path / "a/Test" / good / "1.png")
     write_bad(tmp_path / "a/Test" / bad / "1.png", tmp_path / "a/Ground_Truth" / bad / "1_mask.png")
-    found = {picture.name: picture for picture in MVTEC_AD.find(tmp_path)}
+    found = {image.name: image for image in MVTEC_AD.find(tmp_path)}
     assert {name: (each.kind, each.defective) for name, each in found.items()} == {
         f"a/Test/{good}/1.png": ("good", False),
         f"a/Test/{bad}/1.png": (bad, True),

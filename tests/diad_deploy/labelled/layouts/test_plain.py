@@ -77,7 +77,7 @@ def test_a_class_may_be_called_normal(tmp_path: Path) -> None:
     ]
 
 
-def test_a_name_of_defects_counts_before_one_of_good_pictures(tmp_path: Path) -> None:
+def test_a_name_of_defects_counts_before_one_of_good_images(tmp_path: Path) -> None:
     root = tmp_path / "parts"
     write_good(root / "ok/1.png")
     for name in ("bad/2.png", "bad/pass/3.png", "good/ng/4.png"):

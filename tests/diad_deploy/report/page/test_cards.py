@@ -1,4 +1,4 @@
-"""What a card says of its picture."""
+"""What a card says of its image."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def row(width: int = 40, height: int = 20, corners: int = 3, regions: int = 1) -
     ("size", "shown"),
     [((40, 20), (160, 80)), ((2000, 4000), (80, 160)), ((3000, 1), (160, 1))],
 )
-def test_all_pictures_are_shown_as_large_as_each_other(
+def test_all_images_are_shown_as_large_as_each_other(
     tmp_path: Path, size: tuple[int, int], shown: tuple[int, int]
 ) -> None:
     found = card(tmp_path, row(*size))

@@ -57,20 +57,20 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def ok(picture: str, score: float) -> ResultRow:
+def ok(image: str, score: float) -> ResultRow:
     return ResultRow(
-        picture=picture,
-        path=picture,
+        picture=image,
+        path=image,
         status="ok",
         score=score,
         width=40,
         height=20,
-        heatmap=layout.heatmap_path(picture),
+        heatmap=layout.heatmap_path(image),
     )
 
 
-def failed(picture: str, reason: str = "the file is empty") -> ResultRow:
-    return ResultRow(picture=picture, path=picture, status="failed", reason=reason)
+def failed(image: str, reason: str = "the file is empty") -> ResultRow:
+    return ResultRow(picture=image, path=image, status="failed", reason=reason)
 
 
 def facts(total: int) -> PageFacts:
@@ -82,7 +82,7 @@ def page(folder: Path, rows: list[ResultRow], total: int | None = None) -> Page:
     return Page(render_page(folder, RECORD, ranking, facts(total or len(rows))))
 
 
-def test_pictures_stand_with_three_thumbnails_and_a_link(tmp_path: Path) -> None:
+def test_images_stand_with_three_thumbnails_and_a_link(tmp_path: Path) -> None:
     for kind in layout.THUMBNAIL_KINDS:
         layout.write_output(tmp_path, layout.thumbnail_path("a b#.png", kind), kind.encode())
     found = page(tmp_path, [ok("a b#.png", 0.31)])
@@ -135,19 +135,19 @@ def test_the_histogram_counts_all_scores(tmp_path: Path) -> None:
 def test_failures_are_listed_up_to_a_number_and_counted(tmp_path: Path) -> None:
     found = page(tmp_path, [failed(f"{n:03}.png") for n in range(230)])
     assert len(re.findall(r"\b\d{3}\.png", found.text)) == 200
-    assert "230 pictures, of which the first 200 stand here" in " ".join(found.text.split())
+    assert "230 images, of which the first 200 stand here" in " ".join(found.text.split())
 
 
 def test_the_header_says_what_ran(tmp_path: Path) -> None:
     text = " ".join(page(tmp_path, [ok("a.png", 0.5), failed("b")]).text.split())
-    for part in ("the bundle", "fake", "1 min 15 s", "Pictures/s1.23", "0.05", "0.75"):
+    for part in ("the bundle", "fake", "1 min 15 s", "Images/s1.23", "0.05", "0.75"):
         assert part in text
     assert "The run was stopped" not in text
 
 
 def test_a_run_that_was_stopped_says_so(tmp_path: Path) -> None:
     text = " ".join(page(tmp_path, [ok("a.png", 0.5)], total=7).text.split())
-    assert "The run was stopped after 1 of 7 pictures." in text
+    assert "The run was stopped after 1 of 7 images." in text
 
 
 def test_missing_thumbnails_cost_no_more_than_themselves(tmp_path: Path) -> None:
