@@ -18,7 +18,7 @@ from PIL import Image
 from demo.dataset import Sample, Split, draw_split
 from demo.settings import load_settings
 from diad_deploy.cli.console import run_command
-from diad_deploy.files.atomic_folder import WholeFolder
+from diad_deploy.files.atomic_folder import AtomicFolder
 
 FACTS = "split.json"
 GOOD = "good"
@@ -39,7 +39,7 @@ def write_split(
     Raises:
         OptionError: no such split. OutputError: the folder is there already or not writable.
     """
-    with WholeFolder(output, marker=FACTS, force=force) as whole:
+    with AtomicFolder(output, marker=FACTS, force=force) as whole:
         samples = draw_split(split, per_product=per_product, size_px=size_px)
         count = write_samples(whole.folder, "train" if split == "train" else "test", samples)
         facts = {"split": split, "per_product": per_product, "size_px": size_px}

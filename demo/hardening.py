@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from demo.stages import Images, ImageSource, cell_contrast, half_precision, normal, turn
+from demo.stages import Images, ImageSource, cell_contrast, float16_precision, normal, turn
 from diad_deploy.bundle.manifest import ScheduleSpec
 from diad_deploy.diffusion.schedule import ddim_steps, published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
@@ -37,7 +37,7 @@ class HardeningStage:
         """Mean cross-entropy over the scales."""
         del progress
         images, views = self._batch(batch // len(self.pairs), generator)
-        with half_precision(images.device):
+        with float16_precision(images.device):
             left, right = self.module(images), self.module(relight(views, generator))
         losses = [
             cell_contrast(a.float(), b.float(), generator, looks(images, a.shape[-1]))

@@ -13,7 +13,7 @@ from diad_deploy.bundle.folder import builtin_bundle, builtin_images
 from diad_deploy.cli.console import run_command
 from diad_deploy.errors import InputError
 from diad_deploy.inspection.inspect import InspectionOptions, Request, inspect_paths
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 
 DOCUMENTS_IMAGE = Path(__file__).parents[1] / "docs" / "report.png"
 THRESHOLD = 0.25
@@ -65,7 +65,7 @@ def command() -> None:
     Example: python -m demo.screenshot
     """
     with tempfile.TemporaryDirectory() as work:
-        options = InspectionOptions(bundle_name="built-in", judge=Judge(threshold=THRESHOLD))
+        options = InspectionOptions(bundle_name="built-in", judge=Decider(threshold=THRESHOLD))
         request = Request(
             paths=(builtin_images(),),
             bundle=builtin_bundle(),

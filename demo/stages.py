@@ -74,7 +74,7 @@ def _channels_last(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
     return output.contiguous(memory_format=torch.channels_last) if output.ndim == 4 else output
 
 
-def half_precision(device: torch.device) -> torch.autocast:
+def float16_precision(device: torch.device) -> torch.autocast:
     """bfloat16 where it is faster; weights and losses stay float32."""
     slow = device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.autocast(device.type, torch.bfloat16, enabled=not slow)
@@ -112,7 +112,7 @@ class FeatureStage:
         del progress
         images = turn(self.source.batch(batch, generator), generator)
         view = degrade(images, generator)
-        with half_precision(images.device):
+        with float16_precision(images.device):
             left, right = self.module(images), self.module(view)
         losses = [
             cell_contrast(a.float(), b.float(), generator) for a, b in zip(left, right, strict=True)
@@ -173,7 +173,7 @@ class AutoencoderStage:
             images = random_crop(self.source.batch(batch, generator), generator)
         else:
             images = self.source.batch(max(1, batch // 3), generator)
-        with half_precision(images.device):
+        with float16_precision(images.device):
             mean, log_variance = encode_moments(self.module, images)
             noise = normal(mean.shape, generator, mean.device)
             sampled = mean + torch.exp(log_variance / 2) * noise
@@ -244,7 +244,7 @@ class DiffusionStage:
         noise = normal(latents.shape, generator, images.device)
         product = self.products[times].view(-1, 1, 1, 1)
         noised = product.sqrt() * latents + (1 - product).sqrt() * noise
-        with half_precision(images.device):
+        with float16_precision(images.device):
             hint = self.model.semantic_guided.hint_features(images)
             hint = hint.repeat_interleave(DRAWS, dim=0)
             control = self.model.control_outputs(noised, hint, times)

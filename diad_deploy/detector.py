@@ -19,7 +19,7 @@ from diad_deploy.batch_detections import Found, all_detections, detections_of
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
-from diad_deploy.diffusion.noise import for_batch, part_of, settle_noise
+from diad_deploy.diffusion.noise import for_batch, part_of, resolve_noise
 from diad_deploy.diffusion.pipeline import in_order
 from diad_deploy.diffusion.schedule import ddim_steps
 from diad_deploy.diffusion.stages import Collect
@@ -31,16 +31,16 @@ from diad_deploy.errors import (
     NotFiniteError,
     OptionError,
 )
-from diad_deploy.images.formats.white_level import settle_white
+from diad_deploy.images.formats.white_level import resolve_white
 from diad_deploy.images.inputs import ImageInput, decode, in_chunks, path_of
 from diad_deploy.images.options import image_options_of
 from diad_deploy.images.preprocess import check_prepared, prepare_batch
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.streaming.pending import collect_in_order
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 from diad_deploy.thresholds.file import Thresholds, check_belongs, find_thresholds, scoring_sha256
 
-MOST_THREADS = 1024
+MAX_THREADS = 1024
 
 
 class Detector:
@@ -64,7 +64,7 @@ class Detector:
         bundle: Bundle,
         opened: OpenedModel,
         batch_size: int,
-        judge: Judge,
+        judge: Decider,
         reader: ImageReader,
         given: Mapping[str, Any] | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class Detector:
             if isinstance(model, SharedModel)
             else SharedModel(dict.fromkeys(opened.devices, model))
         )
-        self._in_flight = model.in_flight
+        self._max_pending = model.max_pending
         self._backend = opened.backend
         self._devices = opened.devices
         self._backend_reason = opened.reason
@@ -132,8 +132,8 @@ class Detector:
         check_choice(backend, device)
         if batch_size < 1:
             raise OptionError(f"batch_size {batch_size}: expected at least 1")
-        if threads is not None and not 1 <= threads <= MOST_THREADS:
-            raise OptionError(f"threads {threads}: expected 1 to {MOST_THREADS}")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise OptionError(f"threads {threads}: expected 1 to {MAX_THREADS}")
         # what a pickled detector opens with in the other process
         given = {
             "backend": backend,
@@ -150,10 +150,10 @@ class Detector:
             thresholds = find_thresholds(checked.path, checked.manifest)
         elif thresholds is not None:
             check_belongs(thresholds, checked.manifest, where="thresholds")
-        judge = Judge(thresholds=thresholds)
+        judge = Decider(thresholds=thresholds)
         options = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
         kept = None if thresholds is None else thresholds.white_level
-        settled = settle_white(options.white, kept, where=THRESHOLDS_NAME)
+        settled = resolve_white(options.white, kept, where=THRESHOLDS_NAME)
         order = in_order(ddim_steps(checked.manifest.schedule))
         request = ModelRequest(
             bundle=checked, order=order, threads=threads, batch_size=batch_size, tf32=tf32
@@ -212,9 +212,9 @@ class Detector:
         return self._backend_reason
 
     @property
-    def in_flight(self) -> int:
+    def max_pending(self) -> int:
         """How many batches are worth submitting before the first is collected."""
-        return self._in_flight
+        return self._max_pending
 
     @property
     def batch_size(self) -> int:
@@ -281,11 +281,11 @@ class Detector:
         given = list(images) if noise is not None or posterior_noise is not None else images
         count = len(given) if isinstance(given, list) else 0
         noises = (
-            settle_noise("noise", noise, self._noises[0], count),
-            settle_noise("posterior_noise", posterior_noise, self._noises[1], count),
+            resolve_noise("noise", noise, self._noises[0], count),
+            resolve_noise("posterior_noise", posterior_noise, self._noises[1], count),
         )
         begun = self._submit_images(given, noises, class_name)
-        return chain.from_iterable(collect_in_order(begun, in_flight=self._in_flight))
+        return chain.from_iterable(collect_in_order(begun, max_pending=self._max_pending))
 
     def detect_prepared(
         self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
@@ -309,7 +309,7 @@ class Detector:
     ) -> Callable[[], list[Detection]]:
         """Begin what `detect_prepared` does, and give what waits for its detections.
 
-        With as many batches under way as `in_flight`, copying them to a GPU and back overlaps the
+        With as many batches under way as `max_pending`, copying them to a GPU and back overlaps the
         model's work; on the CPU the work is done here.
 
         Raises:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 
-class Strict:
+class Record:
     """Read from JSON without guessing: unknown fields and wrong types are faults."""
 
     __slots__ = ()

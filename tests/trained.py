@@ -83,7 +83,7 @@ def calibration_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_half_bundle(
+def small_float16_bundle(
     small_checkpoint: Path, calibration_photos: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Bundle:
     """The small checkpoint, built in float16 by the command."""

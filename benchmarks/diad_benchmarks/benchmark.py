@@ -23,7 +23,7 @@ from diad_benchmarks.models.models import (
     Tell,
     apart,
     build_apart,
-    check_half,
+    check_float16,
     find_model,
 )
 from diad_benchmarks.plan import LARGE_BYTES, GpuRoom, Size, plan_for
@@ -227,7 +227,7 @@ class _Run:
             OptionError, BundleError: the one that was named is another model's, or not in float16.
         """
         if self._request.half_bundle is not None:
-            return check_half(self._request.half_bundle, self._model.bundle)
+            return check_float16(self._request.half_bundle, self._model.bundle)
         if self._manifest.graph("denoiser").precision == "float16":
             return self._model.bundle.path
         if self._gpu is None or not (self._gpu.total_bytes or has_gpu()):

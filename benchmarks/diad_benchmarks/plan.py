@@ -6,7 +6,7 @@ from typing import Literal
 from diad_benchmarks.backends import WAYS, find_way
 from diad_benchmarks.backends.backend import YARDSTICK
 from diad_deploy.errors import OptionError
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 Size = Literal["demo", "full"]
 LARGE_BYTES = 10**9
@@ -43,7 +43,7 @@ context, work in float32, working memory for the largest batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan(Strict):
+class Plan(Record):
     """Which rows, how often, and with how many models in memory.
 
     Attributes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.devices import AUTO, Kind, device_name, find_indices, parse_devices
-from diad_deploy.backends.host_model import DirectModel
+from diad_deploy.backends.host_model import HostModel
 from diad_deploy.backends.onnxruntime.cpu import OnnxRuntimeStages
 from diad_deploy.backends.several_devices import SharedModel, with_device
 from diad_deploy.backends.tensorrt.engine_files import has_engines
@@ -209,7 +209,7 @@ def _open_on_cuda(request: ModelRequest) -> Model:
 
 def _open_on_cpu(request: ModelRequest) -> Model:
     stages = OnnxRuntimeStages.open(request.bundle, threads=request.threads)
-    return DirectModel(stages, request.order, upload=_itself, download=_itself)
+    return HostModel(stages, request.order, upload=_itself, download=_itself)
 
 
 def _itself(array: FloatArray) -> FloatArray:

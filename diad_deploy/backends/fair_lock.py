@@ -13,7 +13,7 @@ from threading import Lock
 
 
 class Turn:
-    """One caller's place in a `Line`.
+    """One caller's place in a `FairLock`.
 
     >>> turn = Turn()
     >>> try:
@@ -37,7 +37,7 @@ class Turn:
         self.before: Turn | None = None
 
 
-class Line:
+class FairLock:
     """Gives turns one at a time, in the order of the calls of `wait`."""
 
     def __init__(self) -> None:

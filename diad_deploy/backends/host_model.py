@@ -10,7 +10,7 @@ from diad_deploy.diffusion.stages import BatchResult, Collect, Order, Stages
 T = TypeVar("T")
 
 
-class DirectModel(Generic[T]):
+class HostModel(Generic[T]):
     """Stages on tensors `T`, called in order, one batch at a time.
 
     Args:
@@ -20,7 +20,7 @@ class DirectModel(Generic[T]):
         download: a tensor of the stages as the host's array.
     """
 
-    in_flight = 1
+    max_pending = 1
 
     def __init__(
         self,

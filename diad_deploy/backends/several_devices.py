@@ -12,7 +12,7 @@ from threading import Lock
 from weakref import WeakSet
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.fair_lock import Line, Turn
+from diad_deploy.backends.fair_lock import FairLock, Turn
 from diad_deploy.diffusion.stages import BatchResult, Collect, Model
 from diad_deploy.errors import BackendError, CudaError
 
@@ -23,7 +23,7 @@ class _Device:
     def __init__(self, name: str, model: Model) -> None:
         self.name = name
         self.model = model
-        self.line = Line()
+        self.line = FairLock()
         # weakly: a batch that nobody collects must not make its device look busy for ever
         self.pending: WeakSet[_Batch] = WeakSet()
         self.turn = 0
@@ -59,7 +59,7 @@ class SharedModel:
         self._choosing = Lock()
         self._turns = count(1)
         self._closed = False
-        self.in_flight = sum(model.in_flight for model in models.values())
+        self.max_pending = sum(model.max_pending for model in models.values())
 
     def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
         """Begin a batch on the device with the least to do, after those that came before.

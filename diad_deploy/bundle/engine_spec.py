@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 Target = Literal["tensorrt", "tensorrt-rtx"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchProfile(Strict):
+class BatchProfile(Record):
     """The batch sizes an engine takes, and the one it is tuned for."""
 
     smallest: int
@@ -18,7 +18,7 @@ class BatchProfile(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerTypes(Strict):
+class LayerTypes(Record):
     """What was read back from a built engine.
 
     Attributes:
@@ -34,7 +34,7 @@ class LayerTypes(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSpec(Strict):
+class EngineSpec(Record):
     """One engine: `engines/<target>/<graph>.engine`.
 
     Attributes:

@@ -25,9 +25,9 @@ from diad_deploy.arrays import FloatArray
 from diad_deploy.bundle.files import leaves, place_fault, record_fault, record_file
 from diad_deploy.bundle.manifest import CHECKSUM_SINCE, Manifest, from_json, to_json
 from diad_deploy.errors import BundleDamagedError, BundleMissingError, OutputError
-from diad_deploy.files.atomic_folder import WholeFolder
+from diad_deploy.files.atomic_folder import AtomicFolder
 from diad_deploy.files.npy import read_npy
-from diad_deploy.files.regular_file import MOST_JSON_BYTES, NotPlainError, read_plain_file
+from diad_deploy.files.regular_file import MAX_JSON_BYTES, NotRegularFileError, read_regular_file
 
 MANIFEST_NAME = "bundle.json"
 THRESHOLDS_NAME = "thresholds.json"
@@ -130,7 +130,7 @@ class BundleWriter:
 
     def __init__(self, destination: str | os.PathLike[str], *, force: bool = False) -> None:
         self._destination = Path(destination)
-        self._whole = WholeFolder(self._destination, marker=MANIFEST_NAME, force=force)
+        self._whole = AtomicFolder(self._destination, marker=MANIFEST_NAME, force=force)
 
     @property
     def folder(self) -> Path:
@@ -215,8 +215,8 @@ def _read_manifest(folder: Path) -> Manifest:
             )
         fault = place_fault(folder, MANIFEST_NAME)
         outside = fault is None and leaves(folder, MANIFEST_NAME)
-        text = b"" if fault else read_plain_file(path, most_bytes=MOST_JSON_BYTES)
-    except NotPlainError as error:
+        text = b"" if fault else read_regular_file(path, most_bytes=MAX_JSON_BYTES)
+    except NotRegularFileError as error:
         fault = error.strerror
     except OSError as error:
         raise BundleMissingError(

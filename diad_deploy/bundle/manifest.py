@@ -14,7 +14,7 @@ from diad_deploy.bundle.numbers import number_faults
 from diad_deploy.bundle.precision_spec import PrecisionSpec
 from diad_deploy.errors import BundleDamagedError, BundleVersionError
 from diad_deploy.files.strict_json import parse_object, read_record
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 FORMAT_REVISION = 4
 """Raised whenever an older runtime could misread a newer bundle; all from 1 on are read."""
@@ -30,7 +30,7 @@ Convolutions = Literal["plain", "winograd"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord(Strict):
+class FileRecord(Record):
     """One file of the bundle. `path` is relative to the bundle, with forward slashes."""
 
     path: str
@@ -39,7 +39,7 @@ class FileRecord(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointOrigin(Strict):
+class CheckpointOrigin(Record):
     """The file the bundle was built from: its name (no folder), SHA-256 and size."""
 
     name: str
@@ -48,7 +48,7 @@ class CheckpointOrigin(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TensorSpec(Strict):
+class TensorSpec(Record):
     """One input or output of a graph. A named dimension (`"batch"`) is free."""
 
     name: str
@@ -57,7 +57,7 @@ class TensorSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphSpec(Strict):
+class GraphSpec(Record):
     """One of the four graphs: its file, tensors, and how its weights are stored."""
 
     name: str
@@ -70,7 +70,7 @@ class GraphSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSpec(Strict):
+class ImageSpec(Record):
     """Model input: side in pixels and the normalisation of RGB in [0, 1] by `mean`, `std`."""
 
     size_px: int
@@ -79,7 +79,7 @@ class ImageSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatentsSpec(Strict):
+class LatentsSpec(Record):
     """Latents are `[B, channels, size_px / factor, size_px / factor]`, times `scale`."""
 
     channels: int
@@ -88,7 +88,7 @@ class LatentsSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleSpec(Strict):
+class ScheduleSpec(Record):
     """The DDIM schedule, in the order of the loop (largest timestep first); eta is 0.
 
     `alphas[i]` and `alphas_prev[i]` are the cumulative products at step i and after it.
@@ -106,7 +106,7 @@ class ScheduleSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseSpec(Strict):
+class NoiseSpec(Record):
     """Noise that is the same for every image: `[C, h, w]` float32 in two `.npy` files.
 
     With `posterior` `"mode"` the stored posterior noise is zero.
@@ -119,7 +119,7 @@ class NoiseSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FusionLayer(Strict):
+class FusionLayer(Record):
     """One scale of the feature extractor: its name and the side of its map in cells."""
 
     name: str
@@ -128,7 +128,7 @@ class FusionLayer(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FusionSpec(Strict):
+class FusionSpec(Record):
     """How distance maps become the anomaly map and the score (baked into the scorer graph)."""
 
     layers: tuple[FusionLayer, ...]
@@ -139,7 +139,7 @@ class FusionSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeatmapSpec(Strict):
+class HeatmapSpec(Record):
     """The fixed scale of heatmaps, in units of the anomaly map."""
 
     low: float
@@ -147,7 +147,7 @@ class HeatmapSpec(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParityRecord(Strict):
+class ParityRecord(Record):
     """Largest and mean absolute, and relative, error of a graph's output against its module."""
 
     graph: str
@@ -158,7 +158,7 @@ class ParityRecord(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest(Strict):
+class Manifest(Record):
     """All that a bundle says of itself.
 
     Attributes:

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from diad_deploy.bundle.engine_spec import EngineSpec
     from diad_deploy.bundle.manifest import ImageSpec, LatentsSpec, Manifest, ScheduleSpec
 
-MOST_PX = 2**16
+MAX_PX = 2**16
 """Side of an image, and number of latent channels: beyond any model, so damage."""
 
 LARGEST_FLOAT32 = 3.4028234663852886e38
 """Maps are scaled in float32."""
 
-MOST_TIMESTEPS = 10_000
+MAX_TIMESTEPS = 10_000
 """Of a training; the published one has 1000."""
 
 
@@ -35,10 +35,10 @@ def number_faults(manifest: Manifest) -> Iterator[str]:
 
 
 def _image(image: ImageSpec, latents: LatentsSpec) -> Iterator[str]:
-    if not 1 <= image.size_px <= MOST_PX or latents.factor < 1 or image.size_px % latents.factor:
+    if not 1 <= image.size_px <= MAX_PX or latents.factor < 1 or image.size_px % latents.factor:
         yield (
             f"image.size_px: expected a positive multiple of latents.factor "
-            f"({latents.factor}), at most {MOST_PX}, found {image.size_px}"
+            f"({latents.factor}), at most {MAX_PX}, found {image.size_px}"
         )
     if not all(0 <= value <= 1 for value in image.mean):
         yield f"image.mean: expected numbers from 0 to 1, found {list(image.mean)}"
@@ -47,8 +47,8 @@ def _image(image: ImageSpec, latents: LatentsSpec) -> Iterator[str]:
 
 
 def _latents(latents: LatentsSpec) -> Iterator[str]:
-    if not 1 <= latents.channels <= MOST_PX:
-        yield f"latents.channels: expected 1 to {MOST_PX}, found {latents.channels}"
+    if not 1 <= latents.channels <= MAX_PX:
+        yield f"latents.channels: expected 1 to {MAX_PX}, found {latents.channels}"
     # the published one is 0.18215
     if not 1e-6 <= latents.scale <= 1e6:
         yield f"latents.scale: expected a number from 1e-6 to 1e6, found {latents.scale}"
@@ -61,9 +61,9 @@ def _schedule(schedule: ScheduleSpec) -> Iterator[str]:
             f"schedule: expected {max(schedule.steps, 1)} timesteps, alphas and alphas_prev, "
             f"found {', '.join(map(str, lengths))}"
         )
-    if not 1 <= schedule.train_timesteps <= MOST_TIMESTEPS:
+    if not 1 <= schedule.train_timesteps <= MAX_TIMESTEPS:
         yield (
-            f"schedule.train_timesteps: expected 1 to {MOST_TIMESTEPS}, found "
+            f"schedule.train_timesteps: expected 1 to {MAX_TIMESTEPS}, found "
             f"{schedule.train_timesteps}"
         )
     last = schedule.train_timesteps - 1

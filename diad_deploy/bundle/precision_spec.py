@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 Precision = Literal["float32", "float16"]
-WideReason = Literal["design", "range", "constant", "sum"]
+Float32Reason = Literal["design", "range", "constant", "sum"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WidePart(Strict):
+class Float32Part(Record):
     """One place that stays in float32 in a float16 graph, and why.
 
     Attributes:
@@ -25,13 +25,13 @@ class WidePart(Strict):
 
     graph: str
     node: str
-    reason: WideReason
+    reason: Float32Reason
     largest_abs: float
     nodes: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphRange(Strict):
+class GraphRange(Record):
     """The largest absolute value in a whole graph, where it stood, and how many were looked at."""
 
     graph: str
@@ -41,7 +41,7 @@ class GraphRange(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrecisionSpec(Strict):
+class PrecisionSpec(Record):
     """How the graphs' types were decided.
 
     Attributes:
@@ -58,4 +58,4 @@ class PrecisionSpec(Strict):
     pictures: int
     limit_abs: float
     ranges: tuple[GraphRange, ...]
-    wide: tuple[WidePart, ...]
+    wide: tuple[Float32Part, ...]

@@ -5,10 +5,10 @@ from dataclasses import replace
 from diad_deploy.bundle.folder import MANIFEST_NAME, Bundle
 from diad_deploy.bundle.manifest import FORMAT_REVISION, Manifest, to_json
 from diad_deploy.errors import OutputError
-from diad_deploy.files.atomic_file import write_whole
+from diad_deploy.files.atomic_file import write_atomically
 
 
-def amend_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
+def update_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
     """Replace the bundle's manifest at once: a reader sees the old one or the new one.
 
     The new one is written in this version's format.
@@ -19,7 +19,7 @@ def amend_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
     current = replace(manifest, format_revision=FORMAT_REVISION)
     target = bundle.path / MANIFEST_NAME
     try:
-        write_whole(target, to_json(current).encode(), mode=target.stat().st_mode)
+        write_atomically(target, to_json(current).encode(), mode=target.stat().st_mode)
     except OSError as error:
         raise OutputError(
             f"{target}: cannot be written: {error.strerror or error}; give yourself the right to "

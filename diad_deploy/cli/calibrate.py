@@ -91,7 +91,7 @@ def _print(found: "Calibration") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from diad_deploy.images.discover import told_passed_over
+    from diad_deploy.images.discover import describe_skipped
 
     console = Console(highlight=False, soft_wrap=True)
     thresholds = found.thresholds
@@ -110,7 +110,7 @@ def _print(found: "Calibration") -> None:
     if found.left_out:
         console.print(f"{found.left_out} images outside the folders of good parts were left out")
     if found.passed_over:
-        console.print(Text(printable(told_passed_over(found.passed_over))))
+        console.print(Text(printable(describe_skipped(found.passed_over))))
     for image, reason in found.failures:
         console.print(Text(printable(f"failed: {image}: {reason}")))
     if found.failed > len(found.failures):

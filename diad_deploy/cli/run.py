@@ -121,7 +121,7 @@ def _request(
 ) -> "Request":
     from diad_deploy.bundle.folder import builtin_bundle, builtin_images
     from diad_deploy.inspection.inspect import InspectionOptions, Request
-    from diad_deploy.thresholds.decide import find_judge
+    from diad_deploy.thresholds.decide import find_decider
 
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other: take one.")
@@ -136,7 +136,9 @@ def _request(
         maps=maps,
         workers=workers,
         existing="resume" if resume else "force" if force else "refuse",
-        judge=find_judge(folder, thresholds=thresholds, threshold=threshold, class_name=class_name),
+        judge=find_decider(
+            folder, thresholds=thresholds, threshold=threshold, class_name=class_name
+        ),
         fail_on_defect=fail_on_defect,
         reading=reading,
     )
@@ -153,7 +155,7 @@ def _print_summary(summary: "Summary") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from diad_deploy.images.discover import told_passed_over
+    from diad_deploy.images.discover import describe_skipped
 
     console = Console(highlight=False, soft_wrap=True)
     if summary.highest:
@@ -171,7 +173,7 @@ def _print_summary(summary: "Summary") -> None:
         counts = f"{summary.decisions['defect']} defective, {summary.decisions['good']} good"
         console.print(Text(printable(f"{counts}; thresholds: {summary.thresholds}")))
     if summary.passed_over:
-        console.print(Text(printable(told_passed_over(summary.passed_over))))
+        console.print(Text(printable(describe_skipped(summary.passed_over))))
     for warning in summary.warnings:
         console.print(Text(printable(f"warning: {warning}"), style="yellow"))
     devices = ", ".join(summary.devices)

@@ -7,7 +7,7 @@ from diad_deploy.arrays import FloatArray
 from diad_deploy.errors import OptionError
 
 
-def settle_noise(
+def resolve_noise(
     name: str, given: npt.ArrayLike | None, stored: FloatArray, count: int
 ) -> FloatArray:
     """`stored`, or `given` once checked: `[C, h, w]` or `[count, C, h, w]` float32.

@@ -101,7 +101,7 @@ class Model(Protocol):
     """
 
     @property
-    def in_flight(self) -> int:
+    def max_pending(self) -> int:
         """How many batches it works on at once; 1 where `submit` does all the work."""
 
     def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:

@@ -18,7 +18,7 @@ _NO_FLUSH = (errno.EINVAL, errno.ENOSYS, getattr(errno, "EOPNOTSUPP", errno.ENOS
 """What a file system answers that cannot flush; a full or failing disk answers otherwise."""
 
 
-def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write or replace a file that several processes may write at once; the last one stays.
 
     Args:

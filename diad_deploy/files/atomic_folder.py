@@ -27,11 +27,11 @@ except ImportError:  # Windows: leftovers of killed runs stay, as nothing tells 
 _DISK_FAULTS = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
 """What a write meets on a full or failing disk."""
 
-_MOST_TRIES = 100
+_MAX_TRIES = 100
 """Of making a folder and locking it, while other runs remove it in between."""
 
 
-class WholeFolder:
+class AtomicFolder:
     """Context manager: write into `folder`, then `place()`; leaving without it leaves nothing.
 
     An existing destination is replaced with `force` only, and only where it is an empty folder or
@@ -122,7 +122,7 @@ def _prefix(destination: Path) -> str:
 
 def _make_scratch(destination: Path) -> tuple[Path, int | None]:
     """A new hidden sibling, and what locks it; None where locks do not work."""
-    for tries_left in reversed(range(_MOST_TRIES)):
+    for tries_left in reversed(range(_MAX_TRIES)):
         scratch = Path(tempfile.mkdtemp(prefix=_prefix(destination), dir=destination.parent))
         try:
             lock = _lock(scratch)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.files.regular_file import read_plain_file
+from diad_deploy.files.regular_file import read_regular_file
 
-MOST_HEADER_BYTES = 1024
+MAX_HEADER_BYTES = 1024
 _HEADER = re.compile(
     rb"\{'descr': '([<>]f[248])', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), *\} *\n"
 )
@@ -30,13 +30,13 @@ def read_npy(path: str | os.PathLike[str], *, most_bytes: int) -> npt.NDArray[np
         OSError: no plain file, a larger one, or it cannot be read.
         ValueError: it is none, or of another kind of number; the message is a few words.
     """
-    content = read_plain_file(path, most_bytes=most_bytes + MOST_HEADER_BYTES)
+    content = read_regular_file(path, most_bytes=most_bytes + MAX_HEADER_BYTES)
     magic, version = content[:6], content[6:8]
     if magic != b"\x93NUMPY" or version not in _LENGTHS:
         raise ValueError("no NumPy file of one array")
     start = 8 + _LENGTHS[version]
     data = start + int.from_bytes(content[8:start], "little")
-    header = content[start : min(data, MOST_HEADER_BYTES)]
+    header = content[start : min(data, MAX_HEADER_BYTES)]
     found = _HEADER.fullmatch(header)
     if found is None:
         shown = header.decode("latin-1").strip()[:80]

@@ -9,21 +9,22 @@ import os
 import stat
 from pathlib import Path
 
-MOST_JSON_BYTES = 16 * 1024 * 1024
+MAX_JSON_BYTES = 16 * 1024 * 1024
 """Of a manifest or of thresholds; the largest manifests, of float16 bundles, have under 1 MiB."""
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-class NotPlainError(OSError):
+class NotRegularFileError(OSError):
     """There is something else under the name, or more than may be read."""
 
 
-def read_plain_file(path: str | os.PathLike[str], *, most_bytes: int) -> bytes:
+def read_regular_file(path: str | os.PathLike[str], *, most_bytes: int) -> bytes:
     """The content of a plain file, links followed.
 
     Raises:
-        NotPlainError: it is no plain file, or larger than `most_bytes`; `strerror` says which.
+        NotRegularFileError: not a regular file, or larger than `most_bytes`; see
+            `strerror`.
         OSError: there is none, or it cannot be read.
     """
     # opening a device can do something by itself; what stands there after this look is opened
@@ -34,18 +35,18 @@ def read_plain_file(path: str | os.PathLike[str], *, most_bytes: int) -> bytes:
         _check(os.fstat(descriptor), path, most_bytes)
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise _not_plain(path, f"larger than {most_bytes} bytes")
+        raise _not_regular(path, f"larger than {most_bytes} bytes")
     return content
 
 
 def _check(found: os.stat_result, path: str | os.PathLike[str], most_bytes: int) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise _not_plain(path, "expected a plain file, found a folder")
+        raise _not_regular(path, "expected a plain file, found a folder")
     if not stat.S_ISREG(found.st_mode):
-        raise _not_plain(path, "expected a plain file, found a pipe, socket or device")
+        raise _not_regular(path, "expected a plain file, found a pipe, socket or device")
     if found.st_size > most_bytes:
-        raise _not_plain(path, f"expected at most {most_bytes} bytes, found {found.st_size}")
+        raise _not_regular(path, f"expected at most {most_bytes} bytes, found {found.st_size}")
 
 
-def _not_plain(path: str | os.PathLike[str], reason: str) -> NotPlainError:
-    return NotPlainError(errno.EINVAL, reason, os.fspath(path))
+def _not_regular(path: str | os.PathLike[str], reason: str) -> NotRegularFileError:
+    return NotRegularFileError(errno.EINVAL, reason, os.fspath(path))

@@ -34,7 +34,7 @@ def read_record(
     """The dataclass `kind` from a parsed JSON object.
 
     Args:
-        kind: a `Strict` dataclass.
+        kind: a `Record` dataclass.
         values: as `parse_object` gave them.
         contradictions: what types cannot say: names the faults of a record whose types are right.
 

@@ -117,7 +117,7 @@ def find_images(
     if len(given) > 1 or any(map(_MAGIC.search, given)):
         files = _each_once(files)
     if not files:
-        others = f"; {told_passed_over(passed_over)}" if passed_over else ""
+        others = f"; {describe_skipped(passed_over)}" if passed_over else ""
         raise InputError(
             f"{', '.join(given) or 'no paths'}: no images found; expected files ending in "
             f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}{others}"
@@ -125,7 +125,7 @@ def find_images(
     return ImageFiles(_common_folder([root for root, _ in found]), files, passed_over)
 
 
-def told_passed_over(counts: Mapping[str, int]) -> str:
+def describe_skipped(counts: Mapping[str, int]) -> str:
     """What was passed over, in a few words: `passed over: 4 files (.heic 3, .dng 1)`."""
     total = sum(counts.values())
     kinds = ", ".join(

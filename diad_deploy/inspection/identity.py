@@ -6,7 +6,7 @@ from diad_deploy.bundle.manifest import to_json
 from diad_deploy.images.formats.white_level import WhiteLevel
 from diad_deploy.report.run_record import RunRecord
 from diad_deploy.streaming.stream import PreparedDetector
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 
 
 def identify_run(
@@ -15,7 +15,7 @@ def identify_run(
     bundle_name: str,
     scale: tuple[float, float] | None,
     maps: str | None,
-    judge: Judge,
+    judge: Decider,
     white: WhiteLevel,
 ) -> RunRecord:
     """The record of a run; a `scale` of None stands for the bundle's."""

@@ -34,11 +34,11 @@ from diad_deploy.report.ranking import Highest, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, settle
 from diad_deploy.report.run_record import Existing, begin, check_folder, images_of, keep_record
-from diad_deploy.streaming.prefetch import map_ahead
+from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 WRITERS = 2
 TOLD = 12
 """How many of the highest scores a summary holds."""
@@ -67,19 +67,19 @@ class InspectionOptions:
     maps: MapFormat | None = None
     workers: int | None = None
     existing: Existing = "refuse"
-    judge: Judge = field(default_factory=Judge)
+    judge: Decider = field(default_factory=Decider)
     fail_on_defect: bool = False
     reading: ImageOptions = field(default_factory=ImageOptions)
 
     @property
     def white(self) -> WhiteLevel:
         """The value that is white, settled with the thresholds."""
-        return self.judge.settle_white(self.reading.white)
+        return self.judge.resolve_white(self.reading.white)
 
     def __post_init__(self) -> None:
         _ = self.white
-        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
-            raise OptionError(f"--workers {self.workers}: expected 1 to {MOST_WORKERS}")
+        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
+            raise OptionError(f"--workers {self.workers}: expected 1 to {MAX_WORKERS}")
         if self.fail_on_defect and not self.judge.decides:
             raise OptionError(
                 f"--fail-on-defect: no threshold says what is defective; set one with "
@@ -261,7 +261,7 @@ class _Run:
                 reader=self._reader,
                 workers=self._options.workers,
             )
-            written = map_ahead(
+            written = prefetch(
                 partial(self._write, rows),
                 enumerate(self._ranked(results)),
                 threads=WRITERS,

@@ -12,14 +12,14 @@ from diad_deploy.report.image_outputs import (
 )
 from diad_deploy.report.results import ResultRow
 from diad_deploy.streaming.stream import Inspected, Unread
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 
 
 def write_image(
     folder: Path,
     result: Inspected,
     *,
-    judge: Judge,
+    judge: Decider,
     scale: tuple[float, float],
     maps: MapFormat | None,
     thumbnails: bool,

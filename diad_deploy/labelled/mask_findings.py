@@ -12,7 +12,7 @@ from diad_deploy.errors import ImageError, InputError
 from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.opening import LIMIT_PX
 from diad_deploy.labelled.masks import read_mask
-from diad_deploy.streaming.prefetch import map_ahead
+from diad_deploy.streaming.prefetch import prefetch
 
 MaskFinding = Literal["missing", "failed", "empty", "full", "most", "lossy"]
 
@@ -33,7 +33,7 @@ _READERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class JudgedMask:
+class CheckedMask:
     """The mask of a defective image.
 
     Attributes:
@@ -47,9 +47,9 @@ class JudgedMask:
     fault: str | None = None
 
 
-def judge_mask(
+def check_mask(
     path: Path | None, size_px: int, *, image_size_px: tuple[int, int] | None
-) -> JudgedMask:
+) -> CheckedMask:
     """Read the mask of a defective image.
 
     A mask that marks nothing at the model's size, or all of its image, says nothing of where the
@@ -61,11 +61,11 @@ def judge_mask(
         image_size_px: (height, width) of the image; None where that is not known.
     """
     if path is None:
-        return JudgedMask(findings=("missing",))
+        return CheckedMask(findings=("missing",))
     try:
         mask = read_mask(path, image_size_px=image_size_px)
     except ImageError as error:
-        return JudgedMask(findings=("failed",), fault=f"mask: {error.reason}")
+        return CheckedMask(findings=("failed",), fault=f"mask: {error.reason}")
     marked = mask.resized(size_px)
     findings: list[MaskFinding] = ["lossy"] if mask.lossy else []
     if mask.marked.all():
@@ -75,7 +75,7 @@ def judge_mask(
     elif mask.marked.mean() > 0.5:
         findings.append("most")
     known = not {"full", "empty"} & set(findings)
-    return JudgedMask(marked=marked if known else None, findings=tuple(findings))
+    return CheckedMask(marked=marked if known else None, findings=tuple(findings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,7 @@ def check_masks(
     """
     judge = partial(_judge_files, size_px=size_px, limit_px=limit_px)
     tally = MaskTally()
-    for name, judged in map_ahead(judge, images, threads=_READERS, ahead=2 * _READERS):
+    for name, judged in prefetch(judge, images, threads=_READERS, ahead=2 * _READERS):
         tally.add(name, judged.findings)
     refused = "; ".join(tally.refused())
     if refused:
@@ -191,7 +191,7 @@ def check_masks(
 
 def _judge_files(
     files: tuple[str, Path, Path | None], *, size_px: int, limit_px: int
-) -> tuple[str, JudgedMask]:
+) -> tuple[str, CheckedMask]:
     """The name, and its mask judged. The image is read for its size."""
     name, image, mask = files
     size = None
@@ -200,4 +200,4 @@ def _judge_files(
         if mask is not None:
             samples = read_samples(image, limit_px=limit_px, raw=False)
             size = samples.values.shape[0], samples.values.shape[1]
-    return name, judge_mask(mask, size_px, image_size_px=size)
+    return name, check_mask(mask, size_px, image_size_px=size)

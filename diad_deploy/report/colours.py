@@ -18,7 +18,7 @@ _HUE_DEGREES = (295.0, 463.0)
 _CHROMA = 0.24
 _CLEAR_BELOW = 0.1
 _FULL_FROM = 0.7
-_MOST_COVER = 0.82
+_MAX_COVER = 0.82
 
 _LMS_FROM_LAB = np.array(
     [
@@ -64,7 +64,7 @@ def cover_table() -> ImageArray:
     """
     place = np.linspace(0.0, 1.0, LEVELS)
     risen = np.clip((place - _CLEAR_BELOW) / (_FULL_FROM - _CLEAR_BELOW), 0.0, 1.0)
-    cover = _MOST_COVER * risen * risen * (3.0 - 2.0 * risen)
+    cover = _MAX_COVER * risen * risen * (3.0 - 2.0 * risen)
     table: ImageArray = np.rint(cover * 255.0).astype(np.uint8)
     return table
 

@@ -30,7 +30,7 @@ _LONGEST_NAME_BYTES = 255
 _DIGEST_LETTERS = 32
 _LOOKS_SHORTENED = re.compile(rf"~[0-9a-f]{{{_DIGEST_LETTERS}}}\Z")
 _LOOKS_LIKE_OUTPUT = re.compile(r"\.(?:png|jpg|npy|tiff)~*\Z", re.IGNORECASE)
-_MOST_TRIES = 100
+_MAX_TRIES = 100
 
 
 def heatmap_path(image: str) -> str:
@@ -121,7 +121,7 @@ def write_output(folder: Path, relative: str, content: bytes) -> None:
         OSError: it cannot be written, or `folder` is not there.
     """
     path = folder / relative
-    for tries_left in reversed(range(_MOST_TRIES)):
+    for tries_left in reversed(range(_MAX_TRIES)):
         _make_below(folder, path.parent)
         try:
             path.write_bytes(content)

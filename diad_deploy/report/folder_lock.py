@@ -88,7 +88,7 @@ class HeldFolder:
             return False
 
 
-_MOST_TRIES = 100
+_MAX_TRIES = 100
 """Of making a folder and locking it, while other runs remove it in between."""
 
 
@@ -109,7 +109,7 @@ def only_run(folder: Path) -> Iterator[HeldFolder]:
         held.release()
 
 
-def _hold(folder: Path, tries_left: int = _MOST_TRIES) -> HeldFolder:
+def _hold(folder: Path, tries_left: int = _MAX_TRIES) -> HeldFolder:
     try:
         made = _make(folder)
         descriptor = _lock(folder, folder / layout.LOCK)

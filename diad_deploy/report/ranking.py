@@ -12,7 +12,7 @@ SHOWN = 200
 """Most images of the highest scores, and most failures, that the page lists."""
 SHOWN_OF_FOLDER = 5
 """Images of each folder that the page shows whatever the others' scores."""
-MOST_FOLDERS = 40
+MAX_FOLDERS = 40
 """With more folders than this only the highest of all are shown."""
 
 
@@ -24,7 +24,7 @@ class Highest:
     """
 
     def __init__(
-        self, limit: int = SHOWN, of_folder: int = SHOWN_OF_FOLDER, most_folders: int = MOST_FOLDERS
+        self, limit: int = SHOWN, of_folder: int = SHOWN_OF_FOLDER, most_folders: int = MAX_FOLDERS
     ) -> None:
         self._all = _Ranked(limit)
         self._of_folder = of_folder
@@ -162,7 +162,7 @@ def rank(rows: Iterable[ResultRow], limit: int = SHOWN) -> Ranking:
                 failures.append(row)
             continue
         name = group_name(row)
-        if name not in groups and len(groups) >= MOST_FOLDERS:
+        if name not in groups and len(groups) >= MAX_FOLDERS:
             name = OTHERS
         groups.setdefault(name, Group(name=name)).add(row)
         kept[row.picture] = row

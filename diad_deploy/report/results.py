@@ -161,7 +161,7 @@ class ResultsFiles:
             self._jsonl.close()
             raise
         if self._csv.tell() == 0:
-            _write_whole(self._csv, to_csv_line(None))
+            _write_atomically(self._csv, to_csv_line(None))
 
     def append(self, row: ResultRow) -> None:
         """Write one row to both files, whole or not at all in each.
@@ -171,8 +171,8 @@ class ResultsFiles:
             OSError: one cannot be written.
         """
         self.check()
-        _write_whole(self._jsonl, to_json_line(row))
-        _write_whole(self._csv, to_csv_line(row))
+        _write_atomically(self._jsonl, to_json_line(row))
+        _write_atomically(self._csv, to_csv_line(row))
 
     def check(self) -> None:
         """Raise `OutputError` where one of the files is not under its name any more."""
@@ -205,7 +205,7 @@ def _check_there(file: BinaryIO, path: Path) -> None:
         )
 
 
-def _write_whole(file: BinaryIO, line: bytes) -> None:
+def _write_atomically(file: BinaryIO, line: bytes) -> None:
     start = file.tell()
     rest = memoryview(line)
     try:

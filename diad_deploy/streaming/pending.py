@@ -8,7 +8,7 @@ Result = TypeVar("Result")
 
 
 def collect_in_order(
-    begun: Iterable[Callable[[], Result]], *, in_flight: int
+    begun: Iterable[Callable[[], Result]], *, max_pending: int
 ) -> Generator[Result, None, None]:
     """What each piece gives, in the order in which they were begun.
 
@@ -18,7 +18,7 @@ def collect_in_order(
     Args:
         begun: begins a piece each time one is taken from it; called, a piece waits and gives its
             result.
-        in_flight: how many may be under way; with 1 each is collected as soon as it has begun.
+        max_pending: how many may be under way; with 1 each is collected as soon as it has begun.
     """
     source = iter(begun)
     waiting: deque[Callable[[], Result]] = deque()
@@ -31,7 +31,7 @@ def collect_in_order(
         except BaseException as error:  # noqa: BLE001 - raised below, once the hands are empty
             stopped = error
             break
-        while len(waiting) >= in_flight:
+        while len(waiting) >= max_pending:
             yield waiting.popleft()()
     while waiting:
         yield finish(waiting.popleft(), stopped)

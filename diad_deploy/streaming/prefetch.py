@@ -11,14 +11,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_ahead(
+def prefetch(
     function: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int
 ) -> Generator[Result, None, None]:
     """`function` of each item, in the items' order.
 
     At most `ahead` items are taken and not yet handed on as results, so memory does not grow with
     their number. When taking an item raises, even by Ctrl-C, what is in hand is finished and
-    handed on first; where that raises too, the error is as of `in_flight.finish`.
+    handed on first; where that raises too, the error is as of `max_pending.finish`.
 
     Args:
         function: called in a thread; what it raises is raised here, at its place.

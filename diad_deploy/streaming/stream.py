@@ -18,13 +18,13 @@ from diad_deploy.images.discover import ImageFile
 from diad_deploy.images.preprocess import prepare
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.streaming.pending import collect_in_order
-from diad_deploy.streaming.prefetch import map_ahead
+from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.usable_cores import usable_cores
 
 WORKERS = max(2, min(4, usable_cores()))
 """Threads that read images where nobody says how many."""
 
-_MOST_WAITING = 64
+_MAX_WAITING = 64
 """Images that cannot be read wait with the batch they fall in; no more of them than this."""
 
 
@@ -52,7 +52,7 @@ class PreparedDetector(Protocol):
         """Most images to hand in at once."""
 
     @property
-    def in_flight(self) -> int:
+    def max_pending(self) -> int:
         """How many batches to hand in before the first one's detections are taken."""
 
     def submit_each(
@@ -129,7 +129,7 @@ def stream(
         BackendError: the model failed.
     """
     readers = workers or WORKERS
-    read = map_ahead(
+    read = prefetch(
         partial(_load, image=detector.manifest.image, reader=reader or ImageReader()),
         files,
         threads=readers,
@@ -137,7 +137,7 @@ def stream(
     )
     with closing(read):
         begun = (_begin(group, detector, stopwatch) for group in _groups(read, detector.batch_size))
-        for results in collect_in_order(begun, in_flight=detector.in_flight):
+        for results in collect_in_order(begun, max_pending=detector.max_pending):
             yield from results
 
 
@@ -166,7 +166,7 @@ def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list
     for item in items:
         group.append(item)
         readable += isinstance(item, _Loaded)
-        if readable in (0, batch_size) or len(group) - readable >= _MOST_WAITING:
+        if readable in (0, batch_size) or len(group) - readable >= _MAX_WAITING:
             yield group
             group, readable = [], 0
     if group:

@@ -11,7 +11,7 @@ from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
 from diad_deploy.errors import OptionError
 from diad_deploy.images.classes import class_among
-from diad_deploy.images.formats.white_level import WhiteLevel, settle_white
+from diad_deploy.images.formats.white_level import WhiteLevel, resolve_white
 from diad_deploy.thresholds.file import (
     Thresholds,
     check_belongs,
@@ -23,7 +23,7 @@ from diad_deploy.thresholds.file import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
+class Decider:
     """Gives detections their thresholds.
 
     Raises:
@@ -93,7 +93,7 @@ class Judge:
             return None
         return class_among(path, self.thresholds.classes)
 
-    def settle_white(self, given: WhiteLevel | None) -> WhiteLevel:
+    def resolve_white(self, given: WhiteLevel | None) -> WhiteLevel:
         """Which value is white, where the thresholds decide: as they were set with.
 
         Raises:
@@ -101,7 +101,7 @@ class Judge:
         """
         decide = self.thresholds is not None and self.threshold is None
         kept = self.thresholds.white_level if self.thresholds and decide else None
-        return settle_white(given, kept, where=self.source)
+        return resolve_white(given, kept, where=self.source)
 
     def check_belongs(self, manifest: Manifest) -> None:
         """Raise `ThresholdsError` where the thresholds were set with another bundle."""
@@ -128,13 +128,13 @@ class Judge:
             )
 
 
-def find_judge(
+def find_decider(
     bundle: Path,
     *,
     thresholds: Path | None = None,
     threshold: float | None = None,
     class_name: str | None = None,
-) -> Judge:
+) -> Decider:
     """What decides in a run: `threshold`, else the file given, else the bundle's own file.
 
     Whether the thresholds belong to the bundle is not checked yet.
@@ -146,11 +146,11 @@ def find_judge(
     if threshold is not None:
         if thresholds is not None:
             raise OptionError("--threshold and --thresholds exclude each other: take one")
-        return Judge(
+        return Decider(
             threshold=threshold, class_name=class_name, source=f"--threshold {threshold:g}"
         )
     path = thresholds or bundle / THRESHOLDS_NAME
     found = thresholds_beside(bundle) if thresholds is None else read_thresholds(thresholds)
     if found is None:
-        return Judge(class_name=class_name)
-    return Judge(thresholds=found, class_name=class_name, source=str(path))
+        return Decider(class_name=class_name)
+    return Decider(thresholds=found, class_name=class_name, source=str(path))

@@ -18,11 +18,11 @@ from diad_deploy.bundle.files import leaves, lies_in_its_cache, place_fault
 from diad_deploy.bundle.folder import THRESHOLDS_NAME
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.errors import BundleVersionError, OptionError, OutputError, ThresholdsError
-from diad_deploy.files.atomic_file import write_whole
-from diad_deploy.files.regular_file import MOST_JSON_BYTES, read_plain_file
+from diad_deploy.files.atomic_file import write_atomically
+from diad_deploy.files.regular_file import MAX_JSON_BYTES, read_regular_file
 from diad_deploy.files.strict_json import parse_object, read_record
 from diad_deploy.images.formats.white_level import WhiteLevel
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 FORMAT_REVISION = 2
 """2 adds `bit_depth` and `white`; without either the file is written as 1."""
@@ -31,7 +31,7 @@ _AGAIN = "set them again with `diad-calibrate GOOD_DIR --bundle BUNDLE --force`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold(Strict):
+class Threshold(Record):
     """Set from the good images of one class, or of all.
 
     Attributes:
@@ -54,7 +54,7 @@ class Threshold(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds(Strict):
+class Thresholds(Record):
     """What `thresholds.json` holds.
 
     Attributes:
@@ -149,7 +149,7 @@ def read_thresholds(path: str | os.PathLike[str]) -> Thresholds:
             are named.
     """
     try:
-        text = read_plain_file(path, most_bytes=MOST_JSON_BYTES)
+        text = read_regular_file(path, most_bytes=MAX_JSON_BYTES)
     except OSError as error:
         raise ThresholdsError(
             f"{path}: cannot be read: {error.strerror or error}; check the path and its rights, "
@@ -197,7 +197,7 @@ def write_thresholds(path: Path, thresholds: Thresholds, *, force: bool = False)
     text = to_json(thresholds).encode("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)
+        write_atomically(path, text)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}; give yourself the right to "

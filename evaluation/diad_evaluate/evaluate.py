@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diad_deploy.detector import Detector
-from diad_deploy.files.atomic_folder import WholeFolder
+from diad_deploy.files.atomic_folder import AtomicFolder
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.layouts.choice import AUTO, find_labelled_set
@@ -71,7 +71,7 @@ def evaluate_folder(
     labelled = find_labelled_set(request.data, layout=request.layout, classes=request.classes)
     output = request.output
     whole = (
-        WholeFolder(output, marker=RESULT, force=request.force)
+        AtomicFolder(output, marker=RESULT, force=request.force)
         if output is not None
         else nullcontext()
     )

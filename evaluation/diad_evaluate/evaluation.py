@@ -20,8 +20,8 @@ from diad_deploy.images.reader import ImageReader
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.layouts.choice import LabelledSet
 from diad_deploy.labelled.layouts.labelled import LabelledImage
-from diad_deploy.labelled.mask_findings import IN_WORDS, JudgedMask, MaskTally, judge_mask
-from diad_deploy.streaming.prefetch import map_ahead
+from diad_deploy.labelled.mask_findings import IN_WORDS, CheckedMask, MaskTally, check_mask
+from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
 from diad_evaluate.class_images import ClassImages, class_images
 from diad_evaluate.class_metrics import class_result
@@ -37,7 +37,7 @@ class _Judged:
 
     picture: LabelledImage
     found: Inspected | Unread
-    mask: JudgedMask = field(default_factory=JudgedMask)
+    mask: CheckedMask = field(default_factory=CheckedMask)
 
 
 def _ignore(_: object) -> None:
@@ -116,7 +116,7 @@ class _Run:
     def run_classes(self) -> None:
         """Run all images; metrics follow whenever a class is whole."""
         results = self._results()
-        judged = map_ahead(
+        judged = prefetch(
             self._judge,
             zip(self._labelled.pictures, results, strict=True),
             threads=MASK_READERS,
@@ -141,10 +141,10 @@ class _Run:
             return _Judged(picture=image, found=found)
         side = self._detector.manifest.image.size_px
         if not image.defective:
-            mask = JudgedMask(marked=np.zeros((side, side), np.bool_))
+            mask = CheckedMask(marked=np.zeros((side, side), np.bool_))
         else:
             size = found.detection.image_size_px
-            mask = judge_mask(image.mask, side, image_size_px=size)
+            mask = check_mask(image.mask, side, image_size_px=size)
         return _Judged(picture=image, found=found, mask=mask)
 
     def _run_class(self, product: str, judged: Iterable[_Judged], most: int) -> None:

@@ -28,7 +28,7 @@ from diad_export.engines.bundle_engines import (
     check_convolutions,
     make_engines,
     no_bar,
-    settle_target,
+    resolve_target,
 )
 from diad_export.engines.options import EngineOptions
 from diad_export.graphs import Progress, write_float16, write_float32
@@ -37,7 +37,7 @@ from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
 from diad_export.onnx.components import image_spec, latents_spec, make_components
-from diad_export.options import BuildOptions, Settled, settle
+from diad_export.options import BuildOptions, ResolvedOptions, settle
 from diad_export.precision.calibration import Calibration, read_calibration
 
 NOISE_FILE = "noise.npy"
@@ -79,7 +79,7 @@ def build(
     # before minutes are spent on graphs
     if engines is not None:
         check_convolutions(options.convolutions, engines)
-    target = None if engines is None else settle_target(engines)
+    target = None if engines is None else resolve_target(engines)
     with BundleWriter(destination, force=force) as writer:
         progress("reading the checkpoint")
         checkpoint = read_checkpoint(source)
@@ -102,7 +102,7 @@ def export_graphs(
     model: DiadModel,
     checkpoint: Checkpoint,
     options: BuildOptions,
-    settings: Settled,
+    settings: ResolvedOptions,
     folder: Path,
     progress: Progress,
 ) -> Manifest:
@@ -150,7 +150,7 @@ def export_graphs(
     )
 
 
-def fusion_spec(model: DiadModel, settings: Settled) -> FusionSpec:
+def fusion_spec(model: DiadModel, settings: ResolvedOptions) -> FusionSpec:
     """The extractor's scales at this image size, and the smoothing and poolings."""
     info: Any = model.features.feature_info  # timm's description of the maps it gives
     layers = tuple(

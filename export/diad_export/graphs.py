@@ -11,7 +11,7 @@ from diad_export.onnx.components import Component
 from diad_export.onnx.export import WrittenGraph, write_graph
 from diad_export.onnx.parity import check_parity
 from diad_export.precision.calibration import Calibration
-from diad_export.precision.float16_graph import HalfGraph, write_half_graph
+from diad_export.precision.float16_graph import Float16Graph, write_float16_graph
 from diad_export.precision.float32_nodes import LIMIT_ABS
 
 Progress = Callable[[str], None]
@@ -51,10 +51,10 @@ def write_float16(
     progress: Progress,
 ) -> ExportedGraphs:
     """Export all graphs in float16, with float32 where calibration images show the need."""
-    halves: list[HalfGraph] = []
+    halves: list[Float16Graph] = []
     for component in components:
         progress(f"exporting the {component.name} in float16")
-        halves.append(write_half_graph(component, folder, calibration))
+        halves.append(write_float16_graph(component, folder, calibration))
         give_back_memory()
     return ExportedGraphs(
         specs=tuple(

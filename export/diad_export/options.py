@@ -66,7 +66,7 @@ class BuildOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class ResolvedOptions:
     """What is left to the user, the checkpoint or the published code, decided."""
 
     image_size_px: int
@@ -99,7 +99,7 @@ def options_of(manifest: Manifest) -> BuildOptions:
     )
 
 
-def settle(options: BuildOptions, recommended: Recommended) -> Settled:
+def settle(options: BuildOptions, recommended: Recommended) -> ResolvedOptions:
     """The user's word, else the checkpoint's, else the published value.
 
     Raises:
@@ -107,7 +107,7 @@ def settle(options: BuildOptions, recommended: Recommended) -> Settled:
     """
     low, high = options.heatmap_scale or (None, None)
     asked = {
-        **{field.name: getattr(options, field.name, None) for field in fields(Settled)},
+        **{field.name: getattr(options, field.name, None) for field in fields(ResolvedOptions)},
         **({"heatmap_low": low, "heatmap_high": high} if low is not None else {}),
     }
 
@@ -131,12 +131,13 @@ def settle(options: BuildOptions, recommended: Recommended) -> Settled:
             f"processors, which compute in float32 anyway; found --precision {options.precision}, "
             f"leave one of them out"
         )
-    settled = Settled(**{field.name: first(field.name) for field in fields(Settled)})  # type: ignore[arg-type]
-    _check(settled)
-    return settled
+    names = [field.name for field in fields(ResolvedOptions)]
+    resolved = ResolvedOptions(**{name: first(name) for name in names})  # type: ignore[arg-type]
+    _check(resolved)
+    return resolved
 
 
-def _check(settled: Settled) -> None:
+def _check(settled: ResolvedOptions) -> None:
     faults = []
     if not 0 < settled.sigma_px < math.inf:
         faults.append(f"--sigma {settled.sigma_px} must be above 0")

@@ -59,7 +59,7 @@ class FakeDetector:
     backend = "fake"
     backend_reason = "for tests"
     devices = ("cpu",)
-    in_flight = 1
+    max_pending = 1
 
     def __init__(
         self,

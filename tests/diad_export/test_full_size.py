@@ -16,7 +16,7 @@ from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
 from diad_export.checkpoint.read import read_checkpoint
 from diad_export.checkpoint.weights import load_model
-from diad_export.verify.traced_bundle import observe_bundle
+from diad_export.verify.traced_bundle import trace_bundle
 from tests.diad_export.model.test_reference import check_case, run_case
 from tests.golden_case import FULL, golden_state_dict, relative_error
 
@@ -83,7 +83,7 @@ def test_bundle_is_as_recorded(full_bundle: Path) -> None:
 def test_float16_rounded_at_every_node_is_as_recorded(full_half_bundle: Bundle) -> None:
     recorded = FULL.arrays()
     image = FULL.images(full_half_bundle.manifest.image).numpy()
-    with observe_bundle(
+    with trace_bundle(
         full_half_bundle, backend="onnxruntime", device="cpu", batch_size=1
     ) as observed:
         found = observed.run(image, recorded["noise"], recorded["posterior_noise"])

@@ -17,8 +17,8 @@ RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(3)]
 
 
-def test_what_the_manifest_says(small_half_bundle: Bundle) -> None:
-    manifest = small_half_bundle.manifest
+def test_what_the_manifest_says(small_float16_bundle: Bundle) -> None:
+    manifest = small_float16_bundle.manifest
     assert {graph.precision for graph in manifest.graphs} == {"float16"}
     spec = manifest.precision
     assert spec is not None
@@ -30,15 +30,15 @@ def test_what_the_manifest_says(small_half_bundle: Bundle) -> None:
     assert {graph for graph, _ in designed} == {"encoder", "denoiser", "scorer"}
     assert 0 < max(record.relative for record in manifest.parity) < 0.02
     shown = CliRunner().invoke(
-        command, ["inspect", str(small_half_bundle.path)], catch_exceptions=False
+        command, ["inspect", str(small_float16_bundle.path)], catch_exceptions=False
     )
     assert "float16, measured on 2 images (photos)" in shown.output
 
 
 def test_the_update_the_sinusoid_and_the_fusion_are_float32_in_the_graphs(
-    small_half_bundle: Bundle,
+    small_float16_bundle: Bundle,
 ) -> None:
-    denoiser = onnx.load(small_half_bundle.file("denoiser.onnx"))
+    denoiser = onnx.load(small_float16_bundle.file("denoiser.onnx"))
     types = inferred(denoiser)
     reads = {
         name: [node for node in denoiser.graph.node if name in node.input]
@@ -49,7 +49,7 @@ def test_the_update_the_sinusoid_and_the_fusion_are_float32_in_the_graphs(
         for node in nodes:
             assert node.op_type != "Cast" or inferred_to(node) == TensorProto.FLOAT
             assert {types[name] for name in node.output} <= {TensorProto.FLOAT, TensorProto.INT64}
-    scorer = onnx.load(small_half_bundle.file("scorer.onnx"))
+    scorer = onnx.load(small_float16_bundle.file("scorer.onnx"))
     types = inferred(scorer)
     [map_node] = [node for node in scorer.graph.node if "anomaly_map" in node.output]
     assert map_node.op_type != "Cast"
@@ -60,8 +60,8 @@ def inferred_to(node: onnx.NodeProto) -> int:
     return next(attribute.i for attribute in node.attribute if attribute.name == "to")
 
 
-def test_weights_are_float16_without_casts(small_half_bundle: Bundle) -> None:
-    decoder = onnx.load(small_half_bundle.file("decoder.onnx"))
+def test_weights_are_float16_without_casts(small_float16_bundle: Bundle) -> None:
+    decoder = onnx.load(small_float16_bundle.file("decoder.onnx"))
     large = [tensor for tensor in decoder.graph.initializer if np.prod(tensor.dims) > 1000]
     assert {tensor.data_type for tensor in large} == {TensorProto.FLOAT16}
     cast = {node.input[0] for node in decoder.graph.node if node.op_type == "Cast"}
@@ -69,9 +69,9 @@ def test_weights_are_float16_without_casts(small_half_bundle: Bundle) -> None:
 
 
 def test_the_runtime_gives_the_float32_bundles_numbers(
-    small_bundle: Bundle, small_half_bundle: Bundle
+    small_bundle: Bundle, small_float16_bundle: Bundle
 ) -> None:
-    with Detector.open(small_bundle) as wide, Detector.open(small_half_bundle) as half:
+    with Detector.open(small_bundle) as wide, Detector.open(small_float16_bundle) as half:
         for want, got in zip(wide.detect(IMAGES), half.detect(IMAGES), strict=True):
             error = np.linalg.norm(got.anomaly_map - want.anomaly_map)
             assert 0 < error < 0.02 * np.linalg.norm(want.anomaly_map)

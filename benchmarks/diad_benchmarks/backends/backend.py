@@ -10,11 +10,11 @@ from diad_benchmarks.measure.stage_clock import StageClock
 from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.manifest import Spacing
 from diad_deploy.errors import OptionError
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject(Strict):
+class Subject(Record):
     """What is run.
 
     Attributes:

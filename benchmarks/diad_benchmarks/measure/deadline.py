@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 RESERVED_SHARE = 0.08
-LEAST_RESERVED_S, MOST_RESERVED_S = 5.0, 30.0
+LEAST_RESERVED_S, MAX_RESERVED_S = 5.0, 30.0
 """Kept back for what comes after the last turn: comparing results, the page, ending processes."""
 
 Now = Callable[[], float]
@@ -31,7 +31,7 @@ class Deadline:
         if minutes is None:
             return cls(now=now)
         seconds = 60 * minutes
-        kept = min(max(RESERVED_SHARE * seconds, LEAST_RESERVED_S), MOST_RESERVED_S)
+        kept = min(max(RESERVED_SHARE * seconds, LEAST_RESERVED_S), MAX_RESERVED_S)
         return cls(now() + max(seconds - kept, 0.0), minutes=minutes, now=now)
 
     def left_s(self) -> float:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diad_deploy.bundle.folder import Bundle
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 from diad_export.onnx.work import ProductWork, count_products
 
 ELEMENT_BYTES = {"float32": 4, "float16": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphCount(Strict):
+class GraphCount(Record):
     """What one graph does for one batch of the bundle's schedule.
 
     Attributes:
@@ -33,7 +33,7 @@ class GraphCount(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit(Strict):
+class Limit(Record):
     """The least seconds of one batch.
 
     Attributes:

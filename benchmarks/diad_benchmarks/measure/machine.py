@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 from diad_deploy.usable_cores import usable_cores as usable_cores
 
 PACKAGES = (
@@ -29,7 +29,7 @@ PACKAGES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine(Strict):
+class Machine(Record):
     """What measured.
 
     Attributes:

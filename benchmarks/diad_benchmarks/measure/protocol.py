@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from diad_benchmarks.backends.backend import Subject
 from diad_deploy.bundle.manifest import Spacing
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening(Strict):
+class Opening(Record):
     """The first request: load a model the way called `way`.
 
     Attributes:
@@ -21,7 +21,7 @@ class Opening(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest(Strict):
+class RunRequest(Record):
     """Run images `first` to `first + count`, counted round and round.
 
     Attributes:
@@ -34,7 +34,7 @@ class RunRequest(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleRequest(Strict):
+class ScheduleRequest(Record):
     """Take another schedule from now on."""
 
     steps: int
@@ -42,7 +42,7 @@ class ScheduleRequest(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request(Strict):
+class Request(Record):
     """One line in; exactly one field is set. `save` names the file for what was found so far."""
 
     opening: Opening | None = None
@@ -52,7 +52,7 @@ class Request(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Strict):
+class Opened(Record):
     """What runs (see `diad_benchmarks.backends.backend.Runner`). `seconds` is the loading alone."""
 
     device: str
@@ -64,7 +64,7 @@ class Opened(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran(Strict):
+class Ran(Record):
     """One run, or several one right after the other.
 
     Attributes:
@@ -85,14 +85,14 @@ class Ran(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved(Strict):
+class Saved(Record):
     """What was found is written; the most memory that the process ever held."""
 
     peak_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure(Strict):
+class Failure(Record):
     """An error of the tree in `diad_deploy.errors`, by the name of its class."""
 
     kind: str
@@ -100,7 +100,7 @@ class Failure(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Strict):
+class Answer(Record):
     """One line back; exactly one field is set."""
 
     opened: Opened | None = None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from diad_benchmarks.measure.machine import usable_cores
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 SIDE = 2048
 COPIED_BYTES = 256 * 1024**2
@@ -20,7 +20,7 @@ COPIED_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates(Strict):
+class Rates(Record):
     """Of one device in one precision.
 
     Attributes:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from diad_deploy.errors import OptionError
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread(Strict):
+class Spread(Record):
     """Milliseconds of repeated runs.
 
     Percentiles lie between runs where they have to (linear). Of few runs the 99th is all but the

@@ -17,7 +17,7 @@ from diad_deploy.images.discover import ImageFile, find_images
 from diad_deploy.images.preprocess import prepare, prepare_batch
 from diad_deploy.images.reader import read_image
 from diad_deploy.inspection.inspect import InspectionOptions, inspect
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 from diad_deploy.report.image_outputs import write_heatmap, write_thumbnails
 
 IMAGES = 16
@@ -26,7 +26,7 @@ BATCH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings(Strict):
+class Surroundings(Record):
     """One run of `images` files in batches of `batch`.
 
     Attributes:

@@ -131,7 +131,7 @@ def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> N
         )
 
 
-def check_half(path: Path, bundle: Bundle) -> Path:
+def check_float16(path: Path, bundle: Bundle) -> Path:
     """Check that the bundle at `path` is `bundle` in float16; the path.
 
     Raises:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from diad_deploy.record import Strict
-from diad_export.verify.agreement import Outcome, Truth, compare_outcomes, settle_threshold
+from diad_deploy.record import Record
+from diad_export.verify.agreement import Outcome, Truth, choose_threshold, compare_outcomes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accuracy(Strict):
+class Accuracy(Record):
     """A row beside the reference, as `diad-export verify` compares them.
 
     Attributes:
@@ -72,7 +72,7 @@ def compare_with_reference(reference: Found, row: Found, truth: Truth) -> Accura
         masks=[truth.masks[place] for place in places],
     )
     want, got = reference.only(places), row.only(places)
-    threshold, origin = settle_threshold(None, want.scores, known)
+    threshold, origin = choose_threshold(None, want.scores, known)
     found = compare_outcomes(want, got, known, threshold)
     return Accuracy(
         pictures=len(places),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from diad_benchmarks.report.accuracy import Accuracy
 from diad_benchmarks.report.results import Results
 from diad_benchmarks.report.rows import Row
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 Figure = Callable[[Row], float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change(Strict):
+class Change(Record):
     """One figure of one row in both records.
 
     Attributes:
@@ -30,7 +30,7 @@ class Change(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison(Strict):
+class Comparison(Record):
     """All changes, and what makes both records hard to compare."""
 
     limit: float
@@ -55,8 +55,8 @@ LESS_IS_BETTER: dict[str, Figure] = {
 SHOWN_ONLY = ("first_result_s", "times_yardstick")
 """Opening a file depends on what the system has in its cache; ratios follow from the times."""
 
-MOST_AUROC_LOST = 0.005
-MOST_FLIPPED_SHARE = 0.01
+MAX_AUROC_LOST = 0.005
+MAX_FLIPPED_SHARE = 0.01
 
 
 def compare(before: Results, after: Results, *, limit: float, relative: bool = False) -> Comparison:
@@ -116,9 +116,9 @@ def _accuracy_changes(old: Row, new: Row) -> Iterator[Change]:
     if old.accuracy is None or new.accuracy is None:
         return
     allowed = {
-        "flipped": MOST_FLIPPED_SHARE * new.accuracy.pictures,
-        "image_auroc_lost": MOST_AUROC_LOST,
-        "pixel_auroc_lost": MOST_AUROC_LOST,
+        "flipped": MAX_FLIPPED_SHARE * new.accuracy.pictures,
+        "image_auroc_lost": MAX_AUROC_LOST,
+        "pixel_auroc_lost": MAX_AUROC_LOST,
     }
     found_before, found_after = _decisions(old.accuracy), _decisions(new.accuracy)
     for name, before in found_before.items():

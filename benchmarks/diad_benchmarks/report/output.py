@@ -6,7 +6,7 @@ from pathlib import Path
 from diad_benchmarks.report.page import render_page
 from diad_benchmarks.report.results import Results, to_csv, to_json
 from diad_deploy.errors import OutputError
-from diad_deploy.files.atomic_folder import WholeFolder
+from diad_deploy.files.atomic_folder import AtomicFolder
 from diad_deploy.report.folder import replace_file
 
 RESULTS = "results.json"
@@ -24,7 +24,7 @@ def keep_results(
     Raises:
         OutputError: the folder is there already, or the file system refuses.
     """
-    with WholeFolder(destination, marker=RESULTS, force=force) as whole:
+    with AtomicFolder(destination, marker=RESULTS, force=force) as whole:
         last = next(growing)
         write_results(last, whole.folder)
         whole.place()

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from diad_benchmarks.measure.floor import CountedGraph, limit
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataSheet(Strict):
+class DataSheet(Record):
     """What NVIDIA's data sheet says of a GPU: dense float16 products with float32 sums, memory."""
 
     gpu: str
@@ -26,7 +26,7 @@ DATA_SHEETS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction(Strict):
+class Prediction(Record):
     """The least time of one batch in float16, at the data sheet's rates: no GPU reaches it.
 
     Attributes:

@@ -15,14 +15,14 @@ from diad_benchmarks.report.rows import Row
 from diad_benchmarks.studies.sweeps import Sweeps
 from diad_deploy.errors import InputError
 from diad_deploy.files import csv_rows
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 FORMAT = 2
 """2 adds what runs on GPUs measure; records of 1 are read as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFacts(Strict):
+class ModelFacts(Record):
     """What was run.
 
     Attributes:
@@ -44,7 +44,7 @@ class ModelFacts(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Results(Strict):
+class Results(Record):
     """One run.
 
     Attributes:

@@ -10,13 +10,13 @@ from diad_benchmarks.measure.rates import Rates
 from diad_benchmarks.measure.spread import Spread, spread_of
 from diad_benchmarks.measure.turns import Measured
 from diad_benchmarks.report.accuracy import Accuracy
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 NOT_REACHED = "not reached: the run ended before its turn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Throughput(Strict):
+class Throughput(Record):
     """Images a second in batches of one size: of the median run, one after the other.
 
     Attributes:
@@ -41,7 +41,7 @@ class Throughput(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime(Strict):
+class StageTime(Record):
     """One stage of one image: the median over the rounds, and its share of all stages."""
 
     stage: str
@@ -50,7 +50,7 @@ class StageTime(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row(Strict):
+class Row(Record):
     """A way to run the model.
 
     Attributes:

@@ -27,7 +27,7 @@ from diad_export.model.reference import PUBLISHED_GUIDANCE_SCALE
 from diad_export.model.sizes import LATENTS_FACTOR, ModelSizes
 from diad_export.model.timestep_table import tabulate_timesteps
 from diad_export.onnx.components import image_spec, make_components
-from diad_export.options import Settled
+from diad_export.options import ResolvedOptions
 
 CLIP_LAYERS = 12
 
@@ -53,7 +53,7 @@ class _Image:
         return torch.ones(1, device="meta")
 
 
-def climb(sizes: ModelSizes, settings: Settled) -> Iterator[Rung]:
+def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
     """The rungs of a model of these sizes with `only_mid_control`, the published order first.
 
     SciPy's smoothing and the score's poolings are not counted: no rung multiplies matrices there
@@ -162,7 +162,7 @@ def _step(denoiser: nn.Module, latents: Tensor, hint: Tensor, image: _Image) -> 
     return after
 
 
-def _four_modules(model: DiadModel, settings: Settled) -> nn.ModuleDict:
+def _four_modules(model: DiadModel, settings: ResolvedOptions) -> nn.ModuleDict:
     components = make_components(
         model,
         image=image_spec(settings.image_size_px),

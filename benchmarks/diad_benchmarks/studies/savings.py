@@ -17,7 +17,7 @@ from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.cli.console import run_command
 from diad_export.model.sizes import PUBLISHED as PUBLISHED_SIZES
 from diad_export.onnx.work import GraphWork, count_work
-from diad_export.options import BuildOptions, Recommended, Settled, settle
+from diad_export.options import BuildOptions, Recommended, ResolvedOptions, settle
 
 PATH = click.Path(path_type=Path)
 
@@ -66,9 +66,9 @@ def command(
     )
 
 
-def _settings(manifest: Manifest) -> Settled:
+def _settings(manifest: Manifest) -> ResolvedOptions:
     """What the bundle was built with."""
-    return Settled(
+    return ResolvedOptions(
         image_size_px=manifest.image.size_px,
         steps=manifest.schedule.steps,
         spacing=manifest.schedule.spacing,

@@ -29,7 +29,7 @@ from diad_deploy.inspection.inspect import InspectionOptions, inspect
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.report import folder as layout
 from diad_deploy.report.results import read_rows
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 
 FAULT_EVERY = 100
 THRESHOLD = 0.3
@@ -124,7 +124,7 @@ def _run(work: Path, model: str, early: int) -> dict[str, Any]:
             peaks[early] = _peak_bytes()
 
     options = InspectionOptions(
-        bundle_name=model, existing="resume", judge=Judge(threshold=THRESHOLD)
+        bundle_name=model, existing="resume", judge=Decider(threshold=THRESHOLD)
     )
     opened = (
         nullcontext(StandinDetector())

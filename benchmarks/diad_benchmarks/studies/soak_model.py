@@ -18,7 +18,7 @@ class StandinDetector:
     backend_reason = "the model is not what is measured"
     batch_size = 8
     devices = ("cpu",)
-    in_flight = 1
+    max_pending = 1
 
     def __init__(self) -> None:
         self.manifest: Manifest = Bundle.open(builtin_bundle()).manifest

@@ -23,7 +23,7 @@ from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
 from diad_deploy.diffusion.schedule import make_schedule
 from diad_deploy.errors import DiadError
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 from diad_export.options import BuildOptions, options_of
 from diad_export.verify.agreement import Truth
 
@@ -33,7 +33,7 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepsPoint(Strict):
+class StepsPoint(Record):
     """A schedule in one precision and batch size.
 
     Attributes:
@@ -54,7 +54,7 @@ class StepsPoint(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThreadsPoint(Strict):
+class ThreadsPoint(Record):
     """Threads an operator may use: one image's median time."""
 
     threads: int
@@ -62,7 +62,7 @@ class ThreadsPoint(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SizePoint(Strict):
+class SizePoint(Record):
     """A bundle built at another image size: one image's median time, and its work."""
 
     size_px: int
@@ -71,7 +71,7 @@ class SizePoint(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweeps(Strict):
+class Sweeps(Record):
     """All points; `left_out` says what could not be measured, and why."""
 
     steps: tuple[StepsPoint, ...] = ()

@@ -76,7 +76,7 @@ class CudaModel:
         BackendError: as of `load` and `Programs.prepare`.
     """
 
-    in_flight = SLOTS
+    max_pending = SLOTS
 
     def __init__(
         self,

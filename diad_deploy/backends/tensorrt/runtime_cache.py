@@ -17,10 +17,10 @@ from pathlib import Path
 from diad_deploy.backends.cuda.calls import Gpu
 from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.manifest import Manifest
-from diad_deploy.files.atomic_file import PARTIAL, write_whole
+from diad_deploy.files.atomic_file import PARTIAL, write_atomically
 
 FOLDER_VARIABLE = "DIAD_CACHE_DIR"
-MOST_BYTES = 2**30
+MAX_BYTES = 2**30
 """Of all files together; those that were not used for the longest time go first."""
 
 _TARGET: Target = "tensorrt-rtx"
@@ -103,12 +103,12 @@ class RuntimeCacheFile:
         return content
 
     def write(self, content: bytes) -> None:
-        """Keep it, whole or not at all, and remove the oldest files beyond `MOST_BYTES`."""
-        if self.path is None or len(content) > MOST_BYTES:
+        """Keep it, whole or not at all, and remove the oldest files beyond `MAX_BYTES`."""
+        if self.path is None or len(content) > MAX_BYTES:
             return
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(self.path, content, mode=0o600)
+            write_atomically(self.path, content, mode=0o600)
             _remove_oldest(self.path.parent)
 
 
@@ -141,7 +141,7 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
 
 def _remove_oldest(folder: Path) -> None:
     files = _files(folder)
-    beyond = sum(status.st_size for _, status in files) - MOST_BYTES
+    beyond = sum(status.st_size for _, status in files) - MAX_BYTES
     for path, status in files:
         if beyond <= 0:
             return

@@ -14,7 +14,7 @@ _WITHOUT_LENGTH = (0x01, *range(0xD0, 0xDA))
 _REMARKS = (*range(0xE0, 0xF0), 0xFE)
 """Segments of programs, and comments: nothing of them is needed to decode the pixels."""
 _FILLING = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
-_MOST_FILLINGS = 32
+_MAX_FILLINGS = 32
 
 
 def check_jpeg(path: Path, content: bytes, mode: str) -> None:
@@ -33,7 +33,7 @@ def check_jpeg(path: Path, content: bytes, mode: str) -> None:
     """
     pixels = _pixels_alone(content)
     colours = "CMYK" if mode == "CMYK" else "GRAY"
-    for _ in range(_MOST_FILLINGS):
+    for _ in range(_MAX_FILLINGS):
         try:
             simplejpeg.decode_jpeg(
                 pixels, colorspace=colours, min_factor=8, min_width=1, min_height=1, strict=True

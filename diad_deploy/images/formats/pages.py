@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from PIL import Image
 
-_MOST_PAGES = 64
+_MAX_PAGES = 64
 """Pages whose sizes are looked at."""
 _PREVIEWS = ("JPEG", "MPO")
 """Formats whose further images are previews of the first."""
@@ -32,7 +32,7 @@ def note_on(image: Image.Image) -> str | None:
 def _larger_page(image: Image.Image, pages: int) -> tuple[int, tuple[int, int]] | None:
     """Number, counted from 1, and size of the largest page, where that is not the first."""
     sizes = []
-    for page in range(min(pages, _MOST_PAGES)):
+    for page in range(min(pages, _MAX_PAGES)):
         image.seek(page)
         sizes.append(image.size)
     largest = max(sizes, key=lambda size: size[0] * size[1])

@@ -16,7 +16,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TEXT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _MAY_TURN = (b"XML:com.adobe.xmp", b"Raw profile type exif", b"Raw profile type APP1")
 """Keywords of texts that can hold the orientation."""
-_MOST_TEXT_BYTES = 1 << 20
+_MAX_TEXT_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 20
 
 
@@ -97,15 +97,15 @@ def _may_turn(path: Path, file: BinaryIO, kind: bytes, length: int) -> bool:
         ImageError: it may, and is too large.
     """
     place = file.tell()
-    content = file.read(min(length, _MOST_TEXT_BYTES))
+    content = file.read(min(length, _MAX_TEXT_BYTES))
     file.seek(place)
     keyword = content.split(b"\0", 1)[0]
     if keyword not in _MAY_TURN:
         return False
-    if length > _MOST_TEXT_BYTES or _inflated(kind, content) > _MOST_TEXT_BYTES:
+    if length > _MAX_TEXT_BYTES or _inflated(kind, content) > _MAX_TEXT_BYTES:
         raise ImageError(
             str(path),
-            f"its metadata ({keyword.decode()}) is over {_MOST_TEXT_BYTES >> 20} MiB and may say "
+            f"its metadata ({keyword.decode()}) is over {_MAX_TEXT_BYTES >> 20} MiB and may say "
             f"how it is turned; save it without metadata",
         )
     return True
@@ -121,7 +121,7 @@ def _inflated(kind: bytes, content: bytes) -> int:
     else:
         return len(text)
     try:
-        return len(zlib.decompressobj().decompress(packed, _MOST_TEXT_BYTES + 1))
+        return len(zlib.decompressobj().decompress(packed, _MAX_TEXT_BYTES + 1))
     except zlib.error:
         return len(packed)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from diad_deploy.errors import OptionError
 
-MOST_BITS = 32
+MAX_BITS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,8 @@ class WhiteLevel:
                 f"--bit-depth {self.bit_depth} and --white {self.white:g} exclude each other: "
                 f"take one"
             )
-        if self.bit_depth is not None and not 1 <= self.bit_depth <= MOST_BITS:
-            raise OptionError(f"--bit-depth {self.bit_depth}: expected 1 to {MOST_BITS}, or auto")
+        if self.bit_depth is not None and not 1 <= self.bit_depth <= MAX_BITS:
+            raise OptionError(f"--bit-depth {self.bit_depth}: expected 1 to {MAX_BITS}, or auto")
         if self.white is not None and not (math.isfinite(self.white) and self.white >= 1e-30):
             raise OptionError(f"--white {self.white:g}: expected a finite number above 0")
 
@@ -65,13 +65,13 @@ def shown_white(value: float | None) -> str:
 
 def bits_of(value: float) -> int | None:
     """Number of bits of which `value` is the largest number; None where it is no such value."""
-    if not 1 <= value < 2**MOST_BITS or value != int(value):
+    if not 1 <= value < 2**MAX_BITS or value != int(value):
         return None
     bits = int(value).bit_length()
     return bits if value == 2**bits - 1 else None
 
 
-def settle_white(given: WhiteLevel | None, kept: WhiteLevel | None, *, where: str) -> WhiteLevel:
+def resolve_white(given: WhiteLevel | None, kept: WhiteLevel | None, *, where: str) -> WhiteLevel:
     """The white level of a run.
 
     Args:

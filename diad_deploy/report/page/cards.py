@@ -12,9 +12,9 @@ from diad_deploy.report.image_outputs import THUMBNAIL_PX
 from diad_deploy.report.ranking import group_name
 from diad_deploy.report.results import ResultRow
 
-MOST_REGIONS = 8
+MAX_REGIONS = 8
 """Regions that are drawn on a card, highest peak first."""
-MOST_CORNERS = 64
+MAX_CORNERS = 64
 """Corners of an outline on a card: at 160 px more cannot be seen."""
 
 
@@ -29,7 +29,7 @@ def card(folder: Path, row: ResultRow) -> dict[str, Any]:
         "width": max(1, round(width * shrink)),
         "height": max(1, round(height * shrink)),
         "heatmap_link": quote(os.fsencode(row.heatmap)) if row.heatmap else None,
-        "outlines": [_outline(region) for region in (row.regions or ())[:MOST_REGIONS]],
+        "outlines": [_outline(region) for region in (row.regions or ())[:MAX_REGIONS]],
         "thumbnails": {
             kind: _data_uri(folder / layout.thumbnail_path(row.picture, kind))
             for kind in layout.THUMBNAIL_KINDS
@@ -39,7 +39,7 @@ def card(folder: Path, row: ResultRow) -> dict[str, Any]:
 
 def _outline(region: Region) -> str:
     """The contour as points of an SVG polygon, in the image's pixels."""
-    every = -(-len(region.contour) // MOST_CORNERS) or 1
+    every = -(-len(region.contour) // MAX_CORNERS) or 1
     return " ".join(f"{x},{y}" for x, y in region.contour[::every])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_BARS = 40
+MAX_BARS = 40
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -19,7 +19,7 @@ class Bar:
     count: int
 
 
-def histogram(scores: Sequence[float], most_bars: int = MOST_BARS) -> tuple[Bar, ...]:
+def histogram(scores: Sequence[float], most_bars: int = MAX_BARS) -> tuple[Bar, ...]:
     """Bars of one width with round limits over all scores; none for no scores."""
     values = np.asarray(scores, dtype=np.float64)
     if not values.size:

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from diad_deploy.images.discover import told_passed_over
+from diad_deploy.images.discover import describe_skipped
 from diad_deploy.report import folder as layout
 from diad_deploy.report.colours import LEVELS, colour_table, cover_table
 from diad_deploy.report.page.cards import card
@@ -91,7 +91,7 @@ def _environment() -> Environment:
     environment.filters["score"] = lambda score: f"{score:.4g}"
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["duration"] = _duration
-    environment.filters["passed_over"] = told_passed_over
+    environment.filters["passed_over"] = describe_skipped
     environment.policies["json.dumps_function"] = json.dumps
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment

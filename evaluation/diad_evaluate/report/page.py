@@ -14,7 +14,7 @@ from diad_evaluate.report.plots import IMAGE_PANELS, PIXEL_PANELS, draw_plots
 from diad_evaluate.report.table import TITLES, UNDEFINED, table_rows
 from diad_evaluate.results import Evaluation
 
-MOST_FAULTS = 200
+MAX_FAULTS = 200
 _KIND_TITLES = dict(
     zip(KINDS, ("Input", "Reconstruction", "Heatmap", "Marked defect"), strict=True)
 )
@@ -45,7 +45,7 @@ def render_page(found: Evaluation) -> str:
         plots=_plots(found),
         mistakes=_mistakes(found),
         kinds=_KIND_TITLES,
-        faults=found.faults[:MOST_FAULTS],
+        faults=found.faults[:MAX_FAULTS],
         fault_count=len(found.faults),
     )
 

@@ -8,7 +8,7 @@ from diad_deploy.errors import CheckpointError
 from diad_export.checkpoint.key_prefixes import PARTS, foreign_prefix
 from diad_export.checkpoint.published_keys import AUTOENCODER, CONTEXT, CONTROL, UNET
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 _AUTOENCODER = "give it with --autoencoder, beside a DiAD checkpoint"
 _COMPONENT = "lay it into a folder of components"
 _KINDS = (
@@ -39,7 +39,7 @@ def refuse_other_models(path: Path, keys: Iterable[str]) -> None:
             f"it; save the model alone, without that prefix"
         )
     what, way_out = described(found)
-    shown = ", ".join(found[:MOST_NAMED])
+    shown = ", ".join(found[:MAX_NAMED])
     raise CheckpointError(
         f"{path}: no DiAD checkpoint but {what} ({len(found)} tensors, such as {shown}); expected "
         f"keys that begin with {UNET!r}, {CONTROL!r}, {AUTOENCODER!r}"

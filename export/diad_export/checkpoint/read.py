@@ -30,7 +30,7 @@ from diad_export.checkpoint.tensor_files import TensorFile, is_dense, read_tenso
 from diad_export.checkpoint.weight_files import check_whole, has_weights, read_weights
 from diad_export.options import Recommended
 
-MOST_CONTEXT_BYTES = 256 * 1024 * 1024
+MAX_CONTEXT_BYTES = 256 * 1024 * 1024
 PART_OPTIONS = {AUTOENCODER: "--autoencoder", FEATURES: "--features", CONTEXT: "--context"}
 """What takes the keys that begin so from a file of their own."""
 SETTINGS_KEY = "diad_deploy.settings"
@@ -182,7 +182,7 @@ def _check_autoencoder(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Non
 
 def _read_context(path: Path) -> Tensor:
     try:
-        values = read_npy(path, most_bytes=MOST_CONTEXT_BYTES)
+        values = read_npy(path, most_bytes=MAX_CONTEXT_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CheckpointError(f"{path}: cannot be read as a NumPy array: {reason}") from None

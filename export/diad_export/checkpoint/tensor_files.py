@@ -27,7 +27,7 @@ _ARCHIVES = {
 }
 """Files in archives that PyTorch writes of other things than weights."""
 _DEEPEST = 8
-MOST_KEYS = 5
+MAX_KEYS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +148,6 @@ def _described(content: object) -> str:
             f"training's own code can open; save its weights with "
             f"torch.save(model.state_dict(), FILE)"
         )
-    keys = list(map(str, content))[:MOST_KEYS] if isinstance(content, Mapping) else []
+    keys = list(map(str, content))[:MAX_KEYS] if isinstance(content, Mapping) else []
     found = f"found {', '.join(keys)}" if keys else f"found {type(content).__name__}"
     return f"{found}; expected a trained model's weights"

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
-from diad_deploy.files.regular_file import MOST_JSON_BYTES, read_plain_file
+from diad_deploy.files.regular_file import MAX_JSON_BYTES, read_regular_file
 from diad_deploy.files.strict_json import parse_object
 from diad_export.checkpoint.tensor_files import TensorFile, read_tensors
 
@@ -93,7 +93,7 @@ def _read_shards(index: Path) -> tuple[TensorFile, tuple[Path, ...]]:
 def _weight_map(index: Path) -> dict[str, str]:
     """Key -> name of the shard that holds it, checked."""
     try:
-        placed = parse_object(read_plain_file(index, most_bytes=MOST_JSON_BYTES))["weight_map"]
+        placed = parse_object(read_regular_file(index, most_bytes=MAX_JSON_BYTES))["weight_map"]
         names = set(placed.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

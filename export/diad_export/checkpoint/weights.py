@@ -17,7 +17,7 @@ from diad_export.checkpoint.sizes import read_context_tokens, read_sizes
 from diad_export.model.diad import CONTEXT_TOKENS, DiadModel
 from diad_export.options import Recommended
 
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +141,6 @@ def save_checkpoint(
 
 def listed(word: str, items: tuple[str, ...]) -> str:
     """How many there are, and the first of them."""
-    more = f" and {len(items) - MOST_NAMED} more" if len(items) > MOST_NAMED else ""
-    shown = f" ({', '.join(items[:MOST_NAMED])}{more})" if items else ""
+    more = f" and {len(items) - MAX_NAMED} more" if len(items) > MAX_NAMED else ""
+    shown = f" ({', '.join(items[:MAX_NAMED])}{more})" if items else ""
     return f"{len(items)} {word}{shown}"

@@ -7,7 +7,7 @@ from diad_deploy.backends.tensorrt.runtime_cache import CacheSize, cache_size
 from diad_deploy.bundle.engine_spec import EngineSpec, LayerTypes
 from diad_deploy.bundle.manifest import Manifest
 
-MOST_NAMES = 3
+MAX_NAMES = 3
 
 
 def engine_facts(manifest: Manifest) -> list[tuple[str, str]]:
@@ -67,5 +67,5 @@ def _types(layers: LayerTypes) -> str:
 def _names(names: tuple[str, ...]) -> str:
     if not names:
         return "none"
-    more = ", …" if len(names) > MOST_NAMES else ""
-    return f"{len(names)} ({', '.join(names[:MOST_NAMES])}{more})"
+    more = ", …" if len(names) > MAX_NAMES else ""
+    return f"{len(names)} ({', '.join(names[:MAX_NAMES])}{more})"

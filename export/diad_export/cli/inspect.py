@@ -15,7 +15,7 @@ from diad_export.checkpoint.weight_files import has_weights
 from diad_export.cli.engine_facts import cache_facts, cache_json, engine_facts, find_cache
 from diad_export.cli.precision_facts import precision_facts
 
-MOST_KEYS = 12
+MAX_KEYS = 12
 _WINOGRAD = "of 3 x 3 as Winograd's products: for processors"
 
 
@@ -141,8 +141,8 @@ def describe_checkpoint(sources: Sources) -> Inspected:
 def _keys(keys: tuple[str, ...]) -> str:
     if not keys:
         return "nothing"
-    more = f" … and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
-    return f"{len(keys)}: " + ", ".join(keys[:MOST_KEYS]) + more
+    more = f" … and {len(keys) - MAX_KEYS} more" if len(keys) > MAX_KEYS else ""
+    return f"{len(keys)}: " + ", ".join(keys[:MAX_KEYS]) + more
 
 
 def _list(values: tuple[float, ...]) -> str:

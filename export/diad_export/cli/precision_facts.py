@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from diad_deploy.bundle.manifest import Manifest
-from diad_deploy.bundle.precision_spec import PrecisionSpec, WidePart
+from diad_deploy.bundle.precision_spec import Float32Part, PrecisionSpec
 
 WHY = {
     "design": "by design",
@@ -11,7 +11,7 @@ WHY = {
     "constant": "constants that float16 cannot hold",
     "sum": "sums of many values",
 }
-MOST_NAMED = 6
+MAX_NAMED = 6
 
 
 def precision_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -35,7 +35,7 @@ def precision_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield from _measured(spec)
 
 
-def _reasons(wide: list[WidePart]) -> str:
+def _reasons(wide: list[Float32Part]) -> str:
     counts = {
         why: sum(part.nodes for part in wide if part.reason == reason)
         for reason, why in WHY.items()
@@ -49,7 +49,7 @@ def _measured(spec: PrecisionSpec) -> Iterator[tuple[str, str]]:
     found.sort(key=lambda part: part.largest_abs, reverse=True)
     if found:
         named = ", ".join(
-            f"{part.graph}'s {part.node} {part.largest_abs:.4g}" for part in found[:MOST_NAMED]
+            f"{part.graph}'s {part.node} {part.largest_abs:.4g}" for part in found[:MAX_NAMED]
         )
-        more = f" … and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        more = f" … and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
         yield "measured", named + more

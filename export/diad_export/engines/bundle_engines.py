@@ -13,7 +13,7 @@ from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle, BundleWriter
 from diad_deploy.bundle.manifest import FORMAT_REVISION, Convolutions, GraphSpec, Manifest
 from diad_deploy.errors import ExportError, OptionError
 from diad_export.engines.child_process import ask_worker
-from diad_export.engines.machine import Machine, settle_capabilities
+from diad_export.engines.machine import Machine, resolve_capabilities
 from diad_export.engines.memory import available_bytes, check_memory
 from diad_export.engines.options import EngineOptions, check_options
 from diad_export.engines.protocol import Advance, BuiltEngine, EngineRequest, Request
@@ -29,7 +29,7 @@ def no_bar(_name: str) -> AbstractContextManager[Callable[[Advance], None]]:
     return nullcontext(lambda now: None)
 
 
-def settle_target(options: EngineOptions) -> tuple[EngineOptions, Machine]:
+def resolve_target(options: EngineOptions) -> tuple[EngineOptions, Machine]:
     """Options with their capabilities settled, and the machine; nothing is built yet.
 
     Raises:
@@ -39,7 +39,7 @@ def settle_target(options: EngineOptions) -> tuple[EngineOptions, Machine]:
     machine = ask_worker(Request(options=options)).machine
     if machine is None:
         raise ExportError(f"--target {options.target}: the machine could not be looked at")
-    settled = settle_capabilities(options.target, options.compute_capabilities, machine)
+    settled = resolve_capabilities(options.target, options.compute_capabilities, machine)
     return dataclasses.replace(options, compute_capabilities=settled), machine
 
 
@@ -71,7 +71,7 @@ def add_engines(
     check_options(options)
     bundle = Bundle.open(path)
     check_convolutions(bundle.manifest.convolutions, options)
-    settled, machine = settle_target(options)
+    settled, machine = resolve_target(options)
     with BundleWriter(path, force=True) as writer:
         kept = tuple(e for e in bundle.manifest.engines if e.target != options.target)
         dropped = {e.file for e in bundle.manifest.engines} - {e.file for e in kept}
@@ -104,7 +104,7 @@ def make_engines(
     Args:
         folder: holds the manifest's graphs.
         manifest: of the bundle; its files need not be recorded yet.
-        options, machine: as `settle_target` gave them.
+        options, machine: as `resolve_target` gave them.
         progress: called with one line an engine.
         bar: shows each build.
 

@@ -42,7 +42,7 @@ def look_at_machine(module: Any) -> Machine:
     )
 
 
-def settle_capabilities(
+def resolve_capabilities(
     target: Target, asked: tuple[str, ...], machine: Machine
 ) -> tuple[str, ...]:
     """The compute capabilities to build for, in ascending order.

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from diad_deploy.bundle.engine_spec import LayerTypes
 from diad_deploy.bundle.manifest import GraphSpec
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 from diad_export.engines.machine import Machine
 from diad_export.engines.options import EngineOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineRequest(Strict):
+class EngineRequest(Record):
     """Build one engine.
 
     Attributes:
@@ -29,7 +29,7 @@ class EngineRequest(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request(Strict):
+class Request(Record):
     """Look at the machine; where `engine` is given, build it."""
 
     options: EngineOptions
@@ -37,7 +37,7 @@ class Request(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltEngine(Strict):
+class BuiltEngine(Record):
     """What came of a build; its `layers` were read back and proved.
 
     `note` says what was done to the graph on the way; empty for nothing.
@@ -51,7 +51,7 @@ class BuiltEngine(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure(Strict):
+class Failure(Record):
     """An error of the tree in `diad_deploy.errors`, by the name of its class.
 
     `attributes` are what it holds beside its message.
@@ -63,7 +63,7 @@ class Failure(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advance(Strict):
+class Advance(Record):
     """How far a build is: a share from 0 to 1, and TensorRT's name of what it does."""
 
     share: float
@@ -71,7 +71,7 @@ class Advance(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Strict):
+class Answer(Record):
     """One line back; exactly one field is set. `peak_bytes` comes with the last one."""
 
     advance: Advance | None = None

@@ -31,12 +31,12 @@ class Component:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
-    def wide_scopes(self) -> dict[str, str]:
+    def float32_scopes(self) -> dict[str, str]:
         """Names of the parts of `module` that stay in float32 by design, with their class's."""
         return {
             name: type(part).__name__
             for name, part in self.module.named_modules()
-            if isinstance(part, WIDE_MODULES)
+            if isinstance(part, FLOAT32_MODULES)
         }
 
 
@@ -141,7 +141,7 @@ class ScorerGraph(nn.Module):
         return scored
 
 
-WIDE_MODULES = (Noising, DdimUpdate, Timesteps, MapFusion)
+FLOAT32_MODULES = (Noising, DdimUpdate, Timesteps, MapFusion)
 """What stays in float32 in float16 graphs: latents outside the networks, the DDIM update, the
 timestep's sinusoid, and all that follows the features. Errors would add up there over the steps, or
 (the sinusoid) come from rounding a large argument."""

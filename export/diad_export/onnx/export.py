@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 OPSET = 18
 LARGEST_BATCH = 1024
-WIDE_SCOPE = "wide_scope"
+FLOAT32_SCOPE = "wide_scope"
 _NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 INLINE_BYTES = 512 * 1024 * 1024
 """Weights beyond this lie beside the graph, in one file of external data."""
@@ -107,7 +107,7 @@ def trace(component: Component) -> ir.Model:
     """The component's graph in memory, float32, with its tensors named as the component says.
 
     Every constant is in it once. Each node of a part that stays in float32 by design has that
-    part's name in `node.meta[WIDE_SCOPE]`.
+    part's name in `node.meta[FLOAT32_SCOPE]`.
     """
     batch = torch.export.Dim(BATCH, min=1, max=LARGEST_BATCH)
     dynamic = tuple({0: batch} if BATCH in spec.shape else None for spec in component.inputs)
@@ -130,24 +130,24 @@ def trace(component: Component) -> ir.Model:
         ) from error
     if program is None:
         raise ExportError(f"{component.name}: torch exported nothing; expected an ONNX program")
-    _mark_wide_scopes(program.model, component)
+    _mark_float32_scopes(program.model, component)
     _strip_notes(program.model)
     hold_constants_once(program.model)
     return program.model
 
 
-def _mark_wide_scopes(model: ir.Model, component: Component) -> None:
+def _mark_float32_scopes(model: ir.Model, component: Component) -> None:
     """Keep of the exporter's notes which nodes came from a part that stays in float32.
 
     Of two parts that compute the same, such as two networks' sinusoids, one may be left.
     """
-    scopes = component.wide_scopes()
+    scopes = component.float32_scopes()
     missing = set(scopes.values())
     for node in model.graph:
         path = ast.literal_eval(node.metadata_props.get(_NAME_SCOPES, "[]"))
         scope = next((name for name in path if name in scopes), None)
         if scope is not None:
-            node.meta[WIDE_SCOPE] = scope
+            node.meta[FLOAT32_SCOPE] = scope
             missing.discard(scopes[scope])
     if missing:
         raise ExportError(

@@ -99,7 +99,7 @@ LARGE = Tile(
 """36 products in the place of 144."""
 
 
-MOST_CELLS_SINGLE = 16
+MAX_CELLS_SINGLE = 16
 CHANNELS_LARGE = 128
 CHANNELS_SMALL = 512
 """Measured on a processor with AVX-512 and two cores: docs/performance.md."""
@@ -117,7 +117,7 @@ def choose_tile(channels: tuple[int, int], sides: tuple[int, int], stride: int) 
         stride: in cells.
     """
     fewest, shortest = min(channels), min(sides)
-    if fewest >= CHANNELS_SMALL and sides[0] * sides[1] <= MOST_CELLS_SINGLE and stride in (1, 2):
+    if fewest >= CHANNELS_SMALL and sides[0] * sides[1] <= MAX_CELLS_SINGLE and stride in (1, 2):
         return SINGLE
     if stride != 1:
         return None

@@ -17,8 +17,8 @@ from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.images.reader import ImageReader
 from diad_export.precision.ranges import Feed
 
-MOST_IMAGES = 32
-MOST_BUILTIN = 9
+MAX_IMAGES = 32
+MAX_BUILTIN = 9
 """At the published size an image takes a quarter of a minute on two cores."""
 
 BATCH = 3
@@ -38,7 +38,7 @@ class CalibrationImages:
 def read_calibration(
     folder: Path | None, image: ImageSpec, reading: ImageOptions | None = None
 ) -> CalibrationImages:
-    """Up to `MOST_IMAGES` of `folder`, spread over it, or the built-in ones.
+    """Up to `MAX_IMAGES` of `folder`, spread over it, or the built-in ones.
 
     Raises:
         InputError: there is no such folder, or no image in it.
@@ -50,7 +50,7 @@ def read_calibration(
             f"{'a file' if folder.exists() else 'nothing'}"
         )
     files = find_images([folder or builtin_images()])
-    most = MOST_IMAGES if folder else MOST_BUILTIN
+    most = MAX_IMAGES if folder else MAX_BUILTIN
     reader = ImageReader.with_options(reading or ImageOptions())
     taken = np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))
     return CalibrationImages(

@@ -24,7 +24,7 @@ _ANY_TYPE = frozenset(("Cast", "Shape", "Size", "IsNaN", "IsInf"))
 """Operators that take a value in whichever type it has."""
 
 
-def convert_to_half(model: ir.Model, wide: Collection[ir.Node]) -> tuple[ir.Node, ...]:
+def convert_to_float16(model: ir.Model, wide: Collection[ir.Node]) -> tuple[ir.Node, ...]:
     """Change `model` in place; returns the nodes that compute in float16.
 
     Raises:
@@ -33,16 +33,16 @@ def convert_to_half(model: ir.Model, wide: Collection[ir.Node]) -> tuple[ir.Node
     graph = model.graph
     _check(graph)
     opset = graph.opset_imports.get("", 20)
-    wide_nodes = set(wide)
-    half = [node for node in graph if node not in wide_nodes and _can_be_half(node, opset)]
-    half_nodes = set(half)
+    float32_nodes = set(wide)
+    half = [node for node in graph if node not in float32_nodes and _can_be_float16(node, opset)]
+    float16_nodes = set(half)
     borders = _Borders(graph)
     for node in list(graph):
-        if node in half_nodes:
-            _make_half(node)
+        if node in float16_nodes:
+            _make_float16(node)
     for node in list(graph):
         if node.op_type not in _ANY_TYPE:
-            _fit_inputs(node, borders, opset, wanted=_HALF if node in half_nodes else _FLOAT)
+            _fit_inputs(node, borders, opset, wanted=_HALF if node in float16_nodes else _FLOAT)
     _restore_outputs(graph, borders)
     _drop_unread_constants(graph)
     return tuple(half)
@@ -109,7 +109,7 @@ def _check(graph: ir.Graph) -> None:
             )
 
 
-def _can_be_half(node: ir.Node, opset: int) -> bool:
+def _can_be_float16(node: ir.Node, opset: int) -> bool:
     """Whether the node has float32 values, and ONNX lets them be float16."""
     if node.op_type == "Cast":
         return bool(node.outputs[0].dtype == _FLOAT)
@@ -141,7 +141,7 @@ def _float_outputs(node: ir.Node) -> Iterator[int]:
             yield place
 
 
-def _make_half(node: ir.Node) -> None:
+def _make_float16(node: ir.Node) -> None:
     """Its results are float16 from here on."""
     if node.op_type == "Cast":
         node.attributes["to"] = ir.AttrInt64("to", _HALF)

@@ -7,16 +7,16 @@ from itertools import groupby
 from pathlib import Path
 
 from diad_deploy.bundle.manifest import ParityRecord
-from diad_deploy.bundle.precision_spec import GraphRange, WidePart
+from diad_deploy.bundle.precision_spec import Float32Part, GraphRange
 from diad_deploy.errors import ExportError
 from diad_export.memory import give_back_memory
 from diad_export.onnx.components import Component
 from diad_export.onnx.export import WrittenGraph, save_graph, trace
 from diad_export.onnx.parity import Array, check_parity, compare, open_session
 from diad_export.precision.calibration import Calibration, Seen
-from diad_export.precision.float16 import convert_to_half
-from diad_export.precision.float32_nodes import WideNode, choose_wide_nodes
-from diad_export.precision.ranges import ObservedGraph, Ranges, write_observed
+from diad_export.precision.float16 import convert_to_float16
+from diad_export.precision.float32_nodes import Float32Node, choose_float32_nodes
+from diad_export.precision.ranges import Ranges, TracedGraph, write_traced
 from diad_export.precision.rounded_graph import write_rounded
 
 RELATIVE_LIMITS = {
@@ -35,16 +35,18 @@ COMPARED_RUNS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HalfGraph:
+class Float16Graph:
     """A float16 graph on disk, what was measured before and what was compared after."""
 
     written: WrittenGraph
     range: GraphRange
-    wide: tuple[WidePart, ...]
+    wide: tuple[Float32Part, ...]
     parity: tuple[ParityRecord, ...]
 
 
-def write_half_graph(component: Component, folder: Path, calibration: Calibration) -> HalfGraph:
+def write_float16_graph(
+    component: Component, folder: Path, calibration: Calibration
+) -> Float16Graph:
     """Export `component` to `folder/NAME.onnx` in float16, on what the graphs before it gave.
 
     Raises:
@@ -53,38 +55,38 @@ def write_half_graph(component: Component, folder: Path, calibration: Calibratio
     """
     model = trace(component)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        path = write_observed(model, component.name, Path(scratch))
+        path = write_traced(model, component.name, Path(scratch))
         check_parity(component, path)
-        observed = ObservedGraph(model, path)
+        observed = TracedGraph(model, path)
         seen = calibration.run_through(component.name, observed.run)
         ranges = observed.ranges
         del observed
         give_back_memory()
-    wide = choose_wide_nodes(model, ranges)
-    nodes = len(convert_to_half(model, [each.node for each in wide])) + len(wide)
+    wide = choose_float32_nodes(model, ranges)
+    nodes = len(convert_to_float16(model, [each.node for each in wide])) + len(wide)
     parts = list_parts(component.name, wide)
     written = save_graph(model, component.name, folder)
     del model, wide  # the nodes hold their graph
     give_back_memory()
-    return HalfGraph(
+    return Float16Graph(
         written=written,
         range=_widest(component.name, ranges, nodes),
         wide=parts,
-        parity=check_half(component, written.path, _spread(seen)),
+        parity=check_float16(component, written.path, _spread(seen)),
     )
 
 
-def list_parts(graph: str, wide: Sequence[WideNode]) -> tuple[WidePart, ...]:
+def list_parts(graph: str, wide: Sequence[Float32Node]) -> tuple[Float32Part, ...]:
     """Nodes of one part and reason together, the most numerous first."""
 
-    def key(each: WideNode) -> tuple[str, str]:
+    def key(each: Float32Node) -> tuple[str, str]:
         return each.reason, each.part
 
     parts = []
     for (_, part), group in groupby(sorted(wide, key=key), key=key):
         nodes = list(group)
         parts.append(
-            WidePart(
+            Float32Part(
                 graph=graph,
                 node=part,
                 reason=nodes[0].reason,
@@ -95,7 +97,9 @@ def list_parts(graph: str, wide: Sequence[WideNode]) -> tuple[WidePart, ...]:
     return tuple(parts)
 
 
-def check_half(component: Component, path: Path, seen: Sequence[Seen]) -> tuple[ParityRecord, ...]:
+def check_float16(
+    component: Component, path: Path, seen: Sequence[Seen]
+) -> tuple[ParityRecord, ...]:
     """Compare the float16 graph at `path` with what float32 gave; the worst run is recorded.
 
     Every float16 value is rounded (`rounded_graph`), so that an overflow inside shows.

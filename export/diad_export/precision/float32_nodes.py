@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from diad_deploy.bundle.precision_spec import WideReason
-from diad_export.onnx.export import WIDE_SCOPE
+from diad_deploy.bundle.precision_spec import Float32Reason
+from diad_export.onnx.export import FLOAT32_SCOPE
 from diad_export.precision.ranges import Ranges
 
-HALF_MAX = 65504.0
-LIMIT_ABS = HALF_MAX / 8
+FLOAT16_MAX = 65504.0
+LIMIT_ABS = FLOAT16_MAX / 8
 """Values beyond this go to float32. The eighth is headroom: an image that calibration did not
 see, such as a defect, may drive a value higher than those it saw, and inside a convolution or
 product a partial sum may go higher than the result."""
@@ -45,7 +45,7 @@ makes at most 2^-11; more means that values fell below its normal numbers, 6.1e-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WideNode:
+class Float32Node:
     """One node that stays in float32.
 
     Attributes:
@@ -54,14 +54,14 @@ class WideNode:
     """
 
     node: ir.Node
-    reason: WideReason
+    reason: Float32Reason
     part: str
     largest_abs: float
 
 
-def choose_wide_nodes(
+def choose_float32_nodes(
     model: ir.Model, ranges: Ranges, *, limit_abs: float = LIMIT_ABS
-) -> tuple[WideNode, ...]:
+) -> tuple[Float32Node, ...]:
     """Decide node by node; the first of the reasons `design`, `range`, `constant`, `sum` holds.
 
     Args:
@@ -78,14 +78,14 @@ def choose_wide_nodes(
 
 def _judge(
     node: ir.Node, ranges: Ranges, coarse: frozenset[str], limit_abs: float
-) -> WideNode | None:
+) -> Float32Node | None:
     names = [value.name for value in _floats(node) if value.name]
     if not names:
         return None
     largest = max(ranges.get(name, 0.0) for name in names)
-    reason: WideReason
-    if WIDE_SCOPE in node.meta:
-        reason, part = "design", str(node.meta[WIDE_SCOPE])
+    reason: Float32Reason
+    if FLOAT32_SCOPE in node.meta:
+        reason, part = "design", str(node.meta[FLOAT32_SCOPE])
     elif largest > limit_abs:
         reason, part = "range", str(node.name)
     elif any(
@@ -97,7 +97,7 @@ def _judge(
         reason, part = "sum", node.op_type
     else:
         return None
-    return WideNode(node=node, reason=reason, part=part, largest_abs=largest)
+    return Float32Node(node=node, reason=reason, part=part, largest_abs=largest)
 
 
 def _floats(node: ir.Node) -> Iterator[ir.Value]:

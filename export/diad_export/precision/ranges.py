@@ -19,7 +19,7 @@ Ranges = Mapping[str, float]
 _LARGEST = ".largest_abs"
 
 
-def write_observed(model: ir.Model, name: str, folder: Path) -> Path:
+def write_traced(model: ir.Model, name: str, folder: Path) -> Path:
     """Write `model` to `folder` with one more scalar output for every float32 result of a node.
 
     All weights lie in one file beside it, so that a graph of any size can be read.
@@ -51,8 +51,8 @@ def _measured(value: str) -> tuple[onnx.NodeProto, onnx.NodeProto]:
     )
 
 
-class ObservedGraph:
-    """The graph that `write_observed` wrote for `model`, on ONNX Runtime's CPU.
+class TracedGraph:
+    """The graph that `write_traced` wrote for `model`, on ONNX Runtime's CPU.
 
     Attributes:
         ranges: largest absolute value of each float32 input, constant and result so far.

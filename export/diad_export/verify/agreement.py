@@ -71,7 +71,7 @@ def compare_outcomes(want: Outcome, got: Outcome, truth: Truth, threshold: float
     )
 
 
-def settle_threshold(given: float | None, scores: FloatArray, truth: Truth) -> tuple[float, str]:
+def choose_threshold(given: float | None, scores: FloatArray, truth: Truth) -> tuple[float, str]:
     """The threshold, and where it comes from.
 
     As given; else the one with the highest F1 where both kinds of image are labelled; else the

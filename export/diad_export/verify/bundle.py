@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
-from diad_deploy.bundle.update import amend_manifest
+from diad_deploy.bundle.update import update_manifest
 from diad_deploy.cli.progress import shown_progress
 from diad_deploy.errors import InputError
-from diad_deploy.images.formats.white_level import settle_white
+from diad_deploy.images.formats.white_level import resolve_white
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.labelled.mask_findings import check_masks
 from diad_deploy.thresholds.file import find_thresholds
@@ -19,7 +19,7 @@ from diad_export.checkpoint.weights import load_model
 from diad_export.verify.labelled_images import find_labelled
 from diad_export.verify.result import Limits, Verification
 from diad_export.verify.stages import BATCH, VerifyOptions, verify
-from diad_export.verify.traced_bundle import Rounding, observe_bundle
+from diad_export.verify.traced_bundle import Rounding, trace_bundle
 
 
 def verify_bundle(
@@ -56,7 +56,7 @@ def verify_bundle(
         threshold=threshold,
         noise_floor=noise_floor,
         torch_half=torch_half,
-        reading=settled_reading(opened, reading or ImageOptions()),
+        reading=resolve_reading(opened, reading or ImageOptions()),
         limits=Limits(**limits),
     )
     labelled = find_labelled(images, masks=masks, most=most)
@@ -74,18 +74,18 @@ def verify_bundle(
     )
     model = load_model(_read(opened, sources))
     with (
-        observe_bundle(
+        trace_bundle(
             opened, backend=backend, device=device, batch_size=BATCH, tf32=tf32, rounding=rounding
         ) as observed,
         shown_progress() as tell,
     ):
         found = verify(opened, model, observed, labelled, options, progress=tell)
     manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
-    amend_manifest(opened, manifest)
+    update_manifest(opened, manifest)
     return found
 
 
-def settled_reading(bundle: Bundle, given: ImageOptions) -> ImageOptions:
+def resolve_reading(bundle: Bundle, given: ImageOptions) -> ImageOptions:
     """How images are read: as the thresholds beside the bundle were set, where there are any.
 
     Raises:
@@ -94,7 +94,7 @@ def settled_reading(bundle: Bundle, given: ImageOptions) -> ImageOptions:
     thresholds = find_thresholds(bundle.path, bundle.manifest)
     kept = thresholds.white_level if thresholds is not None else None
     where = str(bundle.path / THRESHOLDS_NAME)
-    return replace(given, white=settle_white(given.white, kept, where=where))
+    return replace(given, white=resolve_white(given.white, kept, where=where))
 
 
 def _read(bundle: Bundle, sources: Sources) -> Checkpoint:

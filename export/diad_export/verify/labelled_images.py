@@ -24,7 +24,7 @@ from diad_deploy.images.formats.decode import read_samples
 from diad_deploy.images.formats.opening import LIMIT_PX
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.labelled.mask_files import find_mask, folders_called
-from diad_deploy.labelled.mask_findings import JudgedMask, judge_mask
+from diad_deploy.labelled.mask_findings import CheckedMask, check_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class LabelledImage:
         """Decode it: uint8 `[H, W, 3]`. Raises `ImageError`."""
         return reader.read(self.path).pixels
 
-    def judge_mask(self, size_px: int, *, limit_px: int = LIMIT_PX) -> JudgedMask:
+    def check_mask(self, size_px: int, *, limit_px: int = LIMIT_PX) -> CheckedMask:
         """Where it is defective at the model's size, and what is to be said of its mask.
 
         Of a good image nothing is; neither is anything where nothing says what it is. Raises
@@ -51,18 +51,18 @@ class LabelledImage:
         """
         nothing = np.zeros((size_px, size_px), dtype=np.bool_)
         if self.defective is False:
-            return JudgedMask(marked=nothing)
+            return CheckedMask(marked=nothing)
         if self.mask is None:
-            return JudgedMask(findings=("missing",) if self.defective else ())
+            return CheckedMask(findings=("missing",) if self.defective else ())
         height, width = read_samples(self.path, limit_px=limit_px, raw=False).values.shape[:2]
-        judged = judge_mask(self.mask, size_px, image_size_px=(height, width))
+        judged = check_mask(self.mask, size_px, image_size_px=(height, width))
         if self.defective is None and "empty" in judged.findings:
-            return JudgedMask(marked=nothing)
+            return CheckedMask(marked=nothing)
         return judged
 
     def read_mask(self, size_px: int) -> BoolArray | None:
         """Where it is defective, `[S, S]`; all false for a good one, None where nothing says."""
-        return self.judge_mask(size_px).marked
+        return self.check_mask(size_px).marked
 
 
 def find_labelled(

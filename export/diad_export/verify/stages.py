@@ -18,10 +18,10 @@ from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.mask_findings import MaskTally
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
-from diad_export.verify.agreement import Outcome, Truth, compare_outcomes, settle_threshold
+from diad_export.verify.agreement import Outcome, Truth, choose_threshold, compare_outcomes
 from diad_export.verify.labelled_images import LabelledImage
 from diad_export.verify.result import Agreement, Limits, StageError, Verification
-from diad_export.verify.traced_bundle import ObservedBundle
+from diad_export.verify.traced_bundle import TracedBundle
 
 BATCH = 4
 NAMED_FAULTS = 20
@@ -54,7 +54,7 @@ class VerifyOptions:
 def verify(
     bundle: Bundle,
     model: DiadModel,
-    observed: ObservedBundle,
+    observed: TracedBundle,
     images: Sequence[LabelledImage],
     options: VerifyOptions,
     *,
@@ -94,7 +94,7 @@ def _read_truth(
     images: Sequence[LabelledImage], size_px: int, limit_px: int
 ) -> tuple[Truth, MaskTally]:
     """Raises `InputError` that names all masks that cannot be used."""
-    judged = [image.judge_mask(size_px, limit_px=limit_px) for image in images]
+    judged = [image.check_mask(size_px, limit_px=limit_px) for image in images]
     tally, faults = MaskTally(), []
     for image, mask in zip(images, judged, strict=True):
         tally.add(image.name, mask.findings)
@@ -113,7 +113,7 @@ def _read_truth(
 
 def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:
     want, got = runs.torch.outcome(), runs.bundle.outcome()
-    threshold, origin = settle_threshold(options.threshold, want.scores, truth)
+    threshold, origin = choose_threshold(options.threshold, want.scores, truth)
 
     def beside(other: _Collected) -> Agreement | None:
         return compare_outcomes(want, other.outcome(), truth, threshold) if other.maps else None
@@ -152,7 +152,7 @@ class _Collected:
 class _Runs:
     """Both sides, and the errors between their stages."""
 
-    def __init__(self, manifest: Manifest, model: DiadModel, observed: ObservedBundle) -> None:
+    def __init__(self, manifest: Manifest, model: DiadModel, observed: TracedBundle) -> None:
         self.model, self.observed = model, observed
         self.steps = manifest.schedule.steps
         self.options = ReferenceOptions(

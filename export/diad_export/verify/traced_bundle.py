@@ -17,7 +17,7 @@ from diad_deploy.diffusion.stages import Model, Stages
 from diad_deploy.errors import BackendError
 from diad_export.onnx.parity import open_session
 from diad_export.precision.rounded_graph import write_rounded
-from diad_export.verify.traced_engines import ObservedEngines
+from diad_export.verify.traced_engines import TracedEngines
 
 Tensors = dict[str, FloatArray]
 
@@ -32,7 +32,7 @@ CAUTIONS: dict[Rounding, str] = {
 }
 
 
-class ObservedBundle(Protocol):
+class TracedBundle(Protocol):
     """A bundle that can be run.
 
     Attributes:
@@ -52,7 +52,7 @@ class ObservedBundle(Protocol):
         ...
 
 
-class ObservedStages:
+class TracedStages:
     """On arrays: every stage and step is seen."""
 
     backend = "onnxruntime"
@@ -63,7 +63,7 @@ class ObservedStages:
         self._stages, self._steps, self.caution = stages, steps, caution
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
-        """See `ObservedBundle`."""
+        """See `TracedBundle`."""
         seen: Tensors = {}
 
         def observe(name: str, value: FloatArray) -> None:
@@ -73,7 +73,7 @@ class ObservedStages:
         return seen
 
 
-class ObservedModel:
+class TracedModel:
     """On a device: what comes back from it is seen."""
 
     caution: str | None = None
@@ -82,7 +82,7 @@ class ObservedModel:
         self._model, self.backend = model, backend
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
-        """See `ObservedBundle`."""
+        """See `TracedBundle`."""
         result = self._model.submit(image, noise, posterior_noise)()
         return {
             "reconstruction": result.reconstruction.copy(),
@@ -92,7 +92,7 @@ class ObservedModel:
 
 
 @contextmanager
-def observe_bundle(
+def trace_bundle(
     bundle: Bundle,
     *,
     backend: str,
@@ -100,7 +100,7 @@ def observe_bundle(
     batch_size: int,
     tf32: bool = False,
     rounding: Rounding = "every-node",
-) -> Iterator[ObservedBundle]:
+) -> Iterator[TracedBundle]:
     """The bundle on the best of what was asked for; ONNX Runtime's CPU where no GPU can run it.
 
     Args:
@@ -140,7 +140,7 @@ def observe_bundle(
         else:
             stages = OnnxRuntimeStages.open(bundle)
         try:
-            yield ObservedStages(stages, steps, CAUTIONS[rounding] if halved else None)
+            yield TracedStages(stages, steps, CAUTIONS[rounding] if halved else None)
         finally:
             stages.close()
 
@@ -155,8 +155,8 @@ def _open_rounded(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:
     )
 
 
-def _observed(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> ObservedBundle:
+def _observed(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> TracedBundle:
     """As much of it as can be seen."""
     if isinstance(opened.model, CudaModel):
-        return ObservedEngines(opened.model, opened.backend, steps)
-    return ObservedModel(opened.model, opened.backend)
+        return TracedEngines(opened.model, opened.backend, steps)
+    return TracedModel(opened.model, opened.backend)

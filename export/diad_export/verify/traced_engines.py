@@ -13,7 +13,7 @@ from diad_deploy.diffusion.schedule import DdimStep
 Tensors = dict[str, FloatArray]
 
 
-class ObservedEngines:
+class TracedEngines:
     """A bundle on a GPU: latents from a run stage by stage, outputs from the recorded graph.
 
     So a fault of the recording shows in the outputs though the steps are right.
@@ -25,7 +25,7 @@ class ObservedEngines:
         self._model, self.backend, self._steps = model, backend, steps
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
-        """See `observed_bundle.ObservedBundle`."""
+        """See `observed_bundle.TracedBundle`."""
         largest = self._model.largest_batch
         parts = [
             self._watch(*(array[first : first + largest] for array in arrays))

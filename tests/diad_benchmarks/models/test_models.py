@@ -3,7 +3,7 @@
 import pytest
 
 from diad_benchmarks.measure.machine import usable_cores
-from diad_benchmarks.models.models import apart, check_half
+from diad_benchmarks.models.models import apart, check_float16
 from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_deploy.errors import BackendError, OptionError
 
@@ -15,6 +15,6 @@ def test_what_takes_too_long_is_stopped() -> None:
 
 def test_a_half_bundle_is_the_same_model_in_float16(standin_bundle: Bundle) -> None:
     with pytest.raises(OptionError, match="expected graphs in float16, found float32"):
-        check_half(standin_bundle.path, standin_bundle)
+        check_float16(standin_bundle.path, standin_bundle)
     with pytest.raises(OptionError, match="leave --half-bundle out"):
-        check_half(builtin_bundle(), standin_bundle)
+        check_float16(builtin_bundle(), standin_bundle)

@@ -4,7 +4,7 @@ import pytest
 
 from diad_benchmarks.studies.ladder import Rung, climb
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
-from diad_export.options import BuildOptions, Recommended, Settled, settle
+from diad_export.options import BuildOptions, Recommended, ResolvedOptions, settle
 
 STEPS = 2
 SIZES = ModelSizes(
@@ -15,7 +15,7 @@ SIZES = ModelSizes(
 """Wide enough for timestep tables and folded attention, without memory all the same."""
 
 
-def settings(size_px: int) -> Settled:
+def settings(size_px: int) -> ResolvedOptions:
     options = BuildOptions(
         image_size_px=size_px, steps=STEPS, sigma_px=1.0, pool_size_px=3, pool_count=2
     )

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from diad_deploy.backends import fair_lock as line_module
-from diad_deploy.backends.fair_lock import Line, Turn
+from diad_deploy.backends.fair_lock import FairLock, Turn
 from tests.diad_deploy.backends.told_turn import TIMEOUT_S, InterruptsFirst, ToldTurn, wait_joined
 
 
-def take(line: Line, turn: Turn, work: Callable[[], Any] = lambda: None) -> None:
+def take(line: FairLock, turn: Turn, work: Callable[[], Any] = lambda: None) -> None:
     try:
         line.wait(turn)
         work()
@@ -23,7 +23,7 @@ def take(line: Line, turn: Turn, work: Callable[[], Any] = lambda: None) -> None
         turn.end()
 
 
-def is_free(line: Line) -> bool:
+def is_free(line: FairLock) -> bool:
     """Whether the next one gets its turn."""
     taken = threading.Event()
     threading.Thread(target=take, args=(line, Turn(), taken.set), daemon=True).start()
@@ -31,7 +31,7 @@ def is_free(line: Line) -> bool:
 
 
 def test_those_who_wait_come_in_the_order_of_their_arrival() -> None:
-    line, first, order = Line(), ToldTurn(), []
+    line, first, order = FairLock(), ToldTurn(), []
     with ThreadPoolExecutor(6) as pool:
         line.wait(first)
         wait_joined()
@@ -44,7 +44,7 @@ def test_those_who_wait_come_in_the_order_of_their_arrival() -> None:
 
 
 def test_one_at_a_time() -> None:
-    line, inside, most = Line(), [0], [0]
+    line, inside, most = FairLock(), [0], [0]
 
     def work() -> None:
         inside[0] += 1
@@ -59,7 +59,7 @@ def test_one_at_a_time() -> None:
 
 
 def test_ctrl_c_while_waiting_lets_the_next_one_wait_for_the_one_before() -> None:
-    line, first, given_up, order = Line(), ToldTurn(), ToldTurn(), []
+    line, first, given_up, order = FairLock(), ToldTurn(), ToldTurn(), []
     line.wait(first)
     wait_joined()
 
@@ -84,7 +84,7 @@ LOOKS_FOR_SIGNALS = {"CALL", "CALL_KW", "CALL_FUNCTION_EX", "RESUME", "JUMP_BACK
 
 
 class InterruptedAt:
-    """Raises KeyboardInterrupt at the n-th place of `take` and `Line` where Python can."""
+    """Raises KeyboardInterrupt at the n-th place of `take` and `FairLock` where Python can."""
 
     def __init__(self, place: int) -> None:
         self._left = place
@@ -103,7 +103,7 @@ class InterruptedAt:
                     raise KeyboardInterrupt
         return self
 
-    def happens(self, line: Line) -> bool:
+    def happens(self, line: FairLock) -> bool:
         before = sys.gettrace()
         sys.settrace(self)
         try:
@@ -116,7 +116,7 @@ class InterruptedAt:
 
 
 def test_ctrl_c_at_any_moment_leaves_the_line_whole() -> None:
-    line, places = Line(), 0
+    line, places = FairLock(), 0
     while InterruptedAt(places + 1).happens(line):
         places += 1
         assert is_free(line), places

@@ -14,7 +14,7 @@ from diad_deploy import Detector
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import choice, several_devices
 from diad_deploy.backends.choice import ModelRequest
-from diad_deploy.backends.host_model import DirectModel
+from diad_deploy.backends.host_model import HostModel
 from diad_deploy.backends.onnxruntime.cpu import OnnxRuntimeStages
 from diad_deploy.backends.several_devices import SharedModel
 from diad_deploy.bundle.folder import Bundle
@@ -34,7 +34,7 @@ def image(value: float) -> FloatArray:
 class FakeModel:
     """Gives the image back. One call at a time, which it checks."""
 
-    in_flight: int = 2
+    max_pending: int = 2
     submitting: Callable[[], None] = lambda: None
     collecting: Callable[[], None] = lambda: None
     seen: list[float] = field(default_factory=list)
@@ -72,7 +72,7 @@ def submit(model: SharedModel, value: float) -> Collect:
 def test_a_batch_goes_where_least_is_waiting() -> None:
     first, second = FakeModel(), FakeModel()
     model = shared(first, second)
-    assert model.in_flight == 4
+    assert model.max_pending == 4
     begun = [submit(model, value) for value in range(4)]
     assert (first.seen, second.seen) == ([0, 2], [1, 3])
     for place in (3, 1, 1):
@@ -224,7 +224,7 @@ class Opener:
             raise CudaError("cudaErrorMemoryAllocation", "too little memory; take less")
         self.opened.append(request.device_index)
         stages = OnnxRuntimeStages.open(request.bundle, threads=1)
-        model = DirectModel(stages, request.order, upload=lambda x: x, download=lambda x: x)
+        model = HostModel(stages, request.order, upload=lambda x: x, download=lambda x: x)
         close, index = model.close, request.device_index
         model.close = lambda: (close(), self.closed.append(index))[0]  # type: ignore[method-assign]
         return model
@@ -252,7 +252,7 @@ def test_detections_are_those_of_one_device_in_their_order(
         expected = detector.detect(images)
     with Detector.open(standin_bundle, device="cuda:all", batch_size=2) as detector:
         assert (detector.backend, detector.devices) == ("fake", ("cuda:0", "cuda:1", "cuda:2"))
-        assert detector.in_flight == 3
+        assert detector.max_pending == 3
         found = detector.detect(images)
     assert (opener.opened, sorted(opener.closed)) == ([1, 0, 1, 2], [0, 1, 1, 2])
     for one, other in zip(expected, found, strict=True):

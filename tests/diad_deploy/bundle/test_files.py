@@ -12,7 +12,7 @@ import pytest
 from diad_deploy import Detector
 from diad_deploy.bundle.folder import MANIFEST_NAME, Bundle, BundleWriter
 from diad_deploy.bundle.manifest import to_json
-from diad_deploy.bundle.update import amend_manifest
+from diad_deploy.bundle.update import update_manifest
 from diad_deploy.errors import BundleDamagedError, BundleError
 from tests.hub_cache import lay_cache
 
@@ -55,7 +55,7 @@ def test_a_manifest_in_a_cache_can_be_amended(own_bundle: Bundle, tmp_path: Path
     blob = (snapshot / MANIFEST_NAME).resolve()
     before = blob.read_bytes()
     opened = Bundle.open(snapshot)
-    amend_manifest(opened, replace(opened.manifest, verification={"passed": True}))
+    update_manifest(opened, replace(opened.manifest, verification={"passed": True}))
     assert Bundle.open(snapshot).manifest.verification == {"passed": True}
     assert blob.read_bytes() == before
 

@@ -12,7 +12,7 @@ from diad_deploy.bundle.folder import MANIFEST_NAME, Bundle, builtin_bundle
 from diad_deploy.bundle.manifest import Manifest, from_json, to_json
 from diad_deploy.diffusion.schedule import make_schedule
 from diad_deploy.errors import BundleDamagedError, BundleError
-from diad_deploy.files.regular_file import MOST_JSON_BYTES
+from diad_deploy.files.regular_file import MAX_JSON_BYTES
 from diad_deploy.files.strict_json import parse_object
 
 
@@ -149,7 +149,7 @@ def test_a_huge_manifest_is_not_read(own_bundle: Bundle) -> None:
     with (own_bundle.path / MANIFEST_NAME).open("ab") as file:
         file.truncate(200_000_000)
     with pytest.raises(
-        BundleDamagedError, match=f"at most {MOST_JSON_BYTES} bytes, found 200000000"
+        BundleDamagedError, match=f"at most {MAX_JSON_BYTES} bytes, found 200000000"
     ):
         Bundle.open(own_bundle.path)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from diad_deploy.bundle.folder import MANIFEST_NAME, Bundle
-from diad_deploy.bundle.update import amend_manifest
+from diad_deploy.bundle.update import update_manifest
 from diad_deploy.errors import OutputError
 
 
 def test_the_new_manifest_is_read_back(own_bundle: Bundle) -> None:
-    amended = amend_manifest(
+    amended = update_manifest(
         own_bundle, replace(own_bundle.manifest, verification={"passed": True})
     )
     again = Bundle.open(own_bundle.path)
@@ -31,6 +31,6 @@ def test_a_full_disk_leaves_the_old_one(
     listed = sorted(path.name for path in Path(own_bundle.path).iterdir())
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OutputError, match="No space left"):
-        amend_manifest(own_bundle, own_bundle.manifest)
+        update_manifest(own_bundle, own_bundle.manifest)
     assert (own_bundle.path / MANIFEST_NAME).read_bytes() == before
     assert sorted(path.name for path in Path(own_bundle.path).iterdir()) == listed

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from diad_deploy.diffusion.noise import for_batch, part_of, settle_noise
+from diad_deploy.diffusion.noise import for_batch, part_of, resolve_noise
 from diad_deploy.errors import OptionError
 
 STORED = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
 
 
 def test_the_stored_noise_goes_to_every_image() -> None:
-    settled = settle_noise("noise", None, STORED, 3)
+    settled = resolve_noise("noise", None, STORED, 3)
     batch = for_batch(part_of(settled, slice(1, 3)), 2)
     assert batch.shape == (2, 1, 2, 2)
     assert batch.flags.c_contiguous
@@ -19,7 +19,7 @@ def test_the_stored_noise_goes_to_every_image() -> None:
 
 def test_a_noise_an_image_is_shared_out_by_place() -> None:
     given = np.stack([STORED, STORED + 1, STORED + 2]).tolist()
-    settled = settle_noise("noise", given, STORED, 3)
+    settled = resolve_noise("noise", given, STORED, 3)
     assert settled.dtype == np.float32
     np.testing.assert_array_equal(for_batch(part_of(settled, slice(1, 3)), 2), settled[1:])
 
@@ -34,4 +34,4 @@ def test_a_noise_an_image_is_shared_out_by_place() -> None:
 )
 def test_noise_that_does_not_fit(given: object, message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        settle_noise("noise", given, STORED, 3)  # type: ignore[arg-type]
+        resolve_noise("noise", given, STORED, 3)  # type: ignore[arg-type]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from diad_deploy.bundle.folder import Bundle
-from diad_deploy.bundle.update import amend_manifest
-from diad_deploy.files.atomic_file import replacing, write_whole
-from diad_deploy.files.atomic_folder import WholeFolder
+from diad_deploy.bundle.update import update_manifest
+from diad_deploy.files.atomic_file import replacing, write_atomically
+from diad_deploy.files.atomic_folder import AtomicFolder
 from diad_deploy.report.results import ResultRow, ResultsFiles, read_rows
 from diad_deploy.report.resuming import settle
 from diad_deploy.thresholds.file import read_thresholds, write_thresholds
@@ -21,7 +21,7 @@ from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 def test_rights_and_content_are_the_ones_given(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for content in (b"old", b"new"):
-        write_whole(path, content, mode=0o640)
+        write_atomically(path, content, mode=0o640)
         assert path.read_bytes() == content
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert list(tmp_path.iterdir()) == [path]
@@ -37,7 +37,7 @@ def test_what_cannot_be_flushed_leaves_the_old_one(
     path.write_bytes(b"old")
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OSError, match="Input/output"):
-        write_whole(path, b"new")
+        write_atomically(path, b"new")
     with pytest.raises(OSError, match="Input/output"), replacing(path) as partial:
         partial.write_bytes(b"new")
     assert path.read_bytes() == b"old"
@@ -51,7 +51,7 @@ def test_a_file_system_that_does_not_flush_is_none_that_fails(
         raise OSError(errno.EINVAL, "Invalid argument")
 
     monkeypatch.setattr(os, "fsync", refuse)
-    write_whole(tmp_path / "a.json", b"new")
+    write_atomically(tmp_path / "a.json", b"new")
     assert (tmp_path / "a.json").read_bytes() == b"new"
 
 
@@ -73,7 +73,7 @@ def test_no_file_is_replaced_while_it_is_open(own_bundle: Bundle, tmp_path: Path
         write_thresholds(path, make_thresholds(overall=overall), force=True)
     assert read_thresholds(path).overall.score == 0.2
 
-    amend_manifest(own_bundle, replace(own_bundle.manifest, verification={"passed": True}))
+    update_manifest(own_bundle, replace(own_bundle.manifest, verification={"passed": True}))
     assert Bundle.open(own_bundle.path).manifest.verification == {"passed": True}
 
     report = tmp_path / "report"
@@ -86,6 +86,6 @@ def test_no_file_is_replaced_while_it_is_open(own_bundle: Bundle, tmp_path: Path
     assert [row.picture for row in read_rows(files[0])] == ["a", "b"]
 
     for _ in range(2):
-        with WholeFolder(tmp_path / "folder", marker="m", force=True) as whole:
+        with AtomicFolder(tmp_path / "folder", marker="m", force=True) as whole:
             (whole.folder / "m").write_text("x")
             whole.place()

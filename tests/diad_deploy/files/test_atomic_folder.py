@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 
 from diad_deploy.errors import OutputError
-from diad_deploy.files.atomic_folder import WholeFolder
+from diad_deploy.files.atomic_folder import AtomicFolder
 
 
-def begin(path: Path) -> WholeFolder:
-    return WholeFolder(path, marker="m", force=False)
+def begin(path: Path) -> AtomicFolder:
+    return AtomicFolder(path, marker="m", force=False)
 
 
-def finish(whole: WholeFolder) -> None:
+def finish(whole: AtomicFolder) -> None:
     (whole.folder / "m").write_text("x")
     whole.place()
 
 
-@pytest.mark.parametrize("end", [finish, WholeFolder.place])
+@pytest.mark.parametrize("end", [finish, AtomicFolder.place])
 def test_a_folder_that_is_removed_while_it_is_written(
-    tmp_path: Path, end: Callable[[WholeFolder], None]
+    tmp_path: Path, end: Callable[[AtomicFolder], None]
 ) -> None:
     def run() -> None:
         with begin(tmp_path / "out") as whole:

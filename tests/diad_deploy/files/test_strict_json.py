@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import pytest
 
 from diad_deploy.files.strict_json import parse_object, read_record
-from diad_deploy.record import Strict
+from diad_deploy.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair(Strict):
+class Pair(Record):
     low: float
     high: float
     parts: tuple[int, ...] = ()

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from diad_deploy.images.formats.white_level import WhiteLevel
 from diad_deploy.inspection.identity import identify_run
 from diad_deploy.report.run_record import RunRecord
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 from tests.diad_deploy.fake_detector import FakeDetector
 
 
 def identify(seed: int = 0, scale: tuple[float, float] | None = None) -> RunRecord:
-    judge = Judge(threshold=0.5, class_name="gear")
+    judge = Decider(threshold=0.5, class_name="gear")
     return identify_run(
         FakeDetector(seed=seed),
         bundle_name="b",

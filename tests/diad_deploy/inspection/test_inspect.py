@@ -27,7 +27,7 @@ from diad_deploy.inspection.summary import Progress, Summary
 from diad_deploy.report import folder as layout
 from diad_deploy.report.heatmap import draw_heatmap
 from diad_deploy.report.results import ResultRow, read_rows
-from diad_deploy.thresholds.decide import Judge
+from diad_deploy.thresholds.decide import Decider
 from tests.diad_deploy.fake_detector import FakeDetector, plain, write_image, write_images
 from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 
@@ -512,7 +512,7 @@ def test_a_limit_that_nothing_gets_past_leaves_whole_lines(parts: Path, tmp_path
 def test_a_stopped_run_with_thresholds_goes_on_to_the_same_files(
     parts: Path, tmp_path: Path
 ) -> None:
-    judge = Judge(thresholds=make_thresholds(overall=0.6, parts=0.4))
+    judge = Decider(thresholds=make_thresholds(overall=0.6, parts=0.4))
     options = InspectionOptions(judge=judge)
     summary = run(parts, tmp_path / "whole", options)
     decided = [row for row in rows(tmp_path / "whole") if row.decision is not None]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from diad_deploy.errors import InputError
-from diad_deploy.labelled.mask_findings import MaskCounts, MaskTally, check_masks, judge_mask
+from diad_deploy.labelled.mask_findings import MaskCounts, MaskTally, check_mask, check_masks
 
 SIZE = (40, 60)
 
@@ -25,7 +25,7 @@ def write(path: Path, marked_rows: int, **options: object) -> Path:
     [(0, ("empty",)), (1, ()), (20, ()), (21, ("most",)), (39, ("most",)), (40, ("full",))],
 )
 def test_how_much_is_marked(tmp_path: Path, rows: int, findings: tuple[str, ...]) -> None:
-    judged = judge_mask(write(tmp_path / "m.png", rows), 32, image_size_px=SIZE)
+    judged = check_mask(write(tmp_path / "m.png", rows), 32, image_size_px=SIZE)
     assert judged.findings == findings
     assert (judged.marked is None) == (findings in (("empty",), ("full",)))
 
@@ -34,12 +34,12 @@ def test_a_mark_that_is_lost_at_the_models_size_is_none(tmp_path: Path) -> None:
     values = np.zeros((2000, 2000), dtype=np.uint8)
     values[1000, 1000] = 255
     Image.fromarray(values).save(tmp_path / "m.png")
-    assert judge_mask(tmp_path / "m.png", 32, image_size_px=None).findings == ("empty",)
+    assert check_mask(tmp_path / "m.png", 32, image_size_px=None).findings == ("empty",)
 
 
 def test_no_mask_and_one_that_cannot_be_used(tmp_path: Path) -> None:
-    assert judge_mask(None, 32, image_size_px=SIZE).findings == ("missing",)
-    judged = judge_mask(write(tmp_path / "m.png", 3), 32, image_size_px=(1, 2))
+    assert check_mask(None, 32, image_size_px=SIZE).findings == ("missing",)
+    judged = check_mask(write(tmp_path / "m.png", 3), 32, image_size_px=(1, 2))
     assert (judged.marked, judged.findings) == (None, ("failed",))
     assert (judged.fault or "").startswith("mask: the mask is 60 x 40 pixels")
 

@@ -2,7 +2,7 @@
 
 import random
 
-from diad_deploy.report.ranking import MOST_FOLDERS, OTHERS, Highest, rank
+from diad_deploy.report.ranking import MAX_FOLDERS, OTHERS, Highest, rank
 from diad_deploy.report.results import ResultRow
 
 
@@ -105,6 +105,6 @@ def test_scores_are_grouped_by_class_or_else_by_folder() -> None:
 
 
 def test_groups_are_bounded() -> None:
-    ranking = rank(row(f"{n}/a", 0.5) for n in range(MOST_FOLDERS + 60))
-    assert len(ranking.groups) == MOST_FOLDERS + 1
+    ranking = rank(row(f"{n}/a", 0.5) for n in range(MAX_FOLDERS + 60))
+    assert len(ranking.groups) == MAX_FOLDERS + 1
     assert (ranking.groups[-1].name, len(ranking.groups[-1].scores)) == (OTHERS, 60)

@@ -24,20 +24,20 @@ def pieces(told: list[str], count: int, error: BaseException | None = None) -> I
 
 
 @pytest.mark.parametrize(
-    ("in_flight", "order"),
+    ("max_pending", "order"),
     [
         (1, ["begin 0", "end 0", "begin 1", "end 1", "begin 2", "end 2"]),
         (2, ["begin 0", "begin 1", "end 0", "begin 2", "end 1", "end 2"]),
     ],
 )
-def test_so_many_are_under_way(in_flight: int, order: list[str]) -> None:
+def test_so_many_are_under_way(max_pending: int, order: list[str]) -> None:
     told: list[str] = []
-    assert list(collect_in_order(pieces(told, 3), in_flight=in_flight)) == [0, 1, 2]
+    assert list(collect_in_order(pieces(told, 3), max_pending=max_pending)) == [0, 1, 2]
     assert told == order
 
 
 def test_what_has_begun_is_handed_on_before_ctrl_c() -> None:
-    source = collect_in_order(pieces([], 2, KeyboardInterrupt()), in_flight=3)
+    source = collect_in_order(pieces([], 2, KeyboardInterrupt()), max_pending=3)
     assert [next(source), next(source)] == [0, 1]
     with pytest.raises(KeyboardInterrupt):
         next(source)
@@ -52,7 +52,7 @@ def begin_two_then(stop: BaseException, in_hand: BaseException) -> Iterator[Call
 @pytest.mark.parametrize("stop", [BackendError("first"), KeyboardInterrupt()])
 def test_of_two_errors_the_first_is_told_and_the_second_chained(stop: BaseException) -> None:
     second = CudaError("cudaErrorUnknown", "second")
-    source = collect_in_order(begin_two_then(stop, second), in_flight=4)
+    source = collect_in_order(begin_two_then(stop, second), max_pending=4)
     assert next(source) == 0
     with pytest.raises(type(stop)) as raised:
         next(source)
@@ -64,19 +64,19 @@ def test_the_first_keeps_its_own_cause() -> None:
     first, cause, second = BackendError("first"), RuntimeError("cause"), BackendError("second")
     first.__cause__ = cause
     with pytest.raises(BackendError, match="first") as raised:
-        list(collect_in_order(begin_two_then(first, second), in_flight=4))
+        list(collect_in_order(begin_two_then(first, second), max_pending=4))
     assert (raised.value.__cause__, raised.value.__context__) == (cause, second)
 
 
 def test_ctrl_c_goes_before_a_failure_that_could_be_passed_over() -> None:
     failure = BackendError("first")
     with pytest.raises(KeyboardInterrupt) as raised:
-        list(collect_in_order(begin_two_then(failure, KeyboardInterrupt()), in_flight=4))
+        list(collect_in_order(begin_two_then(failure, KeyboardInterrupt()), max_pending=4))
     assert raised.value.__cause__ is failure
 
 
 def test_the_same_error_twice_is_no_cause_of_itself() -> None:
     error = BackendError("the GPU has failed")
     with pytest.raises(BackendError) as raised:
-        list(collect_in_order(begin_two_then(error, error), in_flight=4))
+        list(collect_in_order(begin_two_then(error, error), max_pending=4))
     assert raised.value.__cause__ is None

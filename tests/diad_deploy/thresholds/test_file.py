@@ -12,9 +12,9 @@ import pytest
 from diad_deploy.bundle.engine_spec import BatchProfile, EngineSpec, LayerTypes
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.manifest import FileRecord
-from diad_deploy.bundle.update import amend_manifest
+from diad_deploy.bundle.update import update_manifest
 from diad_deploy.errors import BundleVersionError, OutputError, ThresholdsError
-from diad_deploy.thresholds.decide import Judge, find_judge
+from diad_deploy.thresholds.decide import Decider, find_decider
 from diad_deploy.thresholds.file import (
     Thresholds,
     find_thresholds,
@@ -82,7 +82,7 @@ def test_a_changed_graph_or_noise_is_another_bundle_engines_and_proofs_are_not(
     with_engine = replace(manifest, engines=(ENGINE,), files=(*manifest.files, engine_file))
     assert scoring_sha256(with_engine) == own
     assert scoring_sha256(replace(manifest, verification={"passed": True})) == own
-    assert scoring_sha256(amend_manifest(own_bundle, manifest).manifest) == own
+    assert scoring_sha256(update_manifest(own_bundle, manifest).manifest) == own
     for place, record in enumerate(manifest.files):
         files = list(manifest.files)
         files[place] = replace(record, sha256="2" * 64)
@@ -174,8 +174,8 @@ def test_what_is_no_small_plain_file_is_refused_at_once(own_bundle: Bundle, what
     message = "leads out|cannot be read: expected (a plain file|at most)"
     for read in (
         lambda: find_thresholds(own_bundle.path, own_bundle.manifest),
-        lambda: find_judge(own_bundle.path),
-        lambda: find_judge(own_bundle.path, thresholds=path),
+        lambda: find_decider(own_bundle.path),
+        lambda: find_decider(own_bundle.path, thresholds=path),
     ):
         with pytest.raises(ThresholdsError, match=message):
             read()
@@ -190,11 +190,11 @@ def test_a_link_may_not_leave_the_bundle_unless_it_is_named(
     path.symlink_to(other)
     for read in (
         lambda: find_thresholds(own_bundle.path, own_bundle.manifest),
-        lambda: find_judge(own_bundle.path),
+        lambda: find_decider(own_bundle.path),
     ):
         with pytest.raises(ThresholdsError, match=r"leads out of the bundle, to .*--thresholds"):
             read()
-    assert find_judge(own_bundle.path, thresholds=path).thresholds == thresholds
+    assert find_decider(own_bundle.path, thresholds=path).thresholds == thresholds
     path.unlink()
     other.rename(own_bundle.path / "line 3.json")
     path.symlink_to("line 3.json")
@@ -270,7 +270,7 @@ def test_classes_whose_names_are_no_text_come_back(tmp_path: Path) -> None:
     assert read_thresholds(tmp_path / "t.json") == thresholds
     # and so that the hash of thresholds that are there already stays
     assert (
-        Judge(thresholds=thresholds).thresholds_sha256
+        Decider(thresholds=thresholds).thresholds_sha256
         == hashlib.sha256((tmp_path / "t.json").read_bytes()).hexdigest()
     )
 

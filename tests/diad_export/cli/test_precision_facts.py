@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from diad_deploy.bundle.folder import Bundle
-from diad_deploy.bundle.precision_spec import GraphRange, PrecisionSpec, WidePart
-from diad_export.cli.precision_facts import MOST_NAMED, precision_facts
+from diad_deploy.bundle.precision_spec import Float32Part, GraphRange, PrecisionSpec
+from diad_export.cli.precision_facts import MAX_NAMED, precision_facts
 
 
-def spec(*wide: WidePart) -> PrecisionSpec:
+def spec(*wide: Float32Part) -> PrecisionSpec:
     return PrecisionSpec(
         precision="float16",
         calibration="good",
@@ -18,8 +18,8 @@ def spec(*wide: WidePart) -> PrecisionSpec:
     )
 
 
-def part(node: str, largest_abs: float) -> WidePart:
-    return WidePart(graph="decoder", node=node, reason="range", largest_abs=largest_abs)
+def part(node: str, largest_abs: float) -> Float32Part:
+    return Float32Part(graph="decoder", node=node, reason="range", largest_abs=largest_abs)
 
 
 def facts(bundle: Bundle, precision: PrecisionSpec | None) -> dict[str, str]:
@@ -31,7 +31,7 @@ def test_nothing_to_say_of_float32(standin_bundle: Bundle) -> None:
 
 
 def test_counts_reasons_and_figures(standin_bundle: Bundle) -> None:
-    sums = WidePart(graph="decoder", node="ReduceSum", reason="sum", largest_abs=3.0, nodes=22)
+    sums = Float32Part(graph="decoder", node="ReduceSum", reason="sum", largest_abs=3.0, nodes=22)
     assert facts(standin_bundle, spec(sums, part("conv_7", 91234.5))) == {
         "precision": "float16, measured on 12 images (good); float32 beyond 8188",
         "decoder wide": "23 of 300 nodes in float32 (1 near float16's limit, 22 sums of many "
@@ -41,7 +41,7 @@ def test_counts_reasons_and_figures(standin_bundle: Bundle) -> None:
 
 
 def test_the_largest_are_named_and_the_rest_counted(standin_bundle: Bundle) -> None:
-    many = [part(f"conv_{place}", 9000.0 + place) for place in range(MOST_NAMED + 3)]
+    many = [part(f"conv_{place}", 9000.0 + place) for place in range(MAX_NAMED + 3)]
     measured = facts(standin_bundle, spec(*many))["measured"]
-    assert measured.startswith(f"decoder's conv_{MOST_NAMED + 2} ")
+    assert measured.startswith(f"decoder's conv_{MAX_NAMED + 2} ")
     assert measured.endswith(" … and 3 more")

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from diad_deploy.bundle.folder import Bundle
 from diad_export.cli.commands import command
 from tests.diad_export.engines.test_bundle_engines import contents
-from tests.half_bundle import write_half_bundle
+from tests.float16_bundle import write_float16_bundle
 
 CAPABILITIES = ("7.5", "8.6", "8.9", "12.0")
 SELF_ATTENTIONS = {"encoder": 1, "denoiser": 9, "decoder": 1, "scorer": 0}
@@ -31,7 +31,7 @@ def arguments(path: Path, *capabilities: str) -> list[str]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     path = tmp_path_factory.mktemp("demo") / "bundle"
-    write_half_bundle(path)
+    write_float16_bundle(path)
     # one engine a graph for all of them
     result = CliRunner().invoke(command, arguments(path, *CAPABILITIES), catch_exceptions=False)
     assert result.exit_code == 0

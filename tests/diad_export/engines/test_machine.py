@@ -3,7 +3,7 @@
 import pytest
 
 from diad_deploy.errors import BackendError, OptionError
-from diad_export.engines.machine import Gpu, Machine, look_at_machine, settle_capabilities
+from diad_export.engines.machine import Gpu, Machine, look_at_machine, resolve_capabilities
 from diad_export.engines.tensorrt_module import load_tensorrt
 
 KNOWN = ("7.5", "8.0", "8.6", "8.9", "12.0", "12.1")
@@ -24,19 +24,19 @@ def test_the_installed_rtx_lists_these_capabilities() -> None:
 
 def test_rtx_takes_what_is_asked_or_the_gpu_at_hand() -> None:
     asked = ("12.0", "8.9", "8.9")
-    assert settle_capabilities("tensorrt-rtx", asked, BARE) == ("8.9", "12.0")
-    assert settle_capabilities("tensorrt-rtx", (), with_gpu("8.6")) == ("8.6",)
+    assert resolve_capabilities("tensorrt-rtx", asked, BARE) == ("8.9", "12.0")
+    assert resolve_capabilities("tensorrt-rtx", (), with_gpu("8.6")) == ("8.6",)
     with pytest.raises(OptionError, match=r"needs --compute-capability .*CUDA says no.* 8\.9"):
-        settle_capabilities("tensorrt-rtx", (), BARE)
+        resolve_capabilities("tensorrt-rtx", (), BARE)
 
 
 @pytest.mark.parametrize(("asked", "machine"), [(("9.0",), BARE), ((), with_gpu("9.0"))])
 def test_a_capability_that_rtx_lacks(asked: tuple[str, ...], machine: Machine) -> None:
     with pytest.raises(OptionError, match=r"no compute capability 9\.0; .*12\.1.*tensorrt"):
-        settle_capabilities("tensorrt-rtx", asked, machine)
+        resolve_capabilities("tensorrt-rtx", asked, machine)
 
 
 def test_tensorrt_builds_for_the_gpu_at_hand() -> None:
-    assert settle_capabilities("tensorrt", (), with_gpu("9.0")) == ("9.0",)
+    assert resolve_capabilities("tensorrt", (), with_gpu("9.0")) == ("9.0",)
     with pytest.raises(BackendError, match=r"CUDA says no.*--target tensorrt-rtx"):
-        settle_capabilities("tensorrt", (), BARE)
+        resolve_capabilities("tensorrt", (), BARE)

@@ -7,14 +7,14 @@ from diad_export.onnx.storage import SMALLEST, halved, store_as_float16
 from tests.diad_export.onnx.small_graphs import multiplying, run
 
 
-def half_values(count: int) -> np.ndarray:
+def float16_values(count: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     return rng.normal(size=count).astype(np.float16).astype(np.float32)
 
 
 def test_half_values_are_stored_in_half_the_room_and_give_the_same_bits() -> None:
     x = np.random.default_rng(1).normal(size=256).astype(np.float32)
-    before, model = multiplying(weight=half_values(256)), multiplying(weight=half_values(256))
+    before, model = multiplying(weight=float16_values(256)), multiplying(weight=float16_values(256))
     assert store_as_float16(model) == 1
     [stored] = model.graph.initializers.values()
     assert stored.const_value is not None
@@ -23,7 +23,7 @@ def test_half_values_are_stored_in_half_the_room_and_give_the_same_bits() -> Non
 
 
 def test_values_that_would_change_stay() -> None:
-    weight = half_values(256)
+    weight = float16_values(256)
     weight[7] += 1e-6
     model = multiplying(weight=weight)
     assert store_as_float16(model) == 0
@@ -31,7 +31,7 @@ def test_values_that_would_change_stay() -> None:
 
 
 def test_small_ones_stay() -> None:
-    assert store_as_float16(multiplying(weight=half_values(SMALLEST - 1))) == 0
+    assert store_as_float16(multiplying(weight=float16_values(SMALLEST - 1))) == 0
 
 
 @pytest.mark.parametrize("odd", [1e6, 1e-9, float("nan")])

@@ -16,8 +16,8 @@ from diad_export.onnx.components import image_spec
 from diad_export.onnx.parity import open_session
 from diad_export.precision.calibration import (
     BATCH,
-    MOST_BUILTIN,
-    MOST_IMAGES,
+    MAX_BUILTIN,
+    MAX_IMAGES,
     Calibration,
     Run,
     read_calibration,
@@ -46,9 +46,9 @@ def test_a_folders_images_are_all_taken(images: Path) -> None:
 def test_of_many_those_are_taken_that_are_spread_over_all(
     images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert MOST_IMAGES >= 5
+    assert MAX_IMAGES >= 5
     every = read_calibration(images, IMAGE).images
-    monkeypatch.setattr("diad_export.precision.calibration.MOST_IMAGES", 3)
+    monkeypatch.setattr("diad_export.precision.calibration.MAX_IMAGES", 3)
     assert np.array_equal(read_calibration(images, IMAGE).images, every[::2])
 
 
@@ -56,7 +56,7 @@ def test_built_in_images_are_taken_where_no_folder_is_named() -> None:
     found = read_calibration(None, IMAGE)
     assert found.warnings == ()
     assert found.source == "built-in images"
-    assert len(found.images) == min(MOST_BUILTIN, len(find_images([builtin_images()])))
+    assert len(found.images) == min(MAX_BUILTIN, len(find_images([builtin_images()])))
 
 
 def test_a_folder_that_is_none_is_refused(images: Path, tmp_path: Path) -> None:

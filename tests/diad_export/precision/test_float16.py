@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from diad_deploy.errors import ExportError
-from diad_export.precision.float16 import convert_to_half
+from diad_export.precision.float16 import convert_to_float16
 from tests.diad_export.onnx.small_graphs import run
 from tests.diad_export.onnx.typed import cast_pairs, types_of
 
@@ -50,7 +50,7 @@ def test_inputs_and_outputs_stay_float32_and_the_rest_is_half() -> None:
     ]
     expected = run(graph(nodes, {"y": [2, 4]}, w=W), X)
     model = graph(nodes, {"y": [2, 4]}, w=W)
-    assert len(convert_to_half(model, [])) == 2
+    assert len(convert_to_float16(model, [])) == 2
     assert operators(model) == ["Cast", "MatMul", "Relu", "Cast"]
     types = types_of(model)
     assert (types["x"], types["y"], types["product"], types["w"]) == (F32, F32, F16, F16)
@@ -68,7 +68,7 @@ def test_a_wide_island_costs_one_cast_each_way() -> None:
         helper.make_node("MatMul", ["c", "w"], ["y"]),
     ]
     model = graph(nodes, {"y": [2, 4]}, w=W)
-    half = convert_to_half(model, named(model, "b", "c"))
+    half = convert_to_float16(model, named(model, "b", "c"))
     assert half[0].outputs[0].name == "a"
     assert operators(model) == ["Cast", "MatMul", "Cast", "Mul", "Add", "Cast", "MatMul", "Cast"]
     types = types_of(model)
@@ -82,7 +82,7 @@ def test_a_constant_read_in_both_types_is_held_in_both() -> None:
         helper.make_node("MatMul", ["a", "w"], ["y"]),
     ]
     model = graph(nodes, {"y": [2, 4]}, w=W)
-    convert_to_half(model, named(model, "y"))
+    convert_to_float16(model, named(model, "y"))
     assert sorted(v.dtype.name for v in model.graph.initializers.values()) == ["FLOAT", "FLOAT16"]
     assert np.allclose(run(model, X), run(graph(nodes, {"y": [2, 4]}, w=W), X), atol=1e-2)
 
@@ -93,7 +93,7 @@ def test_an_output_that_is_read_inside_keeps_its_name_and_is_cast_once() -> None
         helper.make_node("Exp", ["first"], ["y"]),
     ]
     model = graph(nodes, {"first": [2, 4], "y": [2, 4]})
-    convert_to_half(model, named(model, "y"))
+    convert_to_float16(model, named(model, "y"))
     assert [value.name for value in model.graph.outputs] == ["first", "y"]
     assert operators(model) == ["Cast", "Relu", "Cast", "Exp"]
     assert types_of(model)["first"] == F32
@@ -102,7 +102,7 @@ def test_an_output_that_is_read_inside_keeps_its_name_and_is_cast_once() -> None
 def test_an_input_that_is_an_output_is_left_alone() -> None:
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     model = graph(nodes, {"y": [2, 4]})
-    convert_to_half(model, named(model, "y"))
+    convert_to_float16(model, named(model, "y"))
     assert operators(model) == ["Identity"]
     assert np.array_equal(run(model, X), X)
 
@@ -123,7 +123,7 @@ def test_what_onnx_defines_for_float32_only_stays() -> None:
     shapes: dict[str, list[int | str]] = {"y": [1, 1, 4, 8]}
     constants = {"axes": np.int64([0, 1]), "scales": np.float32([1, 1, 2, 2])}
     model = graph(nodes, shapes, **constants)
-    convert_to_half(model, [])
+    convert_to_float16(model, [])
     types = types_of(model)
     assert (types["image"], types["large"], types["scales"]) == (F16, F16, F32)
     assert (types["shape"], types["floats"], types["ramp"]) == (I64, F16, F32)
@@ -141,11 +141,11 @@ def test_a_node_with_a_graph_inside_is_refused() -> None:
     nodes = [helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch)]
     model = graph(nodes, {"y": [2, 4]}, yes=np.array(True))
     with pytest.raises(ExportError, match="found If with a graph inside"):
-        convert_to_half(model, [])
+        convert_to_float16(model, [])
 
 
 def test_a_result_of_unknown_type_is_refused() -> None:
     model = graph([helper.make_node("Relu", ["x"], ["y"])], {"y": [2, 4]})
     model.graph.outputs[0].type = None
     with pytest.raises(ExportError, match="the type of its result y is not known"):
-        convert_to_half(model, [])
+        convert_to_float16(model, [])

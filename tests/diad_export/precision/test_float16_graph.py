@@ -13,8 +13,8 @@ from diad_deploy.errors import ExportError
 from diad_export.model.diad import DiadModel
 from diad_export.onnx.components import Component, EncoderGraph, image_spec, make_components
 from diad_export.precision.calibration import Calibration, CalibrationImages
-from diad_export.precision.float16_graph import write_half_graph
-from diad_export.precision.float32_nodes import LIMIT_ABS, choose_wide_nodes
+from diad_export.precision.float16_graph import write_float16_graph
+from diad_export.precision.float32_nodes import LIMIT_ABS, choose_float32_nodes
 from tests.diad_export.onnx.typed import inferred
 
 SCALE = 1e6
@@ -46,7 +46,7 @@ def calibration() -> Calibration:
 def test_a_planted_overflow_is_kept_in_float32_and_listed(
     planted: Component, tmp_path: Path
 ) -> None:
-    made = write_half_graph(planted, tmp_path, calibration())
+    made = write_float16_graph(planted, tmp_path, calibration())
     measured = [part for part in made.wide if part.reason == "range"]
     assert len(measured) >= 2
     assert max(part.largest_abs for part in measured) > 65504 > LIMIT_ABS
@@ -61,8 +61,8 @@ def test_without_the_wide_part_the_planted_overflow_gives_wrong_numbers_and_is_r
     planted: Component, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "diad_export.precision.float16_graph.choose_wide_nodes",
-        lambda model, ranges: choose_wide_nodes(model, ranges, limit_abs=float("inf")),
+        "diad_export.precision.float16_graph.choose_float32_nodes",
+        lambda model, ranges: choose_float32_nodes(model, ranges, limit_abs=float("inf")),
     )
     with pytest.raises(ExportError, match=r"latents by (nan|inf)"):
-        write_half_graph(planted, tmp_path, calibration())
+        write_float16_graph(planted, tmp_path, calibration())

@@ -6,8 +6,8 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from diad_export.onnx.export import WIDE_SCOPE
-from diad_export.precision.float32_nodes import LIMIT_ABS, WideNode, choose_wide_nodes
+from diad_export.onnx.export import FLOAT32_SCOPE
+from diad_export.precision.float32_nodes import LIMIT_ABS, Float32Node, choose_float32_nodes
 
 
 def graph(*nodes: onnx.NodeProto, **constants: np.ndarray) -> ir.Model:
@@ -26,7 +26,7 @@ def product(weight: np.ndarray) -> ir.Model:
     return graph(helper.make_node("MatMul", ["x", "w"], ["y"], name="product"), w=weight)
 
 
-def reasons(wide: tuple[WideNode, ...]) -> list[tuple[str, str]]:
+def reasons(wide: tuple[Float32Node, ...]) -> list[tuple[str, str]]:
     return [(each.reason, each.part) for each in wide]
 
 
@@ -42,7 +42,7 @@ def test_both_sides_of_a_large_value_are_wide_with_its_figure() -> None:
         w=W,
     )
     ranges = {"x": 1.0, "w": 3.0, "a": 9000.0, "b": 8500.0, "c": 1.0, "d": 1.0}
-    wide = choose_wide_nodes(model, ranges)
+    wide = choose_float32_nodes(model, ranges)
     assert reasons(wide) == [("range", "first"), ("range", "second"), ("range", "third")]
     assert [each.largest_abs for each in wide] == [9000.0, 9000.0, 8500.0]
 
@@ -50,29 +50,29 @@ def test_both_sides_of_a_large_value_are_wide_with_its_figure() -> None:
 def test_the_limit_leaves_an_eighth_and_can_be_set() -> None:
     ranges = {"x": 1.0, "w": 1.0, "y": 8188.0}
     assert LIMIT_ABS == 8188.0
-    assert choose_wide_nodes(product(W), ranges) == ()
-    assert reasons(choose_wide_nodes(product(W), {**ranges, "y": 8189.0}))
-    assert reasons(choose_wide_nodes(product(W), ranges, limit_abs=8000.0))
+    assert choose_float32_nodes(product(W), ranges) == ()
+    assert reasons(choose_float32_nodes(product(W), {**ranges, "y": 8189.0}))
+    assert reasons(choose_float32_nodes(product(W), ranges, limit_abs=8000.0))
 
 
 @pytest.mark.parametrize("scale", [1e-7, 1e6])
 def test_a_constant_that_float16_cannot_hold_makes_its_node_wide(scale: float) -> None:
-    wide = choose_wide_nodes(product(W * np.float32(scale)), {"x": 1.0, "y": 1.0})
+    wide = choose_float32_nodes(product(W * np.float32(scale)), {"x": 1.0, "y": 1.0})
     assert reasons(wide) == [("constant", "product")]
 
 
 def test_a_few_small_weights_among_others_do_not() -> None:
     weight = W.copy()
     weight[0] *= 1e-9
-    assert choose_wide_nodes(product(weight), {"x": 1.0, "y": 1.0}) == ()
+    assert choose_float32_nodes(product(weight), {"x": 1.0, "y": 1.0}) == ()
 
 
 def test_a_small_constant_that_is_added_does_not() -> None:
     tiny = np.full(4, 1e-9, dtype=np.float32)
     added = graph(helper.make_node("Add", ["x", "w"], ["y"], name="sum"), w=tiny)
     scaled = graph(helper.make_node("Mul", ["x", "w"], ["y"], name="scaling"), w=tiny)
-    assert choose_wide_nodes(added, {}) == ()
-    assert reasons(choose_wide_nodes(scaled, {})) == [("constant", "scaling")]
+    assert choose_float32_nodes(added, {}) == ()
+    assert reasons(choose_float32_nodes(scaled, {})) == [("constant", "scaling")]
 
 
 def test_sums_of_many_values_are_wide_whatever_their_range() -> None:
@@ -82,7 +82,7 @@ def test_sums_of_many_values_are_wide_whatever_their_range() -> None:
         helper.make_node("ReduceMean", ["b"], ["c"]),
         w=W[0],
     )
-    assert reasons(choose_wide_nodes(model, {})) == [
+    assert reasons(choose_float32_nodes(model, {})) == [
         ("sum", "LayerNormalization"),
         ("sum", "ReduceMean"),
     ]
@@ -90,8 +90,8 @@ def test_sums_of_many_values_are_wide_whatever_their_range() -> None:
 
 def test_design_goes_before_all_other_reasons() -> None:
     model = product(W * np.float32(1e-7))
-    model.graph[0].meta[WIDE_SCOPE] = "update"
-    wide = choose_wide_nodes(model, {"x": 1e5, "y": 1e5})
+    model.graph[0].meta[FLOAT32_SCOPE] = "update"
+    wide = choose_float32_nodes(model, {"x": 1e5, "y": 1e5})
     assert reasons(wide) == [("design", "update")]
     assert wide[0].largest_abs == 1e5
 
@@ -102,4 +102,4 @@ def test_whole_numbers_are_nobodys_concern() -> None:
         helper.make_node("ReduceSum", ["shape"], ["count"], keepdims=0),
         helper.make_node("Expand", ["x", "shape"], ["y"]),
     )
-    assert choose_wide_nodes(model, {"x": 1.0}) == ()
+    assert choose_float32_nodes(model, {"x": 1.0}) == ()

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from diad_deploy.errors import ExportError
 from diad_export.peak_memory import watch_memory
-from diad_export.precision.ranges import ObservedGraph, write_observed
+from diad_export.precision.ranges import TracedGraph, write_traced
 from tests.diad_export.onnx.small_graphs import multiplying, run
 
 FIRST = np.float32([1.0, -2.0, 0.5])
@@ -26,7 +26,7 @@ def typed(model: ir.Model) -> ir.Model:
 
 def test_ranges_and_outputs_over_two_runs(tmp_path: Path) -> None:
     model = typed(multiplying(first=FIRST, second=SECOND))
-    observed = ObservedGraph(model, write_observed(model, "graph", tmp_path))
+    observed = TracedGraph(model, write_traced(model, "graph", tmp_path))
     feeds = [np.float32([1.0, 1.0, 1.0]), np.float32([0.0, -0.5, 6.0])]
     for x in feeds:
         [found] = observed.run({"x": x})
@@ -42,14 +42,14 @@ def test_ranges_and_outputs_over_two_runs(tmp_path: Path) -> None:
 
 def test_the_graph_itself_is_not_touched(tmp_path: Path) -> None:
     model = multiplying(first=FIRST)
-    write_observed(model, "graph", tmp_path)
+    write_traced(model, "graph", tmp_path)
     assert [value.name for value in model.graph.outputs] == ["after_first"]
     assert len(model.graph) == 1
 
 
 def test_weights_of_any_size_lie_beside_it(tmp_path: Path) -> None:
     model = multiplying(first=np.ones(100_000, dtype=np.float32))
-    path = write_observed(model, "graph", tmp_path)
+    path = write_traced(model, "graph", tmp_path)
     assert path.stat().st_size < 10_000
     assert path.with_name("graph.onnx.data").stat().st_size >= 400_000
 
@@ -57,7 +57,7 @@ def test_weights_of_any_size_lie_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [np.inf, np.nan])
 def test_values_that_are_not_finite_are_refused_by_name(tmp_path: Path, wrong: float) -> None:
     model = multiplying(first=np.float32([1.0, wrong, 1.0]))
-    observed = ObservedGraph(model, write_observed(model, "graph", tmp_path))
+    observed = TracedGraph(model, write_traced(model, "graph", tmp_path))
     with pytest.raises(ExportError, match=r"graph: expected finite numbers .* at after_first"):
         observed.run({"x": np.ones(3, dtype=np.float32)})
 
@@ -74,7 +74,7 @@ def test_results_are_measured_and_let_go_one_by_one(tmp_path: Path) -> None:
     graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:])
     opsets = [helper.make_opsetid("", 20)]
     model = typed(ir.from_proto(helper.make_model(graph, opset_imports=opsets, ir_version=10)))
-    observed = ObservedGraph(model, write_observed(model, "chain", tmp_path))
+    observed = TracedGraph(model, write_traced(model, "chain", tmp_path))
     x = np.ones(size, dtype=np.float32)
     with watch_memory() as before:
         pass

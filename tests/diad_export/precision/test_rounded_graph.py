@@ -10,14 +10,16 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from diad_export.onnx.parity import open_session
-from diad_export.precision.float16 import convert_to_half
+from diad_export.precision.float16 import convert_to_float16
 from diad_export.precision.rounded_graph import write_rounded
 
 RNG = np.random.default_rng(0)
 X, FIRST, SECOND = (RNG.normal(size=(16, 16)).astype(np.float32) for _ in range(3))
 
 
-def half_graph(path: Path, first: np.ndarray, second: np.ndarray, *, beside: bool = False) -> Path:
+def float16_graph(
+    path: Path, first: np.ndarray, second: np.ndarray, *, beside: bool = False
+) -> Path:
     """Two matrix products in float16, `x` and `y` `[16, 16]` float32."""
     made = helper.make_graph(
         [
@@ -31,7 +33,7 @@ def half_graph(path: Path, first: np.ndarray, second: np.ndarray, *, beside: boo
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     graph = ir.from_proto(onnx.shape_inference.infer_shapes(model, strict_mode=True))
-    convert_to_half(graph, [])
+    convert_to_float16(graph, [])
     ir.save(graph, path, external_data=f"{path.name}.data" if beside else None)
     return path
 
@@ -52,7 +54,7 @@ def run(path: Path, x: np.ndarray) -> np.ndarray:
 
 
 def test_each_value_is_rounded(tmp_path: Path) -> None:
-    path = half_graph(tmp_path / "graph.onnx", FIRST, SECOND)
+    path = float16_graph(tmp_path / "graph.onnx", FIRST, SECOND)
     (tmp_path / "rounded").mkdir()
     found = run(write_rounded(path, tmp_path / "rounded"), X)
     expected = by_hand(X, FIRST, SECOND)
@@ -65,14 +67,14 @@ def test_each_value_is_rounded(tmp_path: Path) -> None:
 def test_onnx_runtime_itself_does_not_round_between_float16_nodes(tmp_path: Path) -> None:
     """Why `rounded_graph` is there; when this fails, ask whether it still has to be."""
     large, small = np.clip(FIRST * np.float32(1e5), -6e4, 6e4), SECOND * np.float32(1e-5)
-    path = half_graph(tmp_path / "graph.onnx", large, small)
+    path = float16_graph(tmp_path / "graph.onnx", large, small)
     assert np.abs(halved(X) @ halved(large)).max() > 65504
     assert np.isfinite(run(path, X)).all()
 
 
 def test_an_overflow_shows(tmp_path: Path) -> None:
     large, small = FIRST * np.float32(1e5), SECOND * np.float32(1e-5)
-    path = half_graph(tmp_path / "graph.onnx", np.clip(large, -6e4, 6e4), small)
+    path = float16_graph(tmp_path / "graph.onnx", np.clip(large, -6e4, 6e4), small)
     (tmp_path / "rounded").mkdir()
     assert np.isfinite(run(path, X)).all()
     assert not np.isfinite(run(write_rounded(path, tmp_path / "rounded"), X)).any(axis=None)
@@ -87,7 +89,7 @@ def test_weights_beside_the_graph_come_along(
 
     if not linkable:
         monkeypatch.setattr("os.link", refuse)
-    path = half_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
+    path = float16_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
     (tmp_path / "rounded").mkdir()
     written = write_rounded(path, tmp_path / "rounded")
     assert written.with_name("graph.onnx.data").exists()
@@ -96,7 +98,7 @@ def test_weights_beside_the_graph_come_along(
 
 def test_weights_that_a_link_stands_for(tmp_path: Path) -> None:
     """As in a model hub's cache; a link's own place does not matter to its copy."""
-    graph = half_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
+    graph = float16_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
     weights = graph.with_name("graph.onnx.data")
     (tmp_path / "blobs").mkdir()
     weights.rename(tmp_path / "blobs" / "weights")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diad_export.verify.agreement import Outcome, Truth, compare_outcomes, settle_threshold
+from diad_export.verify.agreement import Outcome, Truth, choose_threshold, compare_outcomes
 
 MAPS = np.random.default_rng(0).normal(size=(4, 8, 8)).astype(np.float32)
 SCORES = np.array([0.1, 0.2, 0.8, 0.9], dtype=np.float32)
@@ -57,17 +57,17 @@ def test_a_map_that_is_no_number_agrees_with_nothing() -> None:
 
 
 def test_the_threshold_is_the_given_one_first() -> None:
-    assert settle_threshold(0.3, SCORES, LABELLED) == (0.3, "as given")
+    assert choose_threshold(0.3, SCORES, LABELLED) == (0.3, "as given")
 
 
 def test_the_threshold_with_the_highest_f1_splits_the_labels() -> None:
-    threshold, origin = settle_threshold(None, SCORES, LABELLED)
+    threshold, origin = choose_threshold(None, SCORES, LABELLED)
     assert threshold == pytest.approx(0.5)
     assert "F1" in origin
 
 
 def test_without_defects_the_threshold_is_a_percentile_of_the_good() -> None:
     truth = Truth(names=LABELLED.names, defective=(False,) * 4, masks=[None] * 4)
-    threshold, origin = settle_threshold(None, SCORES, truth)
+    threshold, origin = choose_threshold(None, SCORES, truth)
     assert threshold == pytest.approx(np.percentile(SCORES, 95))
     assert "good" in origin

@@ -97,7 +97,7 @@ def test_masks_are_read_as_an_evaluation_does(tmp_path: Path) -> None:
     values[2:9, 3] = 1
     Image.fromarray(values).save(masks / "c.png")
     Image.fromarray(values[:8]).save(masks / "d.png")
-    empty, numbers, other_size, _ = (each.judge_mask(16) for each in find_labelled(tmp_path))
+    empty, numbers, other_size, _ = (each.check_mask(16) for each in find_labelled(tmp_path))
     assert (empty.marked, empty.findings) == (None, ("empty",))
     assert numbers.marked is not None
     assert np.array_equal(numbers.marked, values > 0)
@@ -112,7 +112,7 @@ def test_without_labels_an_empty_mask_says_that_an_image_is_good(tmp_path: Path)
     marked = found.read_mask(8)
     assert marked is not None
     assert not marked.any()
-    assert found.judge_mask(8).findings == ()
+    assert found.check_mask(8).findings == ()
 
 
 @pytest.mark.parametrize(

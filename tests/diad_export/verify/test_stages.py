@@ -183,17 +183,17 @@ def test_a_checkpoint_that_lies_nowhere_is_asked_for(copied: Path, photos: Path)
 
 
 @pytest.fixture
-def copied_half(small_half_bundle: Bundle, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(small_half_bundle.path, tmp_path / "half"))
+def copied_float16(small_float16_bundle: Bundle, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_float16_bundle.path, tmp_path / "half"))
 
 
 def test_float16_is_rounded_at_every_node_and_compared_with_pytorchs_own(
-    copied_half: Path, photos: Path, small_checkpoint: Path
+    copied_float16: Path, photos: Path, small_checkpoint: Path
 ) -> None:
     words = ("--no-noise-floor", "--torch-half", "--json")
-    rounded = json.loads(run(copied_half, photos, small_checkpoint, *words).stdout)
+    rounded = json.loads(run(copied_float16, photos, small_checkpoint, *words).stdout)
     as_run = json.loads(
-        run(copied_half, photos, small_checkpoint, *words, "--rounding", "as-run").stdout
+        run(copied_float16, photos, small_checkpoint, *words, "--rounding", "as-run").stdout
     )
     assert rounded["passed"]
     assert "rounded at every node" in rounded["caution"]

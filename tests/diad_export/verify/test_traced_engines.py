@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diad_deploy.bundle.folder import Bundle
-from diad_export.verify.traced_bundle import observe_bundle
-from diad_export.verify.traced_engines import ObservedEngines
+from diad_export.verify.traced_bundle import trace_bundle
+from diad_export.verify.traced_engines import TracedEngines
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 
@@ -27,9 +27,9 @@ def test_every_step_is_seen_in_batches_over_and_below_the_profile(
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle", target, smallest=2, largest=3)
     arrays = inputs(bundle, count)
-    with observe_bundle(bundle, backend="onnxruntime", device="cpu", batch_size=4) as on_cpu:
+    with trace_bundle(bundle, backend="onnxruntime", device="cpu", batch_size=4) as on_cpu:
         expected = on_cpu.run(*arrays)
-    with observe_bundle(bundle, backend=target, device="cuda", batch_size=4) as engines:
+    with trace_bundle(bundle, backend=target, device="cuda", batch_size=4) as engines:
         found = engines.run(*arrays)
     assert engines.backend == target
     assert list(found) == list(expected)
@@ -42,8 +42,8 @@ def test_outputs_are_the_recorded_graph_s(
     machine: Machine, standin_bundle: Bundle, tmp_path: Path
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle")
-    with observe_bundle(bundle, backend="tensorrt-rtx", device="cuda", batch_size=2) as engines:
-        assert isinstance(engines, ObservedEngines)
+    with trace_bundle(bundle, backend="tensorrt-rtx", device="cuda", batch_size=2) as engines:
+        assert isinstance(engines, TracedEngines)
         engines.run(*inputs(bundle, 2))
     calls = machine.cudart.calls
     # recorded at open, and launched once, though it ran stage by stage as well

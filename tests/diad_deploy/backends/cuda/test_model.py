@@ -45,7 +45,7 @@ def test_a_batch_that_waits_for_a_slot_holds_nothing(
         return model.submit(image, *noises)
 
     # fill the slots, as far as that goes without waiting
-    begun = [submit() for _ in range(model.in_flight)] if count == 1 else []
+    begun = [submit() for _ in range(model.max_pending)] if count == 1 else []
     monkeypatch.setattr(machine.cudart, "cudaEventSynchronize", wait)
     with ThreadPoolExecutor(1) as pool:
         another = pool.submit(submit)
@@ -88,7 +88,7 @@ def test_a_batch_that_waits_while_the_model_closes_is_told(
         closing.set()
         return wait_for_stream(stream)
 
-    for _ in range(model.in_flight):
+    for _ in range(model.max_pending):
         model.submit(image, *noises)
     monkeypatch.setattr(machine.cudart, "cudaEventSynchronize", wait)
     monkeypatch.setattr(machine.cudart, "cudaStreamSynchronize", told)

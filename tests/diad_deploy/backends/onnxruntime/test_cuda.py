@@ -15,7 +15,7 @@ from diad_deploy.backends.onnxruntime.sessions import check_started
 from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
 from diad_deploy.errors import BackendError, CudaError, OptionError
 from diad_deploy.images.discover import find_images
-from diad_export.verify.traced_bundle import observe_bundle
+from diad_export.verify.traced_bundle import trace_bundle
 from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.machine import Machine
@@ -39,7 +39,7 @@ def test_the_demo_gives_the_numbers_of_the_cpu(machine: Machine) -> None:
         expected = detector.detect(paths)
     with Detector.open(builtin_bundle(), batch_size=2) as detector:
         found = detector.detect(paths)
-        assert (detector.backend, detector.in_flight) == ("onnxruntime-cuda", 2)
+        assert (detector.backend, detector.max_pending) == ("onnxruntime-cuda", 2)
     for one, other in zip(expected, found, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-5)
         np.testing.assert_allclose(one.reconstruction, other.reconstruction, atol=1e-4)
@@ -170,7 +170,7 @@ def test_verify_sees_every_step(machine: Machine, standin_bundle: Bundle) -> Non
     noise = rng.normal(size=(2, 3, 4, 4, 4)).astype(np.float32)
     seen = {}
     for device in ("cpu", "cuda"):
-        with observe_bundle(
+        with trace_bundle(
             standin_bundle, backend="onnxruntime", device=device, batch_size=2
         ) as observed:
             seen[device] = observed.run(image, *noise)

@@ -46,7 +46,7 @@ def test_the_demo_gives_the_numbers_of_onnx_runtime(machine: Machine, tmp_path: 
         expected = detector.detect(paths)
     with Detector.open(bundle, batch_size=3) as detector:
         found = detector.detect(paths)
-        assert (detector.backend, detector.in_flight) == ("tensorrt-rtx", 2)
+        assert (detector.backend, detector.max_pending) == ("tensorrt-rtx", 2)
     for one, other in zip(expected, found, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-5)
         np.testing.assert_allclose(one.anomaly_map, other.anomaly_map, atol=1e-5)
@@ -222,7 +222,7 @@ def test_a_folder_in_two_batches_under_way_gives_onnx_runtime_s_rows(
         machine.cudart.calls.clear()
         out = tmp_path / device
         with Detector.open(bundle, device=device, batch_size=2) as detector:
-            assert detector.in_flight == (2 if device == "cuda" else 1)
+            assert detector.max_pending == (2 if device == "cuda" else 1)
             inspect(files, detector, out, InspectionOptions())
         rows[device] = list(read_rows(out / "results.jsonl"))
     calls = [name for name in machine.cudart.calls if name in UNDER_WAY]

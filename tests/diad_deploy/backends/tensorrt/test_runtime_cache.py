@@ -146,7 +146,7 @@ def test_a_file_that_others_may_have_written_is_not_read(bundle: Bundle, folder:
 def test_the_oldest_go_first(
     standin_bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime_cache, "MOST_BYTES", 25)
+    monkeypatch.setattr(runtime_cache, "MAX_BYTES", 25)
     files = [RuntimeCacheFile(standin_bundle.manifest, GPU, str(n)) for n in range(3)]
     for age, file in enumerate(files):
         file.write(b"0123456789")

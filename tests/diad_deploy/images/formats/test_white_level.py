@@ -8,7 +8,7 @@ from diad_deploy.images.formats.white_level import (
     AUTO_WHITE,
     WhiteLevel,
     bits_of,
-    settle_white,
+    resolve_white,
     shown_white,
 )
 from diad_deploy.images.options import image_options_of
@@ -60,13 +60,13 @@ def test_options_are_what_was_given() -> None:
 
 
 def test_thresholds_say_what_is_white() -> None:
-    assert settle_white(None, None, where="t") == AUTO_WHITE
-    assert settle_white(TWELVE, None, where="t") == TWELVE
-    assert settle_white(None, TWELVE, where="t") == TWELVE
-    assert settle_white(WhiteLevel(white=4095), TWELVE, where="t") == TWELVE
+    assert resolve_white(None, None, where="t") == AUTO_WHITE
+    assert resolve_white(TWELVE, None, where="t") == TWELVE
+    assert resolve_white(None, TWELVE, where="t") == TWELVE
+    assert resolve_white(WhiteLevel(white=4095), TWELVE, where="t") == TWELVE
     for given, kept in ((AUTO_WHITE, TWELVE), (TWELVE, AUTO_WHITE), (WhiteLevel(white=4), TWELVE)):
         with pytest.raises(OptionError) as raised:
-            settle_white(given, kept, where="t.json")
+            resolve_white(given, kept, where="t.json")
         assert given.shown in str(raised.value)
         assert kept.shown in str(raised.value)
         assert "t.json" in str(raised.value)

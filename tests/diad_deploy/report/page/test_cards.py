@@ -6,7 +6,7 @@ import pytest
 
 from diad_deploy.regions import Region
 from diad_deploy.report import folder as layout
-from diad_deploy.report.page.cards import MOST_CORNERS, MOST_REGIONS, card
+from diad_deploy.report.page.cards import MAX_CORNERS, MAX_REGIONS, card
 from diad_deploy.report.results import ResultRow
 
 
@@ -51,8 +51,8 @@ def test_thumbnails_stand_in_the_page_and_a_lost_one_is_none(tmp_path: Path) -> 
 def test_outlines_are_bounded(tmp_path: Path) -> None:
     assert card(tmp_path, row())["outlines"] == ["0,0 1,2 2,4"]
     many = card(tmp_path, row(corners=10_000, regions=50))["outlines"]
-    assert len(many) == MOST_REGIONS
-    assert all(MOST_CORNERS / 2 < len(outline.split()) <= MOST_CORNERS for outline in many)
+    assert len(many) == MAX_REGIONS
+    assert all(MAX_CORNERS / 2 < len(outline.split()) <= MAX_CORNERS for outline in many)
 
 
 def test_no_corners_at_all(tmp_path: Path) -> None:

@@ -12,21 +12,21 @@ import onnx_ir as ir
 
 from diad_deploy.bundle.folder import Bundle, BundleWriter, builtin_bundle
 from diad_deploy.bundle.manifest import GraphSpec
-from diad_deploy.bundle.precision_spec import PrecisionSpec, WidePart
-from diad_export.onnx.export import WIDE_SCOPE
-from diad_export.precision.float16 import convert_to_half
+from diad_deploy.bundle.precision_spec import Float32Part, PrecisionSpec
+from diad_export.onnx.export import FLOAT32_SCOPE
+from diad_export.precision.float16 import convert_to_float16
 from diad_export.precision.float16_graph import list_parts
-from diad_export.precision.float32_nodes import LIMIT_ABS, choose_wide_nodes
+from diad_export.precision.float32_nodes import LIMIT_ABS, choose_float32_nodes
 
 NETWORK_ENDS = frozenset(("Conv", "Relu", "MaxPool"))
 
 
-def write_half_bundle(destination: Path) -> Bundle:
+def write_float16_bundle(destination: Path) -> Bundle:
     """Write it; everything but graphs is the built-in bundle's."""
     single = Bundle.open(builtin_bundle())
     manifest = single.manifest
     graphs = {graph.file: graph for graph in manifest.graphs}
-    wide: list[WidePart] = []
+    wide: list[Float32Part] = []
     with BundleWriter(destination) as writer:
         for record in manifest.files:
             if record.path in graphs:
@@ -50,16 +50,16 @@ def write_half_bundle(destination: Path) -> Bundle:
         )
 
 
-def _halve(single: Bundle, graph: GraphSpec, folder: Path) -> tuple[WidePart, ...]:
+def _halve(single: Bundle, graph: GraphSpec, folder: Path) -> tuple[Float32Part, ...]:
     model = ir.load(single.file(graph.file))
     for value in model.graph.outputs:
         _mark_to_network(value)
     for node in model.graph:
         if node.op_type in ("Sin", "Cos"):
-            node.meta[WIDE_SCOPE] = "sinusoid"
+            node.meta[FLOAT32_SCOPE] = "sinusoid"
             _mark_to_network(node.inputs[0])
-    wide = choose_wide_nodes(model, {})
-    convert_to_half(model, [each.node for each in wide])
+    wide = choose_float32_nodes(model, {})
+    convert_to_float16(model, [each.node for each in wide])
     ir.save(model, folder / graph.file)
     return list_parts(graph.name, wide)
 
@@ -67,8 +67,8 @@ def _halve(single: Bundle, graph: GraphSpec, folder: Path) -> tuple[WidePart, ..
 def _mark_to_network(value: ir.Value | None) -> None:
     """What computes `value`, back to the network's last layer."""
     node = None if value is None else value.producer()
-    if node is None or node.op_type in NETWORK_ENDS or WIDE_SCOPE in node.meta:
+    if node is None or node.op_type in NETWORK_ENDS or FLOAT32_SCOPE in node.meta:
         return
-    node.meta[WIDE_SCOPE] = "outside the networks"
+    node.meta[FLOAT32_SCOPE] = "outside the networks"
     for each in node.inputs:
         _mark_to_network(each)
