@@ -12,7 +12,7 @@ from diad_benchmarks.report.output import write_results
 from diad_benchmarks.report.results import Results, read_results
 from diad_deploy.bundle.folder import Bundle
 
-WAYS = ("reference", "onnxruntime", "onnxruntime-cuda")
+NAMES = ("reference", "onnxruntime", "onnxruntime-cuda")
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,14 @@ def results(small_checkpoint: Path, small_bundle: Bundle) -> Results:
         Request(
             checkpoint=small_checkpoint,
             bundle=small_bundle.path,
-            ways=WAYS,
+            backends=NAMES,
             rounds=2,
             batches=(1, 3),
-            pictures=6,
+            compared=6,
             device="cpu",
             threads=1,
         ),
-        tell=lambda line: None,
+        echo=lambda line: None,
     )
     return last
 
@@ -91,7 +91,7 @@ def test_the_command_needs_a_folder() -> None:
 def test_help_names_the_others() -> None:
     done = CliRunner().invoke(command, ["--help"])
     assert done.exit_code == 0
-    for part in ("compare", "python -m diad_benchmarks -o out"):
+    for part in ("compare", "diad-benchmark -o out"):
         assert part in done.output
 
 

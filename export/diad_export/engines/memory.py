@@ -46,7 +46,7 @@ def check_memory(graph: GraphSpec, available: int | None) -> None:
 
 
 def _from_group(folder: Path) -> int | None:
-    """Bytes left of the container's limit, to which its file cache can be returned; None: no limit."""
+    """Bytes left within the container's limit, its file cache included; None without a limit."""
     try:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))
