@@ -1,6 +1,7 @@
 """A whole run on a small model: rows in turns, one that cannot run, and the files."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,23 @@ def test_the_command_prints_json(
     rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
     assert "tensorrt" in rows["tensorrt"]["why_not"].lower()
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_without_a_checkpoint_the_bundle_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # as installed from a wheel, which does not hold the demo
+    for name in ("demo", "demo.dataset", "demo.products"):
+        monkeypatch.setitem(sys.modules, name, None)
+    request = Request(
+        backends=("reference", "onnxruntime"), rounds=1, batches=(1,), compared=0, device="cpu"
+    )
+    lines: list[str] = []
+    *_, last = run_benchmark(request, echo=lines.append)
+    reference, exported = last.row("reference"), last.row("onnxruntime")
+    assert reference is not None
+    assert reference.latency is None
+    assert "--checkpoint" in (reference.why_not or "")
+    assert exported is not None
+    assert exported.latency is not None
+    assert exported.accuracy is None
+    assert last.model.pictures == "1 images of pictures, resized to 128 px"
+    assert lines[0].startswith("the built-in bundle alone")

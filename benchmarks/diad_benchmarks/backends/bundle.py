@@ -9,7 +9,6 @@ from diad_benchmarks.backends.backend import Outcome, Runner, Subject
 from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
 from diad_deploy.arrays import ImageArray
 from diad_deploy.backends.choice import ModelRequest, open_model
-from diad_deploy.backends.tensorrt.engine_files import has_engines
 from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
@@ -130,7 +129,8 @@ def _in_half(subject: Subject) -> Subject:
 
 
 def _has_engines(subject: Subject, target: Target) -> bool:
-    return has_engines(Bundle.open(subject.bundle, verify=False), target)
+    manifest = Bundle.open(subject.bundle, verify=False).manifest
+    return any(engine.target == target for engine in manifest.engines)
 
 
 def _loaded_bytes(bundle: Bundle, backend: str) -> int:

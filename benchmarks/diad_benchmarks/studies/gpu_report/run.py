@@ -14,7 +14,6 @@ from typing import Any
 
 from diad_benchmarks.measure.machine import describe_machine
 from diad_benchmarks.studies.gpu_report.steps import run_step
-from diad_deploy.backends.cuda.driver import NvidiaDriver
 from diad_deploy.backends.onnxruntime.gpu_check import check_gpu
 from diad_deploy.errors import InputError, OutputError
 from diad_deploy.files.atomic_file import replacing
@@ -56,7 +55,7 @@ def make_report(destination: Path, *, minutes: float, echo: Callable[[str], None
         _keep_earlier(folder)
         folder.mkdir(parents=True)
         try:
-            return _fill(folder, driver, minutes, echo)
+            return _fill(folder, asdict(driver), minutes, echo)
         finally:
             echo(f"all of it: {destination} and {_pack(folder)}")
     except OSError as error:
@@ -66,7 +65,9 @@ def make_report(destination: Path, *, minutes: float, echo: Callable[[str], None
         ) from error
 
 
-def _fill(folder: Path, driver: NvidiaDriver, minutes: float, echo: Callable[[str], None]) -> bool:
+def _fill(
+    folder: Path, driver: dict[str, Any], minutes: float, echo: Callable[[str], None]
+) -> bool:
     record: dict[str, Any] = {**about(driver), "minutes": minutes}
     _write(folder, record)
     record["tests"] = {
@@ -92,7 +93,7 @@ def _fill(folder: Path, driver: NvidiaDriver, minutes: float, echo: Callable[[st
     return all(record[name]["status"] == 0 for name in ("tests", "benchmark"))
 
 
-def about(driver: NvidiaDriver) -> dict[str, Any]:
+def about(driver: dict[str, Any]) -> dict[str, Any]:
     """The origin of the figures: card, driver, machine, versions, commit; as plain JSON."""
     machine = asdict(describe_machine())
     found = {str(package.metadata["Name"]): package.version for package in distributions()}
@@ -103,7 +104,7 @@ def about(driver: NvidiaDriver) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
         "changed_files": (_git("status", "--porcelain") or "").splitlines(),
-        "driver": asdict(driver),
+        "driver": driver,
         "machine": machine,
     }
 
