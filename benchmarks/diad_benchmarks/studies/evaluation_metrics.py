@@ -11,8 +11,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from diad_deploy.arrays import BoolArray, FloatArray
+from diad_deploy.labelled.mask_findings import MaskTally
 from diad_evaluate.class_images import class_images
-from diad_evaluate.class_metrics import MaskTally, class_result
+from diad_evaluate.class_metrics import class_result
 from diad_evaluate.metrics.figures import Figures
 from diad_export.peak_memory import peak_memory_bytes
 
