@@ -21,7 +21,9 @@ from diad_deploy.errors import OutputError
 
 try:
     import fcntl
-except ImportError:  # Windows: without locks, leftovers of killed runs cannot be told apart, and stay
+except (
+    ImportError
+):  # Windows: without locks, leftovers of killed runs cannot be told apart, and stay
     fcntl = None  # type: ignore[assignment]
 
 
@@ -109,7 +111,9 @@ class AtomicFolder:
                 f"{path}: already exists; choose another name, or use --force to replace it"
             )
         if not path.is_dir():
-            raise OutputError(f"{path}: expected a folder or a new name, found a file; move it away")
+            raise OutputError(
+                f"{path}: expected a folder or a new name, found a file; move it away"
+            )
         if not (path / self._marker).is_file() and any(path.iterdir()):
             raise OutputError(
                 f"{path}: contains files but no {self._marker}, so it is not replaced even with "

@@ -84,7 +84,9 @@ def test_a_link_to_no_plain_file_is_refused_at_once(
     targets = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path}
     os.mkfifo(targets["pipe"])
     path.symlink_to(targets.get(what, path))
-    with pytest.raises(BundleError, match=r"expected a regular file|cannot be read|a folder without"):
+    with pytest.raises(
+        BundleError, match=r"expected a regular file|cannot be read|a folder without"
+    ):
         Bundle.open(own_bundle.path)
 
 

@@ -111,8 +111,16 @@ def test_older_formats_have_no_checksum(standin_bundle: Bundle, revision: int) -
         ("image.std", [0.5, 0.5, float("inf")], r"image\.std\.2: expected a finite number"),
         ("heatmap.high", float("inf"), r"heatmap\.high: expected a finite number"),
         ("heatmap.high", -1.0, "heatmap: expected low below high"),
-        ("heatmap.low", -1e308, "heatmap: expected low below high, with a difference finite in float32"),
-        ("heatmap.high", 10**400, r"heatmap\.high: expected a finite number, found an integer of 401"),
+        (
+            "heatmap.low",
+            -1e308,
+            "heatmap: expected low below high, with a difference finite in float32",
+        ),
+        (
+            "heatmap.high",
+            10**400,
+            r"heatmap\.high: expected a finite number, found an integer of 401",
+        ),
         ("fusion.sigma_px", float("nan"), r"fusion\.sigma_px: expected a finite number"),
     ],
 )
