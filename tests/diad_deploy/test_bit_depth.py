@@ -96,7 +96,7 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     assert out.count("skipped: 3 files (.heic 2, .dng 1)") == 1
     page = (tmp_path / "a" / "report.html").read_text()
     assert "Warning: 9 of 9 images (PNG) are dark" in page
-    assert page.count("Passed over: 3 files (.heic 2, .dng 1).") == 1
+    assert page.count("Skipped: 3 files (.heic 2, .dng 1).") == 1
     # with nothing left to read, too
     arguments = ("--bundle", own_bundle.path, "-o", tmp_path / "a", "--resume", "--json")
     summary = json.loads(run(inspect, twelve, *arguments)[1])
@@ -172,7 +172,8 @@ def test_large_images_need_the_option_and_are_told_their_memory(
     (row,) = read_rows(tmp_path / "a" / "results.jsonl")
     assert status == 2
     assert "1500 x 800 pixels: too large" in str(row.reason)
-    assert "take --max-megapixels 2: a run with --workers 1 --batch-size 1" in str(row.reason)
+    assert "use --max-megapixels 2, which needs about" in str(row.reason)
+    assert "with --workers 1 --batch-size 1" in str(row.reason)
     status, _, err = run(
         inspect, *arguments, "-o", tmp_path / "b", "--max-megapixels", 2, "--workers", 3
     )
