@@ -10,8 +10,7 @@ import numpy as np
 from diad_benchmarks.backends.backend import Outcome, Subject
 from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
 from diad_deploy.arrays import ImageArray
-from diad_deploy.backends.choice import ModelRequest, open_model
-from diad_deploy.backends.tensorrt.engine_files import has_engines
+from diad_deploy.backends import ModelRequest, has_engines, open_model
 from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
@@ -59,7 +58,7 @@ class BundleRunner:
         self._clock: StageClock = HostClock()
         request = ModelRequest(
             bundle=bundle,
-            order=self._order,
+            pipeline=self._order,
             threads=subject.threads,
             batch_size=subject.largest_batch,
             record=record,

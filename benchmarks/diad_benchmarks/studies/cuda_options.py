@@ -23,7 +23,7 @@ from diad_benchmarks.models.models import apart
 from diad_deploy.backends.onnxruntime.module import (
     import_onnxruntime,
     one_line,
-    prepare_cuda_libraries,
+    preload_cuda_libraries,
 )
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import GRAPH_NAMES, GraphSpec
@@ -101,7 +101,7 @@ def measure(combination: Combination) -> Finding:
     before = meter.used_bytes()
     try:
         runtime = import_onnxruntime()
-        prepare_cuda_libraries()
+        preload_cuda_libraries()
         start = time.perf_counter()
         session = _open(runtime, bundle.file(graph.file), combination)
         opened = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Every name that the backends use of CUDA and TensorRT exists in what is installed."""
+"""Every name that the backends use of CUDA and TensorRT exists in the installed libraries."""
 
 import ast
 from pathlib import Path
@@ -34,8 +34,8 @@ HOMES = {
         tensorrt_rtx.DynamicShapesKernelSpecializationStrategy
     ),
 }
-"""Where each protocol's names must be found. The type checker allows the backends no others."""
-OURS = {"Messages"}
+"""Where the names of each protocol must exist. The type checker allows the backends no others."""
+OURS = {"ErrorLog"}
 
 
 def declared(module: ModuleType) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diad_benchmarks.measure.machine import describe_machine
-from diad_deploy.backends.cuda.driver import NvidiaDriver
+from diad_deploy.backends import NvidiaDriver
 
 _OF_INTEREST = ("cuda", "nvidia", "onnx", "polygraphy", "tensorrt", "torch", "triton")
 

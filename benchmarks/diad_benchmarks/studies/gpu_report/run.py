@@ -11,7 +11,7 @@ from typing import Any
 
 from diad_benchmarks.studies.gpu_report.about import about
 from diad_benchmarks.studies.gpu_report.steps import run_step
-from diad_deploy.backends.cuda.driver import NvidiaDriver
+from diad_deploy.backends import NvidiaDriver
 from diad_deploy.backends.onnxruntime.gpu_check import check_gpu
 from diad_deploy.errors import OutputError
 from diad_deploy.files.atomic_file import replacing
