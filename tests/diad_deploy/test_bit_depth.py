@@ -184,6 +184,7 @@ def test_large_images_need_the_option_and_are_told_their_memory(
 def test_an_evaluation_reads_as_the_thresholds_were_set(
     run: Run, folders: tuple[Path, Path], own_bundle: Bundle, tmp_path: Path
 ) -> None:
+    pytest.importorskip("sklearn")
     figures = {}
     for folder in folders:
         for number, path in enumerate(sorted(folder.glob("*.png"))):

@@ -5,11 +5,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import tensorrt_rtx
 from cuda.bindings import runtime as cudart
 
 from diad_deploy.backends.cuda import api as cuda_api
 from diad_deploy.backends.tensorrt import api as tensorrt_api
+
+tensorrt_rtx = pytest.importorskip("tensorrt_rtx")
 
 BACKENDS = Path(cuda_api.__file__).parents[1]
 HOMES = {

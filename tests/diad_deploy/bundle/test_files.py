@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from diad_deploy import Detector
@@ -26,6 +25,7 @@ def score(bundle: Path) -> float:
 
 def with_external_data(bundle: Bundle, name: str = "encoder.onnx") -> Bundle:
     """The same bundle, with all weights of one graph in a file beside it."""
+    onnx = pytest.importorskip("onnx")
     with BundleWriter(bundle.path, force=True) as writer:
         shutil.copytree(bundle.path, writer.folder, dirs_exist_ok=True)
         model = onnx.load(writer.folder / name)

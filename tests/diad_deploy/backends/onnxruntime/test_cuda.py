@@ -15,7 +15,6 @@ from diad_deploy.backends.onnxruntime.sessions import check_started
 from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
 from diad_deploy.errors import BackendError, CudaError, OptionError
 from diad_deploy.images.discover import find_images
-from diad_export.verify.traced_bundle import trace_bundle
 from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.machine import Machine
@@ -165,6 +164,9 @@ def test_tensor_cores_are_for_tf32_and_float16_alone(
 
 
 def test_verify_sees_every_step(machine: Machine, standin_bundle: Bundle) -> None:
+    pytest.importorskip("torch")
+    from diad_export.verify.traced_bundle import trace_bundle
+
     rng = np.random.default_rng(0)
     image = rng.normal(size=(3, 3, 32, 32)).astype(np.float32)
     noise = rng.normal(size=(2, 3, 4, 4, 4)).astype(np.float32)
