@@ -2,7 +2,7 @@
 
 import torch
 
-from diad_deploy.backends.cuda.driver import ask_driver
+from diad_deploy.backends import query_driver
 from diad_deploy.errors import OptionError
 
 
@@ -37,7 +37,7 @@ def _check_cuda(device: torch.device) -> None:
             f"build for CUDA, or take --device cpu"
         )
     # before PyTorch, which says no more than that there is no GPU
-    ask_driver(int(made_for.partition(".")[0]))
+    query_driver(int(made_for.partition(".")[0]))
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if (device.index or 0) >= found:
         raise OptionError(

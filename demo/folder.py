@@ -44,7 +44,7 @@ def write_split(
         count = write_samples(whole.folder, "train" if split == "train" else "test", samples)
         facts = {"split": split, "per_product": per_product, "size_px": size_px}
         (whole.folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
-        whole.place()
+        whole.commit()
     return count
 
 

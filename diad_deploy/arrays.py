@@ -1,13 +1,13 @@
-"""The array types that go through the runtime."""
+"""Array types of the runtime."""
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
-"""Model input and everything the model computes."""
+"""Model inputs and outputs."""
 
 ImageArray = npt.NDArray[np.uint8]
 """A decoded image, `[H, W, 3]` RGB."""
 
 BoolArray = npt.NDArray[np.bool_]
-"""Where something holds."""
+"""A mask."""

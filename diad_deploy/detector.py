@@ -19,8 +19,8 @@ from diad_deploy.batch_detections import Found, all_detections, detections_of
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
-from diad_deploy.diffusion.noise import for_batch, part_of, resolve_noise
-from diad_deploy.diffusion.pipeline import in_order
+from diad_deploy.diffusion.noise import broadcast_noise, resolve_noise, slice_noise
+from diad_deploy.diffusion.pipeline import make_pipeline
 from diad_deploy.diffusion.schedule import ddim_steps
 from diad_deploy.diffusion.stages import Collect
 from diad_deploy.errors import (
@@ -32,8 +32,8 @@ from diad_deploy.errors import (
     OptionError,
 )
 from diad_deploy.images.formats.white_level import resolve_white
-from diad_deploy.images.inputs import ImageInput, decode, in_chunks, path_of
-from diad_deploy.images.options import image_options_of
+from diad_deploy.images.inputs import ImageInput, decode, in_chunks, source_path
+from diad_deploy.images.options import make_image_options
 from diad_deploy.images.preprocess import check_prepared, prepare_batch
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.streaming.pending import collect_in_order
@@ -151,12 +151,14 @@ class Detector:
         elif thresholds is not None:
             check_belongs(thresholds, checked.manifest, where="thresholds")
         judge = Decider(thresholds=thresholds)
-        options = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
+        options = make_image_options(
+            bit_depth=bit_depth, white=white, max_megapixels=max_megapixels
+        )
         kept = None if thresholds is None else thresholds.white_level
         settled = resolve_white(options.white, kept, where=THRESHOLDS_NAME)
-        order = in_order(ddim_steps(checked.manifest.schedule))
+        pipeline = make_pipeline(ddim_steps(checked.manifest.schedule))
         request = ModelRequest(
-            bundle=checked, order=order, threads=threads, batch_size=batch_size, tf32=tf32
+            bundle=checked, pipeline=pipeline, threads=threads, batch_size=batch_size, tf32=tf32
         )
         opened = open_model(request, backend=backend, device=device)
         try:
@@ -376,8 +378,8 @@ class Detector:
             sizes = [(array.shape[0], array.shape[1]) for array in arrays]
             place = slice(begun, begun + len(chunk))
             begun += len(chunk)
-            collect = self._submit(batch, sizes, *(part_of(values, place) for values in noises))
-            yield partial(self._judged, collect, [path_of(p) for p in chunk], class_name)
+            collect = self._submit(batch, sizes, *(slice_noise(values, place) for values in noises))
+            yield partial(self._judged, collect, [source_path(p) for p in chunk], class_name)
 
     def _judged(
         self,
@@ -406,7 +408,7 @@ class Detector:
         count = len(batch)
         if not count:
             return list
-        drawn, posterior = for_batch(noise, count), for_batch(posterior_noise, count)
+        drawn, posterior = broadcast_noise(noise, count), broadcast_noise(posterior_noise, count)
         collect = self._open_model().submit(batch, drawn, posterior)
         return partial(self._collect, collect, list(sizes))
 

@@ -1,10 +1,10 @@
-"""How many cores this process may use.
+"""The number of CPU cores that this process may use.
 
-Two things bound them: its affinity (`taskset`, `docker --cpuset-cpus`, cluster schedulers) and the
-quota of its control groups (`docker --cpus`, limits in Kubernetes), which is time on any of them
-and which no function of Python's tells. From the kernel's documents: `cgroup-v2.rst` (`cpu.max`),
-`sched-bwc.rst` (`cpu.cfs_quota_us`, of version 1), and the manual page of `/proc/self/mountinfo`.
-Nothing here raises: what cannot be read or understood bounds nothing.
+Two things limit it: the process's affinity (`taskset`, `docker --cpuset-cpus`, cluster schedulers)
+and the CPU quota of its control groups (`docker --cpus`, Kubernetes limits), which Python does not
+report. Sources: the kernel's `cgroup-v2.rst` (`cpu.max`) and `sched-bwc.rst` (`cpu.cfs_quota_us`,
+version 1), and the manual page of `/proc/self/mountinfo`. Nothing here raises: what cannot be read
+is treated as no limit.
 """
 
 import math
@@ -13,16 +13,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-# single blanks and newlines alone divide: names hold form feeds and other white space as they are
+# fields are separated by single spaces, lines by newlines; names may contain other white space
 _GROUP = re.compile(r"([0-9]+):([^:]*):(.*)", re.DOTALL)
 _MOUNT = re.compile(r"(?:[^ ]+ ){3}(/[^ ]*) (/[^ ]*) (?:[^ ]+ )+- (cgroup2?) [^ ]* ([^ ]*)")
 
 
 def usable_cores(root: Path = Path("/")) -> int:
-    """Cores by affinity, and no more than the quota, whose part of a core counts as a whole one.
+    """The cores in the process's affinity, limited by its CPU quota (rounded up).
 
     Args:
-        root: where `proc/self` and the mounts lie.
+        root: the file system's root; for tests.
     """
     return max(1, min([_by_affinity(), *(math.ceil(quota) for quota in _quotas(root))]))
 
@@ -35,7 +35,7 @@ def _by_affinity() -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Cores' worth of time, of each group from the process's own up; each bounds those below."""
+    """The quota in cores of each of the process's groups; every one is a limit."""
     for folder in _groups(root):
         try:
             if (folder / "cpu.max").exists():
@@ -44,28 +44,31 @@ def _quotas(root: Path) -> Iterator[float]:
                 quota, period = (
                     (folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
                 )
-            # "max", or -1 in version 1: none
+            # "max" (in version 1: -1) means no quota
             if quota != "max" and int(quota) > 0 and int(period) > 0:
                 yield int(quota) / int(period)
-        # the topmost group has no files, and a container may hide them
+        # the root group has no such files, and a container may hide them
         except (OSError, ValueError, OverflowError):
             continue
 
 
 def _groups(root: Path) -> Iterator[Path]:
-    """Folders of the process's groups that schedule the CPU, where they are mounted."""
+    """The folders of the process's CPU groups, from its own up to the mount point."""
     own = dict(_own_groups(root))
     for version, top, point in _mounts(root):
         mounted = root / point.relative_to("/")
         group = own.get(version)
-        # a container may see the whole machine's name for a group that is mounted as its topmost
+        # in a container, the name may be the host's while the group itself is mounted as the root
         inside = group is not None and group.is_relative_to(top) and ".." not in group.parts
         below = group.relative_to(top) if group is not None and inside else PurePosixPath()
         yield from (mounted / part for part in (below, *below.parents))
 
 
 def _own_groups(root: Path) -> Iterator[tuple[int, PurePosixPath]]:
-    """The process's groups by version: lines such as `0::/a/b` and `4:cpu,cpuacct:/a/b`."""
+    """The version and name of each of the process's groups.
+
+    Lines look like `0::/a/b` (version 2) and `4:cpu,cpuacct:/a/b` (version 1).
+    """
     for line in _lines(root / "proc/self/cgroup"):
         found = _GROUP.fullmatch(line)
         if found is None:
@@ -78,7 +81,7 @@ def _own_groups(root: Path) -> Iterator[tuple[int, PurePosixPath]]:
 
 
 def _mounts(root: Path) -> Iterator[tuple[int, PurePosixPath, PurePosixPath]]:
-    """Version, group at the top, and mount point of each mounted tree of groups."""
+    """The version, root group, and mount point of each mounted hierarchy."""
     for line in _lines(root / "proc/self/mountinfo"):
         found = _MOUNT.match(line)
         if found is None:
@@ -94,10 +97,10 @@ def _mounts(root: Path) -> Iterator[tuple[int, PurePosixPath, PurePosixPath]]:
 def _lines(path: Path) -> list[str]:
     try:
         return os.fsdecode(path.read_bytes()).split("\n")
-    except OSError:  # another system than Linux, or hidden
+    except OSError:  # not Linux, or hidden
         return []
 
 
 def _unescaped(field: str) -> str:
-    """Blanks and the like, which stand as a backslash and three octal digits."""
+    """Decode spaces and the like, which are written as a backslash and three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), field)

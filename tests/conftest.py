@@ -26,6 +26,8 @@ LACKING = [name for name in ("diffusers", "filelock", "timm", "torch") if find_s
 """Of what the export and the demo's training need; the GPU's other tests run without."""
 if not LACKING:
     pytest_plugins.append("tests.trained")
+if find_spec("hypothesis") is not None:
+    pytest_plugins.append("tests.repeatable")
 
 
 def pytest_report_header() -> list[str]:

@@ -1,17 +1,21 @@
 """The recorded values of the published implementation, and a checkpoint that gives them."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from diad_deploy.bundle.manifest import ImageSpec
 from diad_deploy.images.preprocess import prepare_batch
 from tests.golden.fill import fill_value
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -32,6 +36,8 @@ class GoldenCase:
 
     def images(self, image: ImageSpec) -> Tensor:
         """The recorded images as model input."""
+        import torch
+
         return torch.from_numpy(prepare_batch(list(self.arrays()["image_uint8"]), image))
 
 
@@ -47,6 +53,8 @@ def golden_state_dict(size: str) -> dict[str, Tensor]:
 
 
 def _tensor(key: str, entry: dict[str, object]) -> Tensor:
+    import torch
+
     shape = tuple(entry["shape"])  # type: ignore[call-overload]
     if entry["dtype"] != "float32" or "." not in key or not shape:
         return torch.zeros(shape, dtype=getattr(torch, str(entry["dtype"])))

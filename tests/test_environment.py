@@ -1,18 +1,23 @@
 """The runtime needs neither PyTorch nor onnx: not to import, not to run, not to install."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from diad_deploy.bundle.folder import Bundle
 
 ROOT = Path(__file__).parents[1]
-FORBIDDEN = (
-    *("torch", "onnx", "diffusers", "timm", "transformers", "diad_export"),
-    *("diad_evaluate", "sklearn", "scipy", "matplotlib"),
+LIBRARIES = (
+    *("torch", "onnx", "diffusers", "timm", "transformers", "safetensors"),
+    *("sklearn", "scipy", "matplotlib"),
 )
+FORBIDDEN = (*LIBRARIES, "diad_export", "diad_evaluate")
 
 RUN = """
 import sys
@@ -45,7 +50,7 @@ def test_a_detection_loads_none_of_the_exports_packages(standin_bundle: Bundle) 
 
 
 def test_this_test_can_fail(standin_bundle: Bundle) -> None:
-    assert "onnx" in loaded_modules(standin_bundle, more="import onnx")
+    assert "onnx" in loaded_modules(standin_bundle, more="sys.modules['onnx'] = sys")
 
 
 def test_the_runtimes_requirements_bring_no_torch() -> None:
@@ -53,3 +58,9 @@ def test_the_runtimes_requirements_bring_no_torch() -> None:
     needed = [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
     names = {re.split(r"[<>=~! \[]", need)[0] for need in needed}
     assert not names & set(FORBIDDEN)
+
+
+@pytest.mark.skipif("DIAD_RUNTIME_ONLY" not in os.environ, reason="`make test-runtime` sets it")
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_the_runtimes_tests_ran_without(name: str) -> None:
+    assert find_spec(name) is None

@@ -1,4 +1,4 @@
-"""Where a model shall run: `--device`, read once."""
+"""Parsing of `--device`."""
 
 import re
 from dataclasses import dataclass
@@ -10,18 +10,16 @@ from diad_deploy.errors import OptionError
 AUTO = "auto"
 Kind = Literal["auto", "cpu", "cuda"]
 _ONE = re.compile(r"cuda:([0-9]{1,4})", re.ASCII)
-_EXPECTED = (
-    "expected auto, cpu, cuda, one or several GPUs such as cuda:1 or cuda:0,cuda:1, or cuda:all"
-)
+_EXPECTED = "expected auto, cpu, cuda, cuda:all, or GPUs by index such as cuda:1 or cuda:0,cuda:1"
 
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """Where a model shall run.
+    """The devices to run a model on.
 
     Attributes:
-        kind: `auto` for the best there is.
-        indices: of CUDA's devices, in the order given; None for all there are.
+        kind: `cpu`, `cuda`, or `auto` for the best available.
+        indices: indices of CUDA devices, in the order given; None for all of them.
     """
 
     kind: Kind
@@ -29,10 +27,10 @@ class Devices:
 
 
 def parse_devices(text: str) -> Devices:
-    """Read `auto`, `cpu`, `cuda` (the first GPU), `cuda:1`, `cuda:0,cuda:1` or `cuda:all`.
+    """Parse `auto`, `cpu`, `cuda` (the first GPU), `cuda:1`, `cuda:0,cuda:1` or `cuda:all`.
 
     Raises:
-        OptionError: it is something else, or names a device twice.
+        OptionError: `text` is something else, or repeats a device.
     """
     if text == "auto":
         return Devices("auto")
@@ -47,35 +45,36 @@ def parse_devices(text: str) -> Devices:
     if len(indices) < len(found):
         raise OptionError(f"device {text!r}: {_EXPECTED}")
     if len(set(indices)) < len(indices):
-        raise OptionError(f"device {text!r}: expected each GPU once; leave the others out")
+        raise OptionError(f"device {text!r}: expected each GPU once; remove the repeated ones")
     return Devices("cuda", indices)
 
 
-def find_indices(devices: Devices) -> tuple[int, ...]:
-    """Indices of the CUDA devices that are meant, each of which the machine has.
+def resolve_indices(devices: Devices) -> tuple[int, ...]:
+    """The indices of CUDA devices, which are checked to exist.
 
-    The first one alone is not looked for: what opens it says best what is missing.
+    The first device alone is not checked: opening it reports better what is missing.
 
     Raises:
         OptionError: a device does not exist.
-        BackendError: CUDA's Python bindings are not installed. CudaError: CUDA finds no GPU.
+        BackendError: CUDA's Python bindings are not installed.
+        CudaError: there is no GPU.
     """
     if devices.indices == (0,):
         return devices.indices
     cuda = Cuda.load()
-    count: int = cuda.check(cuda.api.cudaGetDeviceCount(), "looking for GPUs")
+    count: int = cuda.check(cuda.api.cudaGetDeviceCount(), "counting GPUs")
     if devices.indices is None:
         return tuple(range(count))
     missing = [device_name(index) for index in devices.indices if index >= count]
     if missing:
-        there = device_name(0) if count == 1 else f"{device_name(0)} to {device_name(count - 1)}"
+        present = device_name(0) if count == 1 else f"{device_name(0)} to {device_name(count - 1)}"
         raise OptionError(
-            f"device {', '.join(missing)}: expected {there}; take one that is there "
-            f"(CUDA_VISIBLE_DEVICES hides GPUs from a process), or cuda:all"
+            f"device {', '.join(missing)}: expected {present}; choose one of them, or cuda:all "
+            f"(CUDA_VISIBLE_DEVICES may hide GPUs from this process)"
         )
     return devices.indices
 
 
 def device_name(index: int) -> str:
-    """What CUDA's device of that index is called, as `--device` takes it."""
+    """The name of a CUDA device as accepted by `--device`."""
     return f"cuda:{index}"

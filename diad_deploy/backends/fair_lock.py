@@ -1,30 +1,29 @@
-"""A lock whose waiters get it in the order of their arrival.
+"""A lock that is acquired in the order in which threads ask for it.
 
-A `threading.Lock` goes to whoever asks first once it is free, which is mostly the thread that has
-just released it: with many batches to do, that thread keeps all others waiting.
+A `threading.Lock` is taken by the first thread that asks once it is free, which is usually the one
+that has just released it. With many batches to process, that thread would starve the others.
 
-Everyone waits for the one before, so a waiter that gives up, by Ctrl-C, only has to leave word
-whom the next one is to wait for now (a queue lock of Craig's and of Landin's and Hagersten's; the
-giving up is as in M. L. Scott and W. N. Scherer, "Scalable queue-based spin locks with timeout",
-PPoPP 2001).
+This is a queue lock (Craig; Landin and Hagersten): each thread waits for its predecessor. A thread
+that gives up, because of Ctrl-C, passes its predecessor on to its successor, as in M. L. Scott and
+W. N. Scherer, "Scalable queue-based spin locks with timeout", PPoPP 2001.
 """
 
 from threading import Lock
 
 
 class Turn:
-    """One caller's place in a `FairLock`.
+    """A caller's place in the queue of a `FairLock`.
 
     >>> turn = Turn()
     >>> try:
-    ...     line.wait(turn)
+    ...     lock.wait(turn)
     ...     work()
     ... finally:
     ...     turn.end()
 
-    Not a context manager: before the first line of an `__exit__` written in Python, Ctrl-C can
-    come, and nobody after it would ever get a turn. `end` is a function of C's, which it cannot
-    keep from being called.
+    This is not a context manager, since Ctrl-C can interrupt an `__exit__` written in Python before
+    its first line, and all following threads would wait for ever. `end` is implemented in C and
+    cannot be interrupted.
     """
 
     __slots__ = ("before", "end", "ended")
@@ -33,12 +32,12 @@ class Turn:
         self.ended = Lock()
         self.ended.acquire()
         self.end = self.ended.release
-        # whom to wait for: nobody before `wait`, and from the moment on that the turn has come
+        # the predecessor; None before `wait`, and once it is this caller's turn
         self.before: Turn | None = None
 
 
 class FairLock:
-    """Gives turns one at a time, in the order of the calls of `wait`."""
+    """Grants turns one at a time, in the order of the calls to `wait`."""
 
     def __init__(self) -> None:
         self._joining = Lock()
@@ -46,12 +45,12 @@ class FairLock:
         self._last.end()
 
     def wait(self, turn: Turn) -> None:
-        """Return when it is the turn of `turn`, a new one, whose `end` is called in any case."""
-        # no calls in these two blocks: between two calls Ctrl-C could come
+        """Wait for a new `turn`. The caller must always call its `end`, even after an error."""
+        # no function calls in these two blocks, since Ctrl-C can come between two calls
         with self._joining:
             turn.before = self._last
             self._last = turn
         while (before := turn.before) is not None:
             with before.ended:
-                # where that one gave up, it had somebody before itself still
+                # a predecessor that gave up still has one of its own
                 turn.before = before.before

@@ -1,8 +1,8 @@
-"""Models on one or several devices, shared by as many threads as come.
+"""Models on one or several devices, shared by any number of threads.
 
-A model takes one batch at a time, so each device has a line of its own, in which threads stand in
-the order of their arrival: one with many batches goes to its end after each of them, and keeps
-nobody from the other devices. Results are waited for outside of it.
+Only one thread at a time may submit to a model, so each device has a fair lock: a thread with many
+batches queues again for each of them and does not starve the others. Waiting for results does not
+hold the lock.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,19 +18,19 @@ from diad_deploy.errors import BackendError, CudaError
 
 
 class _Device:
-    """A model, its line, the batches that are not collected yet, and when it last got one."""
+    """A model, its lock, its pending batches, and the number of the last one."""
 
     def __init__(self, name: str, model: Model) -> None:
         self.name = name
         self.model = model
-        self.line = FairLock()
-        # weakly: a batch that nobody collects must not make its device look busy for ever
+        self.lock = FairLock()
+        # weak, so that batches that are never collected do not keep their device busy for ever
         self.pending: WeakSet[_Batch] = WeakSet()
-        self.turn = 0
+        self.last_batch = 0
 
 
 class _Batch:
-    """A batch that waits for its result when it is called (a `Collect`)."""
+    """A pending batch; calling it waits for the result (a `Collect`)."""
 
     collect: Collect
 
@@ -39,42 +39,42 @@ class _Batch:
 
     def __call__(self) -> BatchResult:
         try:
-            with self._owner.naming(self.device.name):
+            with self._owner.device_in_errors(self.device.name):
                 return self.collect()
         finally:
             self._owner.forget(self)
 
 
 class SharedModel:
-    """Several models as one, which any number of threads may call at once.
+    """Several models used as one, by any number of threads.
 
-    A batch goes to the device that has the fewest batches that are not collected yet.
+    A batch goes to the device with the fewest pending batches.
 
     Args:
-        models: by the names of their devices; closed with this one.
+        models: models by the names of their devices; closed with this one.
     """
 
     def __init__(self, models: Mapping[str, Model]) -> None:
         self._devices = [_Device(name, model) for name, model in models.items()]
         self._choosing = Lock()
-        self._turns = count(1)
+        self._batches = count(1)
         self._closed = False
         self.max_pending = sum(model.max_pending for model in models.values())
 
     def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
-        """Begin a batch on the device with the least to do, after those that came before.
+        """Begin a batch on the device with the fewest pending batches.
 
         Raises:
-            BackendError: the models are closed, or the device failed; where there are several,
-                the message begins with its name.
+            BackendError: the models are closed, or the device failed; if there are several
+                devices, the message begins with its name.
         """
         batch, turn = self._choose(), Turn()
         device = batch.device
         try:
-            device.line.wait(turn)
+            device.lock.wait(turn)
             if self._closed:
                 raise BackendError("the model is closed; open it again")
-            with self.naming(device.name):
+            with self.device_in_errors(device.name):
                 batch.collect = device.model.submit(image, noise, posterior_noise)
         except BaseException:
             self.forget(batch)
@@ -86,23 +86,23 @@ class SharedModel:
     def close(self) -> None:
         """Close all models once running work is done. Can be called more than once.
 
-        A batch that was not collected before cannot be collected any more; one that waits for its
-        turn does not begin.
+        Batches that were not collected before cannot be collected afterwards, and batches that are
+        waiting for a device are not begun.
         """
         self._closed = True
         with ExitStack() as stack:
-            # also the others where one fails
+            # if one fails to close, the others are still closed
             for device in self._devices:
                 stack.callback(device.model.close)
 
     def forget(self, batch: _Batch) -> None:
-        """Count a batch no longer among those of its device."""
+        """Remove a batch from the pending ones of its device."""
         with self._choosing:
             batch.device.pending.discard(batch)
 
     @contextmanager
-    def naming(self, name: str) -> Iterator[None]:
-        """Have errors say on which device they came up, where there are several."""
+    def device_in_errors(self, name: str) -> Iterator[None]:
+        """Add the device's name to errors, if there are several devices."""
         try:
             yield
         except BackendError as error:
@@ -112,14 +112,14 @@ class SharedModel:
 
     def _choose(self) -> _Batch:
         with self._choosing:
-            device = min(self._devices, key=lambda one: (len(one.pending), one.turn))
-            device.turn = next(self._turns)
+            device = min(self._devices, key=lambda one: (len(one.pending), one.last_batch))
+            device.last_batch = next(self._batches)
             batch = _Batch(self, device)
             device.pending.add(batch)
             return batch
 
 
 def with_device(error: BackendError, name: str) -> BackendError:
-    """The same error with the device's name before its message."""
+    """The error with the device's name before its message."""
     message = f"{name}: {error}"
     return CudaError(error.name, message) if isinstance(error, CudaError) else BackendError(message)

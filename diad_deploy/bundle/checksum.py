@@ -1,8 +1,8 @@
-"""A manifest's checksum of itself: a field of its JSON.
+"""The checksum of a manifest, stored in the manifest itself.
 
-It is the SHA-256 of the manifest's text with zeros in the place of the checksum. The kind of
-line ends does not count, since version control changes it. It proves that nothing has changed by
-accident, not who wrote the manifest.
+It is the SHA-256 of the manifest's text with the checksum replaced by zeros. Line endings are
+normalised first, since version control changes them. The checksum detects accidental changes; it
+does not prove who wrote the manifest.
 """
 
 import hashlib
@@ -11,22 +11,27 @@ from collections.abc import Mapping
 from typing import Any
 
 FIELD = "manifest_sha256"
-_NONE = "0" * 64
+_ZEROS = "0" * 64
 
 
 def add_checksum(text: str) -> str:
-    """The JSON object `text`, indented and without checksum, with one as its first field."""
-    blank = text.replace("{\n", "{\n" + f"  {_entry(_NONE)},\n", 1)
-    return blank.replace(_entry(_NONE), _entry(_sha256(blank)), 1)
+    """Add the checksum as the first field of an indented JSON object."""
+    blank = text.replace("{\n", "{\n" + f"  {_entry(_ZEROS)},\n", 1)
+    return blank.replace(_entry(_ZEROS), _entry(_sha256(blank)), 1)
 
 
 def checksum_fault(text: str | bytes, values: Mapping[str, Any]) -> str | None:
-    """Why `text`, of which `values` were read, is not as it was written; None where it is."""
+    """Describe how `text` differs from what was written; None if it does not.
+
+    Args:
+        text: the manifest.
+        values: the JSON object parsed from it.
+    """
     declared = values.get(FIELD)
     if not isinstance(declared, str) or not re.fullmatch("[0-9a-f]{64}", declared):
         return f"{FIELD}: expected the manifest's own SHA-256, found {declared!r}"
     decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-    found = _sha256(decoded.replace("\r\n", "\n").replace(_entry(declared), _entry(_NONE), 1))
+    found = _sha256(decoded.replace("\r\n", "\n").replace(_entry(declared), _entry(_ZEROS), 1))
     if found != declared:
         return f"{FIELD}: the manifest has changed: expected {declared[:12]}…, found {found[:12]}…"
     return None

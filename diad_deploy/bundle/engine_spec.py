@@ -1,4 +1,4 @@
-"""What a manifest says of an engine: what it was built from, for what, and what is in it."""
+"""The manifest's records of engines: their source, their target, and their layer types."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Target = Literal["tensorrt", "tensorrt-rtx"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProfile(Record):
-    """The batch sizes an engine takes, and the one it is tuned for."""
+    """The range of batch sizes an engine supports, and the size it is tuned for."""
 
     smallest: int
     tuned: int
@@ -19,12 +19,12 @@ class BatchProfile(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerTypes(Record):
-    """What was read back from a built engine.
+    """The layer types read back from a built engine.
 
     Attributes:
-        by_type: number of layers for each type they compute in: `float16`, `float32`, `mixed`
-            (takes one, gives the other), `other` (no floats).
-        fused_attentions: attentions that became one kernel.
+        by_type: number of layers by the type they compute in: `float16`, `float32`, `mixed` (input
+            and output differ) or `other` (no floating point).
+        fused_attentions: number of attention blocks that were fused into one kernel.
         float32: names of the layers that compute in float32.
     """
 
@@ -38,17 +38,17 @@ class EngineSpec(Record):
     """One engine: `engines/<target>/<graph>.engine`.
 
     Attributes:
-        graph: which of the four graphs.
-        file: path in the bundle; its SHA-256 is among the manifest's files.
+        graph: name of the graph it was built from.
+        file: path in the bundle; its SHA-256 is listed in the manifest's files.
         graph_sha256: SHA-256 of the ONNX file it was built from.
-        precision: what was asked for, `float32` or `float16`.
-        version: TensorRT's (or TensorRT-RTX's) version; engines of another one do not load.
-        compute_capabilities: of the GPUs it runs on, such as `8.9`.
-        gpu, driver: of the machine that built it; None where it had none.
-        workspace_bytes: limit of its working memory; None for none.
-        optimization_level: TensorRT's builder level.
-        aux_streams: streams it may use beside the main one; -1 where TensorRT chose.
-        layers: read back after the build.
+        precision: the requested precision, `float32` or `float16`.
+        version: version of TensorRT or TensorRT-RTX; other versions cannot load the engine.
+        compute_capabilities: compute capabilities of the GPUs it runs on, such as `8.9`.
+        gpu, driver: GPU and driver of the machine that built it; None if it had none.
+        workspace_bytes: limit of its working memory; None if unlimited.
+        optimization_level: TensorRT's builder optimization level.
+        aux_streams: number of auxiliary streams it may use; -1 if TensorRT chose.
+        layers: layer types, read back after the build.
     """
 
     target: Target

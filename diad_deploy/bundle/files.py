@@ -1,8 +1,8 @@
-"""Whether the files of a bundle are what its manifest says, and lie where they may.
+"""Checks that a bundle's files match the manifest and are inside the bundle.
 
-A bundle's own files are plain files in its folder. A hub's cache lays links in their place, such as
-`encoder.onnx -> ../../blobs/<hash>`. Such a link may leave the folder where it ends in a plain file
-whose content is proved by a hash. Folders may not leave it, nor may what nothing proves.
+A bundle's files are regular files in its folder. The cache of a model hub replaces them by links
+such as `encoder.onnx -> ../../blobs/<hash>`. A link may point outside the folder if it refers to a
+regular file whose content is verified by a hash. Linked folders and unverified files may not.
 """
 
 import hashlib
@@ -11,8 +11,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from diad_deploy.bundle.manifest import FileRecord
 
 
-def place_fault(folder: Path, relative: str) -> str | None:
-    """Why `relative` names no plain file of `folder`; a link that leaves it `leaves` tells."""
+def path_fault(folder: Path, relative: str) -> str | None:
+    """Describe why `relative` is not a regular file in `folder`; None if it is.
+
+    The file itself may be a link to another folder; see `links_outside`.
+    """
     posix, windows = PurePosixPath(relative), PureWindowsPath(relative)
     if (
         str(posix) != relative
@@ -29,21 +32,21 @@ def place_fault(folder: Path, relative: str) -> str | None:
         resolved = path.resolve(strict=True)
         parent = path.parent.resolve(strict=True)
         if not parent.is_relative_to(folder.resolve()):
-            return f"leads out of the bundle, to {resolved}"
-        return None if resolved.is_file() else "expected a plain file"
+            return f"is outside the bundle, at {resolved}"
+        return None if resolved.is_file() else "expected a regular file"
     except FileNotFoundError:
         return "missing"
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+    except (OSError, RuntimeError) as error:  # RuntimeError: circular links, before Python 3.13
         return f"cannot be read: {error}"
 
 
-def leaves(folder: Path, relative: str) -> bool:
-    """Whether `relative` is a link that ends outside `folder`."""
+def links_outside(folder: Path, relative: str) -> bool:
+    """Whether `relative` is a link to a file outside `folder`."""
     return not (folder / relative).resolve().is_relative_to(folder.resolve())
 
 
-def lies_in_its_cache(folder: Path, relative: str) -> bool:
-    """Whether a link out of `folder` ends where other links of the folder end: a hub's cache."""
+def links_into_cache(folder: Path, relative: str) -> bool:
+    """Whether a link out of `folder` points to the same folder as other links: a hub's cache."""
     target = (folder / relative).resolve()
     try:
         others = [path for path in folder.iterdir() if path.is_symlink() and path.is_file()]
@@ -52,14 +55,20 @@ def lies_in_its_cache(folder: Path, relative: str) -> bool:
     return target.is_file() and any(
         path.name != relative
         and path.resolve().parent == target.parent
-        and leaves(folder, path.name)
+        and links_outside(folder, path.name)
         for path in others
     )
 
 
-def record_fault(folder: Path, record: FileRecord, *, verify: bool) -> str | None:
-    """Why a recorded file is not what the manifest says; what lies outside is always hashed."""
-    fault = place_fault(folder, record.path)
+def file_fault(folder: Path, record: FileRecord, *, verify: bool) -> str | None:
+    """Describe how a file differs from its record; None if it does not.
+
+    Args:
+        folder: the bundle.
+        record: the file's record in the manifest.
+        verify: whether to compare hashes; the hash of a link out of the folder is always compared.
+    """
+    fault = path_fault(folder, record.path)
     if fault:
         return fault
     path = folder / record.path
@@ -67,9 +76,9 @@ def record_fault(folder: Path, record: FileRecord, *, verify: bool) -> str | Non
         size = path.stat().st_size
         if size != record.size_bytes:
             return f"expected {record.size_bytes} bytes, found {size}"
-        outside = leaves(folder, record.path)
+        outside = links_outside(folder, record.path)
         if (verify or outside) and (found := _sha256(path)) != record.sha256.lower():
-            link = f"leads out of the bundle, to {path.resolve()}, and is " if outside else ""
+            link = f"is outside the bundle, at {path.resolve()}, and has " if outside else ""
             return f"{link}changed: expected SHA-256 {record.sha256[:12]}…, found {found[:12]}…"
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
@@ -77,7 +86,7 @@ def record_fault(folder: Path, record: FileRecord, *, verify: bool) -> str | Non
 
 
 def record_file(folder: Path, path: Path) -> FileRecord:
-    """What a manifest records of a file in `folder`."""
+    """The manifest's record of a file in `folder`."""
     return FileRecord(
         path=path.relative_to(folder).as_posix(),
         sha256=_sha256(path),

@@ -1,13 +1,14 @@
-"""A bundle on disk: the only file that knows the folder's format.
+"""A bundle on disk; the only module that knows the layout of its folder.
 
     BUNDLE/bundle.json      the manifest, written last
-    BUNDLE/*.onnx ...       the files it records, each with size and SHA-256
+    BUNDLE/*.onnx ...       the files it records, each with its size and SHA-256
 
-What lies in the folder but not in the manifest is ignored and never read, with one exception:
+Files that the manifest does not record are ignored and never read, with one exception:
 
-    BUNDLE/thresholds.json  what `diad-calibrate` sets, again and again, without touching the rest
+    BUNDLE/thresholds.json  written by `diad-calibrate`, any number of times
 
-It holds numbers only, is checked strictly, and says which bundle it belongs to (`thresholds.py`).
+It contains numbers only, is checked strictly, and records which bundle it belongs to
+(`diad_deploy.thresholds`).
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ from typing import Self
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.bundle.files import leaves, place_fault, record_fault, record_file
+from diad_deploy.bundle.files import file_fault, links_outside, path_fault, record_file
 from diad_deploy.bundle.manifest import CHECKSUM_SINCE, Manifest, from_json, to_json
 from diad_deploy.errors import BundleDamagedError, BundleMissingError, OutputError
 from diad_deploy.files.atomic_folder import AtomicFolder
@@ -43,46 +44,46 @@ class Bundle:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, verify: bool = True) -> Self:
-        """Read the manifest and check every file it records, without loading any.
+        """Read the manifest and check the files it records, without loading them.
 
         Args:
             path: the bundle's folder.
-            verify: also compare the SHA-256 of every file (reads them all); that of a link out of
-                the folder is compared in any case.
+            verify: also compare the SHA-256 of every file, which reads all of them. The hash of a
+                link out of the folder is always compared.
 
         Raises:
-            BundleMissingError: no folder, or no manifest in it.
-            BundleVersionError: written by a newer version.
-            BundleDamagedError: files missing, changed or outside the folder; names them all.
+            BundleMissingError: there is no such folder, or it has no manifest.
+            BundleVersionError: the bundle was written by a newer version.
+            BundleDamagedError: files are missing, changed or outside the folder; lists all of
+                them.
         """
         folder = Path(path)
         manifest = _read_manifest(folder)
         faults = list(_faults(folder, manifest, verify=verify))
         if faults:
             raise BundleDamagedError(
-                f"{folder}: the bundle is damaged: {'; '.join(faults)}; copy it again, or build "
-                f"it again with `diad-export build`"
+                f"{folder}: the bundle is damaged: {'; '.join(faults)}; copy it again, or rebuild "
+                f"it with `diad-export build`"
             )
         return cls(path=folder, manifest=manifest)
 
     def file(self, relative: str) -> Path:
-        """Where the recorded file `relative` lies.
+        """The path of the recorded file `relative`.
 
         Raises:
-            BundleDamagedError: the manifest does not record it, so nobody checked it.
+            BundleDamagedError: the manifest does not record it, so it was not checked.
         """
         if all(record.path != relative for record in self.manifest.files):
             raise BundleDamagedError(
-                f"{self.path}: {relative!r} is not among the files the manifest records; "
-                f"build the bundle again"
+                f"{self.path}: {relative!r} is not recorded in the manifest; rebuild the bundle"
             )
         return self.path / relative
 
     def noise(self) -> tuple[FloatArray, FloatArray]:
-        """Diffusion noise and posterior noise, the same for every image: each `[C, h, w]`.
+        """Diffusion noise and posterior noise, float32 `[C, h, w]` each, the same for every image.
 
         Raises:
-            BundleDamagedError: not `.npy` files of finite float32 in the manifest's shape.
+            BundleDamagedError: a file is not a `.npy` file of finite float32 in the expected shape.
         """
         spec = self.manifest.noise
         return self._read_noise(spec.noise_file), self._read_noise(spec.posterior_noise_file)
@@ -93,52 +94,53 @@ class Bundle:
         shape = (latents.channels, side, side)
         path = self.file(relative)
         try:
-            values = read_npy(path, most_bytes=4 * math.prod(shape))
+            values = read_npy(path, max_bytes=4 * math.prod(shape))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise BundleDamagedError(
-                f"{path}: not a .npy file of float32 {list(shape)}: {reason}; build the bundle "
-                f"again"
+                f"{path}: expected a .npy file of float32 {list(shape)}: {reason}; rebuild the "
+                f"bundle"
             ) from None
         if values.dtype != np.float32 or values.shape != shape:
             raise BundleDamagedError(
                 f"{path}: expected float32 {list(shape)}, found {values.dtype} "
-                f"{list(values.shape)}; build the bundle again"
+                f"{list(values.shape)}; rebuild the bundle"
             )
         if not np.isfinite(values).all():
-            raise BundleDamagedError(f"{path}: holds NaN or infinity; build the bundle again")
+            raise BundleDamagedError(
+                f"{path}: expected finite numbers, found NaN or infinity; rebuild the bundle"
+            )
         return values.astype(np.float32, copy=False)
 
 
 class BundleWriter:
-    """Writes a bundle whole or not at all.
+    """Writes a bundle atomically.
 
     >>> with BundleWriter("bundle") as writer:
     ...     write_graphs(writer.folder)
     ...     bundle = writer.finish(manifest)
 
-    Leaving the context without `finish`, by an exception or a kill, leaves nothing under the
-    destination's name, or the old bundle where there was one.
+    If `finish` is not reached, because of an exception or a kill, the destination is unchanged.
 
     Args:
-        destination: the bundle's folder; its parents are made.
-        force: replace a bundle or an empty folder; anything else is refused even so.
+        destination: the bundle's folder; missing parents are created.
+        force: replace an existing bundle or empty folder; other folders are never replaced.
 
     Raises:
-        OutputError: the destination is taken, or the file system refuses.
+        OutputError: the destination exists, or the file system fails.
     """
 
     def __init__(self, destination: str | os.PathLike[str], *, force: bool = False) -> None:
         self._destination = Path(destination)
-        self._whole = AtomicFolder(self._destination, marker=MANIFEST_NAME, force=force)
+        self._output = AtomicFolder(self._destination, marker=MANIFEST_NAME, force=force)
 
     @property
     def folder(self) -> Path:
         """Where to write the bundle's files."""
-        return self._whole.folder
+        return self._output.folder
 
     def __enter__(self) -> Self:
-        self._whole.__enter__()
+        self._output.__enter__()
         return self
 
     def __exit__(
@@ -147,89 +149,90 @@ class BundleWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._whole.__exit__(kind, error, traceback)
+        self._output.__exit__(kind, error, traceback)
 
     def finish(self, manifest: Manifest) -> Bundle:
-        """Record all files of the folder, write the manifest, and move the bundle into place.
+        """Record the folder's files, write the manifest, and move the bundle into place.
 
-        `manifest.files` is filled in here. What could not be opened again is not moved.
+        Fills in `manifest.files`. The bundle is moved only if it can be opened again.
 
         Raises:
-            BundleDamagedError: the manifest contradicts itself or names a file not written.
-            OutputError: the file system refuses.
+            BundleDamagedError: the manifest contradicts itself or names a missing file.
+            OutputError: the file system fails.
         """
         folder = self.folder
         try:
-            records = tuple(record_file(folder, path) for path in _files(folder))
+            records = tuple(record_file(folder, path) for path in _list_files(folder))
             complete = dataclasses.replace(manifest, files=records)
             (folder / MANIFEST_NAME).write_text(to_json(complete), encoding="utf-8")
         except OSError as error:
             raise OutputError(
-                f"{self._destination}: cannot be written: {error.strerror or error}; free the "
-                f"space or rights, or take another folder"
+                f"{self._destination}: cannot be written: {error.strerror or error}; free disk "
+                f"space or correct the permissions, or choose another folder"
             ) from error
         Bundle.open(folder, verify=False)
-        self._whole.place()
+        self._output.commit()
         return Bundle(path=self._destination, manifest=complete)
 
 
 def builtin_bundle() -> Path:
-    """The bundle that comes with the package.
+    """The bundle included in the package.
 
     Raises:
-        BundleMissingError: this installation has none.
+        BundleMissingError: this installation does not include it.
     """
-    return _builtin("bundle")
+    return _builtin("bundle", "the built-in bundle is")
 
 
 def builtin_images() -> Path:
-    """The folder of images that comes with the package.
+    """The folder of images included in the package.
 
     Raises:
-        BundleMissingError: this installation has none.
+        BundleMissingError: this installation does not include them.
     """
-    return _builtin("pictures")
+    return _builtin("pictures", "the built-in images are")
 
 
-def _builtin(name: str) -> Path:
+def _builtin(name: str, what: str) -> Path:
     path = BUILTIN / name
     if not path.is_dir():
         raise BundleMissingError(
-            f"{path}: the built-in {name} is not part of this installation; install a released "
-            f"wheel, or give your own with --bundle and PATHS"
+            f"{path}: {what} not part of this installation; install a released wheel, or pass "
+            f"your own with --bundle and PATHS"
         )
     return path
 
 
 def _read_manifest(folder: Path) -> Manifest:
-    build = "`diad-export build CHECKPOINT -o BUNDLE` makes one"
+    build = "create one with `diad-export build CHECKPOINT -o BUNDLE`"
     path = folder / MANIFEST_NAME
     try:
         if not folder.exists():
-            raise BundleMissingError(f"{folder}: no such folder, expected a bundle; {build}")
+            raise BundleMissingError(f"{folder}: expected a bundle, found nothing; {build}")
         if not folder.is_dir():
-            raise BundleMissingError(f"{folder}: is a file, expected a bundle's folder; {build}")
+            raise BundleMissingError(f"{folder}: expected a bundle, found a file; {build}")
         if not path.exists():
             raise BundleMissingError(
-                f"{folder}: a folder without {MANIFEST_NAME}, so not a bundle; {build}"
+                f"{folder}: expected a bundle, found a folder without {MANIFEST_NAME}; {build}"
             )
-        fault = place_fault(folder, MANIFEST_NAME)
-        outside = fault is None and leaves(folder, MANIFEST_NAME)
-        text = b"" if fault else read_regular_file(path, most_bytes=MAX_JSON_BYTES)
+        fault = path_fault(folder, MANIFEST_NAME)
+        outside = fault is None and links_outside(folder, MANIFEST_NAME)
+        text = b"" if fault else read_regular_file(path, max_bytes=MAX_JSON_BYTES)
     except NotRegularFileError as error:
         fault = error.strerror
     except OSError as error:
         raise BundleMissingError(
-            f"{folder}: cannot be read: {error.strerror or error}; check the path and its rights"
+            f"{folder}: cannot be read: {error.strerror or error}; check the path and its "
+            f"permissions"
         ) from error
     if fault:
-        raise BundleDamagedError(f"{path}: {fault}; copy the bundle again, or build it again")
+        raise BundleDamagedError(f"{path}: {fault}; copy the bundle again, or rebuild it")
     manifest = from_json(text, where=str(path))
     if outside and manifest.format_revision < CHECKSUM_SINCE:
         raise BundleDamagedError(
-            f"{path}: leads out of the bundle, to {path.resolve()}, and a manifest of format "
-            f"{manifest.format_revision} has no checksum that proves it; copy the files in the "
-            f"place of the links, or build the bundle again"
+            f"{path}: is outside the bundle, at {path.resolve()}, and a manifest of format "
+            f"{manifest.format_revision} has no checksum to verify it; replace the links by the "
+            f"files, or rebuild the bundle"
         )
     return manifest
 
@@ -242,16 +245,16 @@ def _faults(folder: Path, manifest: Manifest, *, verify: bool) -> Iterator[str]:
     needed |= {f"engine {spec.target} {spec.graph}": spec.file for spec in manifest.engines}
     for what, path in needed.items():
         if path not in recorded:
-            yield f"{what}: its file {path!r} is not among the recorded files"
+            yield f"{what}: its file {path!r} is not recorded"
     for path in sorted({path for path in recorded if recorded.count(path) > 1}):
         yield f"{path!r}: recorded more than once"
     for record in manifest.files:
-        fault = record_fault(folder, record, verify=verify)
+        fault = file_fault(folder, record, verify=verify)
         if fault:
             yield f"{record.path!r}: {fault}"
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> list[Path]:
     paths = (path for path in folder.rglob("*") if not path.is_dir())
-    unlisted = (folder / MANIFEST_NAME, folder / THRESHOLDS_NAME)
-    return sorted(path for path in paths if path not in unlisted)
+    unrecorded = (folder / MANIFEST_NAME, folder / THRESHOLDS_NAME)
+    return sorted(path for path in paths if path not in unrecorded)

@@ -1,7 +1,8 @@
-"""What a bundle says of itself: frozen dataclasses <-> `bundle.json`.
+"""The manifest of a bundle, `bundle.json`, as frozen dataclasses.
 
-The manifest is the one contract between the two packages: the export writes it last, the runtime
-takes every constant from it. Nothing here touches the file system; `bundle.py` does.
+The manifest is the contract between the export and the runtime: the export writes it last, and the
+runtime takes every constant from it. This module does not access the file system;
+`diad_deploy.bundle.folder` does.
 """
 
 from collections.abc import Iterator
@@ -17,10 +18,10 @@ from diad_deploy.files.strict_json import parse_object, read_record
 from diad_deploy.record import Record
 
 FORMAT_REVISION = 4
-"""Raised whenever an older runtime could misread a newer bundle; all from 1 on are read."""
+"""Increased whenever an older runtime could misread a newer bundle; 1 to this one can be read."""
 
 CHECKSUM_SINCE = 4
-"""The first revision whose manifests hold a checksum of themselves."""
+"""The first revision whose manifests contain their own checksum."""
 
 GRAPH_NAMES = ("encoder", "denoiser", "decoder", "scorer")
 
@@ -31,7 +32,7 @@ Convolutions = Literal["plain", "winograd"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord(Record):
-    """One file of the bundle. `path` is relative to the bundle, with forward slashes."""
+    """A file of the bundle. `path` is relative to the bundle, with forward slashes."""
 
     path: str
     sha256: str
@@ -40,7 +41,7 @@ class FileRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointOrigin(Record):
-    """The file the bundle was built from: its name (no folder), SHA-256 and size."""
+    """The checkpoint the bundle was built from: its file name, SHA-256 and size."""
 
     name: str
     sha256: str
@@ -49,7 +50,7 @@ class CheckpointOrigin(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorSpec(Record):
-    """One input or output of a graph. A named dimension (`"batch"`) is free."""
+    """An input or output of a graph. A named dimension (`"batch"`) is dynamic."""
 
     name: str
     dtype: str
@@ -58,7 +59,7 @@ class TensorSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphSpec(Record):
-    """One of the four graphs: its file, tensors, and how its weights are stored."""
+    """One of the four graphs: its file, its tensors, and the type its weights are stored in."""
 
     name: str
     file: str
@@ -71,7 +72,7 @@ class GraphSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSpec(Record):
-    """Model input: side in pixels and the normalisation of RGB in [0, 1] by `mean`, `std`."""
+    """The model input: side in pixels, and mean and standard deviation of RGB in [0, 1]."""
 
     size_px: int
     mean: tuple[float, float, float]
@@ -80,7 +81,7 @@ class ImageSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentsSpec(Record):
-    """Latents are `[B, channels, size_px / factor, size_px / factor]`, times `scale`."""
+    """Latents are `[B, channels, size_px / factor, size_px / factor]`, multiplied by `scale`."""
 
     channels: int
     factor: int
@@ -89,9 +90,9 @@ class LatentsSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSpec(Record):
-    """The DDIM schedule, in the order of the loop (largest timestep first); eta is 0.
+    """The DDIM schedule with eta 0, in the order of the loop: largest timestep first.
 
-    `alphas[i]` and `alphas_prev[i]` are the cumulative products at step i and after it.
+    `alphas[i]` and `alphas_prev[i]` are the cumulative alphas at step i and after it.
     """
 
     steps: int
@@ -107,9 +108,9 @@ class ScheduleSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseSpec(Record):
-    """Noise that is the same for every image: `[C, h, w]` float32 in two `.npy` files.
+    """Noise shared by all images: two `.npy` files of float32 `[C, h, w]`.
 
-    With `posterior` `"mode"` the stored posterior noise is zero.
+    If `posterior` is `"mode"`, the posterior noise is zero.
     """
 
     seed: int
@@ -120,7 +121,7 @@ class NoiseSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionLayer(Record):
-    """One scale of the feature extractor: its name and the side of its map in cells."""
+    """A layer of the feature extractor: its name, channels, and the side of its map in cells."""
 
     name: str
     channels: int
@@ -129,7 +130,7 @@ class FusionLayer(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionSpec(Record):
-    """How distance maps become the anomaly map and the score (baked into the scorer graph)."""
+    """How distance maps are fused into the anomaly map and the score (part of the scorer graph)."""
 
     layers: tuple[FusionLayer, ...]
     sigma_px: float
@@ -140,7 +141,7 @@ class FusionSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatmapSpec(Record):
-    """The fixed scale of heatmaps, in units of the anomaly map."""
+    """The fixed value range of heatmaps, in units of the anomaly map."""
 
     low: float
     high: float
@@ -148,7 +149,7 @@ class HeatmapSpec(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParityRecord(Record):
-    """Largest and mean absolute, and relative, error of a graph's output against its module."""
+    """Error of a graph's output compared with its PyTorch module: maximum, mean and relative."""
 
     graph: str
     output: str
@@ -159,10 +160,10 @@ class ParityRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest(Record):
-    """All that a bundle says of itself.
+    """The manifest of a bundle.
 
     Attributes:
-        convolutions: as the model has them, or rewritten for processors.
+        convolutions: `plain` as in the model, or `winograd`, rewritten for CPUs.
     """
 
     format_revision: int
@@ -185,23 +186,27 @@ class Manifest(Record):
     verification: dict[str, Any] | None = None
 
     def engine(self, target: Target, graph: str) -> EngineSpec | None:
-        """The engine of `graph` for `target`, where the bundle holds one."""
-        found = (e for e in self.engines if (e.target, e.graph) == (target, graph))
-        return next(found, None)
+        """The engine of `graph` for `target`; None if there is none."""
+        matches = (e for e in self.engines if (e.target, e.graph) == (target, graph))
+        return next(matches, None)
 
     def graph(self, name: str) -> GraphSpec:
-        """The graph called `name`; raises `BundleDamagedError` where the manifest lacks it."""
+        """The graph called `name`.
+
+        Raises:
+            BundleDamagedError: the manifest lists no such graph.
+        """
         for graph in self.graphs:
             if graph.name == name:
                 return graph
         listed = ", ".join(graph.name for graph in self.graphs) or "none"
         raise BundleDamagedError(
-            f"the manifest lists no graph {name!r} (listed: {listed}); build the bundle again"
+            f"the manifest lists no graph {name!r} (listed: {listed}); rebuild the bundle"
         )
 
 
 def to_json(manifest: Manifest) -> str:
-    """The manifest as indented JSON, ending in a newline; with its checksum from revision 4 on."""
+    """The manifest as indented JSON with a final newline; includes its checksum from revision 4."""
     from pydantic import TypeAdapter
 
     text = TypeAdapter(Manifest).dump_json(manifest, indent=2).decode() + "\n"
@@ -209,17 +214,17 @@ def to_json(manifest: Manifest) -> str:
 
 
 def from_json(text: str | bytes, *, where: str) -> Manifest:
-    """Read a manifest; `where` names the file in messages.
+    """Parse a manifest; `where` names the file in messages.
 
     Raises:
-        BundleVersionError: the format revision is not this version's.
-        BundleDamagedError: not JSON, changed since it was written, fields missing, unknown or of
-            a wrong type, or values that contradict each other (all named).
+        BundleVersionError: the format revision is newer than this version supports.
+        BundleDamagedError: not JSON; changed since it was written; fields missing, unknown or
+            mistyped; or contradictory values. Lists all of them.
     """
     try:
         values = parse_object(text)
     except ValueError as error:
-        raise BundleDamagedError(f"{where}: {error}; build the bundle again") from None
+        raise BundleDamagedError(f"{where}: {error}; rebuild the bundle") from None
     revision = _revision(values, where=where)
     faults = []
     if revision >= CHECKSUM_SINCE:
@@ -233,13 +238,12 @@ def from_json(text: str | bytes, *, where: str) -> Manifest:
         if not faults:
             return manifest
     raise BundleDamagedError(
-        f"{where}: not a valid manifest: {'; '.join(faults)}; copy the bundle again, or build it "
-        f"again"
+        f"{where}: not a valid manifest: {'; '.join(faults)}; copy the bundle again, or rebuild it"
     )
 
 
 def _contradictions(manifest: Manifest) -> Iterator[str]:
-    """What types cannot say: each fault names the field, the expected and the found."""
+    """Check what types cannot express; each message names the field, expected and found values."""
     found = sorted(graph.name for graph in manifest.graphs)
     if found != sorted(GRAPH_NAMES):
         yield f"graphs: expected each of {', '.join(GRAPH_NAMES)} once, found {found}"
@@ -250,13 +254,17 @@ def _revision(values: dict[str, Any], *, where: str) -> int:
     revision = values.get("format_revision")
     if not isinstance(revision, int) or isinstance(revision, bool):
         raise BundleDamagedError(
-            f"{where}: no whole number 'format_revision'; this is not a bundle's manifest"
+            f"{where}: expected an integer 'format_revision', found {revision!r}; this is not the "
+            f"manifest of a bundle"
         )
     if revision > FORMAT_REVISION:
         raise BundleVersionError(
-            f"{where}: bundle format {revision}, but this diad_deploy reads up to "
-            f"{FORMAT_REVISION}; upgrade diad_deploy, or build the bundle with this version"
+            f"{where}: expected bundle format 1 to {FORMAT_REVISION}, found {revision}; upgrade "
+            f"diad_deploy, or rebuild the bundle with this version"
         )
     if revision < 1:
-        raise BundleDamagedError(f"{where}: bundle format {revision}; the first is 1")
+        raise BundleDamagedError(
+            f"{where}: expected bundle format 1 to {FORMAT_REVISION}, found {revision}; rebuild "
+            f"the bundle"
+        )
     return revision

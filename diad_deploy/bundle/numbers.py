@@ -1,4 +1,4 @@
-"""Whether a manifest's numbers can be a model's: a wrong one gives scores without any error."""
+"""Range checks of a manifest's numbers: a wrong one would give wrong scores without an error."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
     from diad_deploy.bundle.manifest import ImageSpec, LatentsSpec, Manifest, ScheduleSpec
 
 MAX_PX = 2**16
-"""Side of an image, and number of latent channels: beyond any model, so damage."""
+"""Limit of an image's side and of the latent channels; more than any model has."""
 
 LARGEST_FLOAT32 = 3.4028234663852886e38
-"""Maps are scaled in float32."""
+"""Heatmaps are scaled in float32."""
 
 MAX_TIMESTEPS = 10_000
-"""Of a training; the published one has 1000."""
+"""Limit of training timesteps; the published model has 1000."""
 
 
 def number_faults(manifest: Manifest) -> Iterator[str]:
-    """Each fault names the field, the expected and the found."""
+    """A message for each number out of range: field, expected and found."""
     yield from _image(manifest.image, manifest.latents)
     yield from _latents(manifest.latents)
     yield from _schedule(manifest.schedule)
     if not 0 < manifest.heatmap.high - manifest.heatmap.low <= LARGEST_FLOAT32:
         yield (
-            f"heatmap: expected low below high by a finite float32, found {manifest.heatmap.low} "
-            f"and {manifest.heatmap.high}"
+            f"heatmap: expected low below high, with a difference finite in float32, found "
+            f"{manifest.heatmap.low} and {manifest.heatmap.high}"
         )
     for engine in manifest.engines:
         yield from _engine(engine)
@@ -70,18 +70,18 @@ def _schedule(schedule: ScheduleSpec) -> Iterator[str]:
     outside = [t for t in (*schedule.timesteps, schedule.start_timestep) if not 0 <= t <= last]
     if outside:
         yield f"schedule.timesteps, start_timestep: expected 0 to {last}, found {outside[0]}"
-    if not all(one > other for one, other in pairwise(schedule.timesteps)):
-        yield f"schedule.timesteps: expected falling numbers, found {list(schedule.timesteps)}"
+    if not all(this > following for this, following in pairwise(schedule.timesteps)):
+        yield f"schedule.timesteps: expected decreasing numbers, found {list(schedule.timesteps)}"
     if not all(0 < alpha <= 1 for alpha in schedule.alphas + schedule.alphas_prev):
         yield "schedule.alphas, schedule.alphas_prev: expected numbers above 0 and up to 1"
-    if not all(one < other for one, other in pairwise(schedule.alphas)):
-        yield f"schedule.alphas: expected rising numbers, found {list(schedule.alphas)}"
+    if not all(this < following for this, following in pairwise(schedule.alphas)):
+        yield f"schedule.alphas: expected increasing numbers, found {list(schedule.alphas)}"
     if schedule.alphas_prev[:-1] != schedule.alphas[1:]:
-        yield "schedule.alphas_prev: expected each to be the next of schedule.alphas"
+        yield "schedule.alphas_prev: expected schedule.alphas shifted by one step"
     if not 0 < schedule.beta_start <= schedule.beta_end < 1:
         yield (
-            f"schedule: expected beta_start and beta_end to rise between 0 and 1, found "
-            f"{schedule.beta_start} and {schedule.beta_end}"
+            f"schedule: expected 0 < beta_start <= beta_end < 1, found {schedule.beta_start} and "
+            f"{schedule.beta_end}"
         )
 
 
@@ -89,6 +89,6 @@ def _engine(engine: EngineSpec) -> Iterator[str]:
     profile = engine.profile
     if not 1 <= profile.smallest <= profile.tuned <= profile.largest:
         yield (
-            f"engine {engine.target} {engine.graph}: expected batch sizes that rise from 1, found "
-            f"{profile.smallest}, {profile.tuned}, {profile.largest}"
+            f"engine {engine.target} {engine.graph}: expected 1 <= smallest <= tuned <= largest "
+            f"batch size, found {profile.smallest}, {profile.tuned}, {profile.largest}"
         )

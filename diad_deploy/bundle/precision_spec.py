@@ -1,4 +1,4 @@
-"""What a manifest says of the numbers its graphs compute with."""
+"""The manifest's record of the precision its graphs compute in."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,16 +11,16 @@ Float32Reason = Literal["design", "range", "constant", "sum"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Float32Part(Record):
-    """One place that stays in float32 in a float16 graph, and why.
+    """Nodes that stay in float32 in a float16 graph, and the reason.
 
     Attributes:
-        graph: which of the four.
+        graph: name of the graph.
         node: name of the node, or of the group of nodes.
-        reason: `design` (latents, update, sinusoid, distances, fusion), `range` (its values
-            came near float16's limit on the calibration images), `constant` (float16 holds one
-            of its constants too coarsely or not at all) or `sum` (it sums many values inside).
-        largest_abs: largest absolute value that was seen there.
-        nodes: how many nodes it is.
+        reason: `design` (latents, update, timestep embedding, distances, fusion), `range` (its
+            values came close to float16's limit on the calibration images), `constant` (one of
+            its constants is imprecise or out of range in float16) or `sum` (it sums many values).
+        largest_abs: largest absolute value observed there.
+        nodes: number of nodes.
     """
 
     graph: str
@@ -32,7 +32,7 @@ class Float32Part(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphRange(Record):
-    """The largest absolute value in a whole graph, where it stood, and how many were looked at."""
+    """The largest absolute value in a graph, the node it occurred in, and the nodes observed."""
 
     graph: str
     node: str
@@ -42,15 +42,15 @@ class GraphRange(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrecisionSpec(Record):
-    """How the graphs' types were decided.
+    """How the precision of the graphs was decided.
 
     Attributes:
-        precision: what the graphs compute in, but for `wide`.
-        calibration: what was run to see the ranges: `built-in images`, or a folder's name.
-        images: how many images that were.
-        limit_abs: values beyond this go to float32.
-        ranges: one a graph.
-        wide: what stays in float32.
+        precision: the type the graphs compute in, except for `wide`.
+        calibration: source of the calibration images: `built-in images`, or a folder's name.
+        pictures: number of calibration images.
+        limit_abs: nodes with larger absolute values stay in float32.
+        ranges: one per graph.
+        wide: the nodes that stay in float32.
     """
 
     precision: Precision

@@ -1,4 +1,4 @@
-"""Puts another manifest into a bundle that is there already; its files stay as they are."""
+"""Replace the manifest of an existing bundle; its other files are unchanged."""
 
 from dataclasses import replace
 
@@ -9,12 +9,10 @@ from diad_deploy.files.atomic_file import write_atomically
 
 
 def update_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
-    """Replace the bundle's manifest at once: a reader sees the old one or the new one.
-
-    The new one is written in this version's format.
+    """Replace the bundle's manifest atomically, in this version's format.
 
     Raises:
-        OutputError: the folder cannot be written to.
+        OutputError: the manifest cannot be written.
     """
     current = replace(manifest, format_revision=FORMAT_REVISION)
     target = bundle.path / MANIFEST_NAME
@@ -22,7 +20,7 @@ def update_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
         write_atomically(target, to_json(current).encode(), mode=target.stat().st_mode)
     except OSError as error:
         raise OutputError(
-            f"{target}: cannot be written: {error.strerror or error}; give yourself the right to "
-            f"write there, or copy the bundle"
+            f"{target}: cannot be written: {error.strerror or error}; correct the permissions, or "
+            f"copy the bundle to another folder"
         ) from error
     return Bundle(path=bundle.path, manifest=current)

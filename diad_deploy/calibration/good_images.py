@@ -7,7 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from diad_deploy.calibration.false_alarm_rate import needed_images, reachable_rate
 from diad_deploy.errors import InputError
-from diad_deploy.images.classes import below_masks, class_below, good_by_folders, name_good
+from diad_deploy.images.classes import (
+    class_from_folders,
+    label_from_folders,
+    mask_folder_index,
+    resolve_io_folders,
+)
 from diad_deploy.images.discover import ImageFile, find_images
 
 
@@ -49,7 +54,7 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodImages:
         raise InputError(f"{folder}: expected a folder of good images, found no folder")
     found = find_images([folder])
     # the first part of a name is the folder given
-    folders = name_good(
+    folders = resolve_io_folders(
         [PurePosixPath(file.name).parts[1:-1] for file in found], above=folder.resolve().name
     )
     places = _good_places(folders)
@@ -60,7 +65,7 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodImages:
         )
     return GoodImages(
         files=tuple(found[place] for place in places),
-        classes=tuple(class_name or class_below(folders[place]) for place in places),
+        classes=tuple(class_name or class_from_folders(folders[place]) for place in places),
         left_out=len(found) - len(places),
         passed_over=found.passed_over,
     )
@@ -68,10 +73,12 @@ def find_good(folder: Path, *, class_name: str | None = None) -> GoodImages:
 
 def _good_places(folders: Sequence[tuple[str, ...]]) -> list[int]:
     """Which images are good, by the folders of each."""
-    labels = dict(enumerate(map(good_by_folders, folders)))
+    labels = dict(enumerate(map(label_from_folders, folders)))
     # beside labels, masks are masks; without, and alone, it may be what a class is called
     if set(labels.values()) != {None}:
-        no_masks = {at: label for at, label in labels.items() if below_masks(folders[at]) is None}
+        no_masks = {
+            at: label for at, label in labels.items() if mask_folder_index(folders[at]) is None
+        }
         labels = no_masks or labels
     wanted = True if True in labels.values() else None
     return [place for place, label in labels.items() if label is wanted]

@@ -48,9 +48,11 @@ def image_options(function: Function) -> Function:
         max_megapixels: int | None,
         **given: Any,
     ) -> Any:
-        from diad_deploy.images.options import image_options_of
+        from diad_deploy.images.options import make_image_options
 
-        reading = image_options_of(bit_depth=bit_depth, white=white, max_megapixels=max_megapixels)
+        reading = make_image_options(
+            bit_depth=bit_depth, white=white, max_megapixels=max_megapixels
+        )
         if max_megapixels is not None:
             _tell_memory(reading.limit_px, given)
         return function(*args, reading=reading, **given)

@@ -1,1 +1,1 @@
-"""The denoising loop: schedule, noise, stages, and the pass through them."""
+"""The diffusion pipeline: schedule, noise, stages, and the denoising loop."""

@@ -1,4 +1,4 @@
-"""The noise of a batch: the bundle's, the same for all images, or what the caller gave."""
+"""The noise of a batch: the bundle's, shared by all images, or the caller's."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,16 @@ from diad_deploy.errors import OptionError
 def resolve_noise(
     name: str, given: npt.ArrayLike | None, stored: FloatArray, count: int
 ) -> FloatArray:
-    """`stored`, or `given` once checked: `[C, h, w]` or `[count, C, h, w]` float32.
+    """The noise to use: float32 `[C, h, w]`, or `[count, C, h, w]` with noise per image.
+
+    Args:
+        name: the caller's argument, for messages.
+        given: the caller's noise, or None.
+        stored: the bundle's noise, used if `given` is None.
+        count: number of images.
 
     Raises:
-        OptionError: `given`, which the message calls `name`, has another shape or no numbers.
+        OptionError: `given` does not have such a shape, or contains no finite numbers.
     """
     if given is None:
         return stored
@@ -29,16 +35,16 @@ def resolve_noise(
             f"found {list(values.shape)}"
         )
     if not np.isfinite(values).all():
-        raise OptionError(f"{name}: expected finite float32 numbers, found others")
+        raise OptionError(f"{name}: expected finite float32 numbers, found NaN or infinity")
     return values
 
 
-def part_of(noise: FloatArray, place: slice) -> FloatArray:
-    """The noise of some images, where each has its own."""
+def slice_noise(noise: FloatArray, place: slice) -> FloatArray:
+    """The noise of some of the images; shared noise is returned as it is."""
     return noise[place] if noise.ndim == 4 else noise
 
 
-def for_batch(noise: FloatArray, count: int) -> FloatArray:
-    """Noise for `count` images: `[count, C, h, w]`."""
+def broadcast_noise(noise: FloatArray, count: int) -> FloatArray:
+    """The noise for `count` images: `[count, C, h, w]`."""
     one = noise if noise.ndim == 4 else noise[np.newaxis]
     return np.ascontiguousarray(np.broadcast_to(one, (count, *one.shape[1:])))

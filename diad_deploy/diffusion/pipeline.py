@@ -1,18 +1,18 @@
-"""The order of the stages and the few-step loop, written once for every backend."""
+"""The diffusion pipeline, written once for all backends."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from diad_deploy.diffusion.schedule import DdimStep
-from diad_deploy.diffusion.stages import Order, Stages
+from diad_deploy.diffusion.stages import Pipeline, Stages
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PipelineResult(Generic[T]):
-    """What one run gives, as tensors of the backend.
+    """The outputs of a run, as tensors of the backend.
 
     Attributes:
         anomaly_map: `[B, S, S]`.
@@ -42,24 +42,26 @@ def run(
         stages: the backend's four graphs.
         image: `[B, 3, S, S]`, normalised.
         noise: `[B, C, h, w]`, mixed into the latents.
-        posterior_noise: `[B, C, h, w]`, draws from the autoencoder's posterior; 0 is its mode.
-        steps: DDIM steps in running order (largest timestep first).
-        observe: called with each stage's name and tensor as it comes: `hint`, `latents_0` after
-            encoding, `latents_1` to `latents_N` after each step, `reconstruction`,
-            `anomaly_map`, `image_score`. A backend may reuse the tensor's memory afterwards.
+        posterior_noise: `[B, C, h, w]`, selects the sample of the autoencoder's posterior; 0 is
+            its mode.
+        steps: DDIM steps in the order of the loop (largest timestep first).
+        observe: called with the name of each intermediate tensor and the tensor: `hint`,
+            `latents_0` after encoding, `latents_1` to `latents_N` after each step,
+            `reconstruction`, `anomaly_map`, `image_score`. The backend may reuse the tensor's
+            memory afterwards.
     """
-    see = observe or _ignore
+    notify = observe or _ignore
     latents, hint = stages.encode(image, noise, posterior_noise)
-    see("hint", hint)
-    see("latents_0", latents)
+    notify("hint", hint)
+    notify("latents_0", latents)
     for number, step in enumerate(steps, start=1):
         latents = stages.denoise(latents, hint, step)
-        see(f"latents_{number}", latents)
+        notify(f"latents_{number}", latents)
     reconstruction = stages.decode(latents)
-    see("reconstruction", reconstruction)
+    notify("reconstruction", reconstruction)
     anomaly_map, image_score = stages.score(image, reconstruction)
-    see("anomaly_map", anomaly_map)
-    see("image_score", image_score)
+    notify("anomaly_map", anomaly_map)
+    notify("image_score", image_score)
     return PipelineResult(
         anomaly_map=anomaly_map,
         image_score=image_score,
@@ -68,14 +70,14 @@ def run(
     )
 
 
-def in_order(steps: Sequence[DdimStep]) -> Order:
-    """`run` with these steps, for a model that calls it itself (and may record what it does)."""
+def make_pipeline(steps: Sequence[DdimStep]) -> Pipeline:
+    """`run` with these steps, for a model that calls it (and may capture it in a CUDA graph)."""
 
-    def order(stages: Stages[T], image: T, noise: T, posterior_noise: T, /) -> PipelineResult[T]:
+    def pipeline(stages: Stages[T], image: T, noise: T, posterior_noise: T, /) -> PipelineResult[T]:
         return run(stages, image, noise, posterior_noise, steps)
 
-    return order
+    return pipeline
 
 
 def _ignore(name: str, tensor: object) -> None:
-    """Nobody looks."""
+    """The default observer."""

@@ -1,7 +1,7 @@
-"""DDIM timesteps and coefficients (eta 0), as the published sampler computes them.
+"""DDIM timesteps and coefficients (eta 0), as computed by the published sampler.
 
 Source: `make_beta_schedule`, `make_ddim_timesteps` and `make_ddim_sampling_parameters` of the
-published code; the schedule is Stable Diffusion's ("linear in the square root").
+published code. The betas are Stable Diffusion's: their square roots are linear.
 """
 
 import math
@@ -38,30 +38,31 @@ def alphas_cumprod(
 
 
 def published_alphas_cumprod() -> npt.NDArray[np.float64]:
-    """`alphas_cumprod` rounded to float32, as checkpoints store it and the sampler reads it."""
+    """`alphas_cumprod` rounded to float32, as stored in checkpoints and used by the sampler."""
     return alphas_cumprod().astype(np.float32).astype(np.float64)
 
 
 def leading_timesteps(steps: int) -> tuple[int, ...]:
-    """`range(0, 1000, 1000 // steps)` plus 1, ascending: the published spacing."""
+    """`range(0, 1000, 1000 // steps)` plus 1, ascending; the published spacing."""
     return tuple(t + 1 for t in range(0, TRAIN_TIMESTEPS, TRAIN_TIMESTEPS // steps))
 
 
 def trailing_timesteps(steps: int) -> tuple[int, ...]:
-    """`steps` timesteps evenly spaced down from 999, ascending; fits the latents' noise level."""
-    # by rounding, `arange` can give one more, at 0
+    """`steps` timesteps evenly spaced down from 999, ascending; matches the initial noise level."""
+    # because of rounding, `arange` can return another one at 0
     spaced = np.arange(TRAIN_TIMESTEPS, 0, -TRAIN_TIMESTEPS / steps)[:steps]
     return tuple(int(t) for t in np.round(spaced).astype(int)[::-1] - 1)
 
 
 def make_schedule(steps: int, spacing: Spacing = "leading") -> ScheduleSpec:
-    """The whole schedule for `steps` requested steps.
+    """The schedule for a requested number of steps.
 
-    With `leading` the number of steps can come out larger than asked (7 gives 8); `steps` of the
-    result is the number that will run.
+    With `leading` spacing the number of steps can be larger than requested (8 for 7); `steps` of
+    the result is the actual number.
 
     Raises:
-        OptionError: no such number of steps, or the spacing leaves the 1000 training timesteps.
+        OptionError: the number of steps is out of range, or the spacing exceeds the 1000 training
+            timesteps.
     """
     if not 1 <= steps <= TRAIN_TIMESTEPS:
         raise OptionError(f"--steps {steps}: expected 1 to {TRAIN_TIMESTEPS}")
@@ -69,8 +70,8 @@ def make_schedule(steps: int, spacing: Spacing = "leading") -> ScheduleSpec:
     if ascending[-1] >= TRAIN_TIMESTEPS:
         near = _nearest_leading(steps)
         raise OptionError(
-            f"--steps {steps} with leading spacing asks for timestep {ascending[-1]}, but the "
-            f"last one is {TRAIN_TIMESTEPS - 1}; take {near}, or --spacing trailing"
+            f"--steps {steps} with leading spacing needs timestep {ascending[-1]}, but the last "
+            f"one is {TRAIN_TIMESTEPS - 1}; use --steps {near}, or --spacing trailing"
         )
     products = published_alphas_cumprod()
     alphas = [float(products[t]) for t in ascending]
@@ -89,7 +90,7 @@ def make_schedule(steps: int, spacing: Spacing = "leading") -> ScheduleSpec:
 
 
 def ddim_steps(schedule: ScheduleSpec) -> tuple[DdimStep, ...]:
-    """The loop's coefficients, in running order (float64 arithmetic)."""
+    """The coefficients of the loop, in its order, computed in float64."""
     return tuple(
         DdimStep(
             timestep=timestep,

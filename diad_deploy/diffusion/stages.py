@@ -1,4 +1,4 @@
-"""The boundary between the pipeline and whatever runs the four graphs."""
+"""The interfaces between the pipeline and the backends that run the four graphs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ GRAPH_TENSORS = {
 
 
 class Stages(Protocol[T]):
-    """The four graphs, on tensors `T` of the backend's own (arrays, or places on a device)."""
+    """The four graphs, on the backend's own tensors `T` (arrays, or memory on a device)."""
 
     def encode(self, image: T, noise: T, posterior_noise: T) -> tuple[T, T]:
         """Image `[B, 3, S, S]` and two noises `[B, C, h, w]` -> latents `[B, C, h, w]`, hint."""
@@ -40,16 +40,16 @@ class Stages(Protocol[T]):
         ...
 
     def score(self, image: T, reconstruction: T) -> tuple[T, T]:
-        """Two `[B, 3, S, S]` -> anomaly map `[B, S, S]` and image score `[B]`."""
+        """Two images `[B, 3, S, S]` -> anomaly map `[B, S, S]` and image score `[B]`."""
         ...
 
     def close(self) -> None:
-        """Let go of the model's memory; safe to call again."""
+        """Release the model's memory. Can be called more than once."""
         ...
 
 
 class Outputs(Protocol[T_co]):
-    """What one pass through the stages gives (`diad_deploy.diffusion.pipeline.PipelineResult`)."""
+    """The outputs of a pipeline (`diad_deploy.diffusion.pipeline.PipelineResult`)."""
 
     @property
     def anomaly_map(self) -> T_co:
@@ -64,17 +64,17 @@ class Outputs(Protocol[T_co]):
         """`[B, 3, S, S]`."""
 
 
-class Order(Protocol):
-    """One pass through the stages, as `diad_deploy.diffusion.pipeline.in_order` makes it."""
+class Pipeline(Protocol):
+    """A pass through the stages, as made by `diad_deploy.diffusion.pipeline.make_pipeline`."""
 
     def __call__(self, stages: Stages[T], image: T, noise: T, posterior_noise: T, /) -> Outputs[T]:
-        """Call every stage with what it needs."""
+        """Run the stages on a batch."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BatchResult:
-    """What a model found on one batch, in the host's memory.
+    """The outputs of a model for one batch, in host memory.
 
     Attributes:
         anomaly_map: float32 `[B, S, S]`.
@@ -88,24 +88,24 @@ class BatchResult:
 
 
 Collect = Callable[[], BatchResult]
-"""Waits for a batch and gives its result.
+"""Waits for a batch and returns its result.
 
-May be called again, from any thread, and while other threads call the model.
+Can be called more than once, from any thread, and while other threads call the model.
 """
 
 
 class Model(Protocol):
-    """A loaded model: batches in, results out.
+    """A loaded model.
 
-    One call of `submit` at a time; `close` may come meanwhile.
+    Only one thread may call `submit` at a time; `close` may be called meanwhile.
     """
 
     @property
     def max_pending(self) -> int:
-        """How many batches it works on at once; 1 where `submit` does all the work."""
+        """Number of batches that can be pending; 1 if `submit` does all the work."""
 
     def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
-        """Begin a batch: image `[B, 3, S, S]`, noises `[B, C, h, w]`, copied before this returns.
+        """Begin a batch: image `[B, 3, S, S]`, noises `[B, C, h, w]`, copied before it returns.
 
         Raises:
             BackendError: the model is closed, or failed.
@@ -118,21 +118,21 @@ class Model(Protocol):
 
 
 def check_graphs(manifest: Manifest) -> None:
-    """Check that the manifest's graphs have the tensors that the pipeline feeds and reads.
+    """Check that the manifest's graphs have the inputs and outputs of the pipeline.
 
     Raises:
-        BundleDamagedError: names and sizes that do not fit, all of them.
+        BundleDamagedError: names or shapes differ; lists all of them.
     """
     faults = list(_faults(manifest))
     if faults:
         raise BundleDamagedError(
-            f"the manifest's graphs do not fit the pipeline: {'; '.join(faults)}; build the "
-            f"bundle again"
+            f"the manifest's graphs do not fit the pipeline: {'; '.join(faults)}; rebuild the "
+            f"bundle"
         )
 
 
 def _faults(manifest: Manifest) -> Iterator[str]:
-    sizes = _sizes(manifest)
+    shapes = _expected_shapes(manifest)
     for name, (inputs, outputs) in GRAPH_TENSORS.items():
         graph = manifest.graph(name)
         for side, expected, specs in (
@@ -144,15 +144,15 @@ def _faults(manifest: Manifest) -> Iterator[str]:
                 yield f"{name} {side}: expected {', '.join(expected)}, found {', '.join(found)}"
                 continue
             yield from (
-                f"{name} {spec.name}: expected {_shown(sizes[spec.name])}, "
-                f"found {_shown(spec.shape)}"
+                f"{name} {spec.name}: expected {_format_shape(shapes[spec.name])}, "
+                f"found {_format_shape(spec.shape)}"
                 for spec in specs
-                if not _fits(spec, sizes[spec.name])
+                if not _matches(spec, shapes[spec.name])
             )
 
 
-def _sizes(manifest: Manifest) -> dict[str, tuple[int | None, ...]]:
-    """Sizes by tensor name; None is free (the batch, and the hint's channels)."""
+def _expected_shapes(manifest: Manifest) -> dict[str, tuple[int | None, ...]]:
+    """Shapes by tensor name; None matches any size (the batch, and the hint's channels)."""
     side = manifest.image.size_px
     small = side // manifest.latents.factor
     image = (None, 3, side, side)
@@ -173,12 +173,12 @@ def _sizes(manifest: Manifest) -> dict[str, tuple[int | None, ...]]:
     }
 
 
-def _fits(spec: TensorSpec, sizes: tuple[int | None, ...]) -> bool:
-    if len(spec.shape) != len(sizes):
+def _matches(spec: TensorSpec, shape: tuple[int | None, ...]) -> bool:
+    if len(spec.shape) != len(shape):
         return False
-    pairs = zip(spec.shape, sizes, strict=True)
+    pairs = zip(spec.shape, shape, strict=True)
     return all(expected is None or found == expected for found, expected in pairs)
 
 
-def _shown(sizes: tuple[int | str | None, ...]) -> str:
-    return "[" + ", ".join("any" if size is None else str(size) for size in sizes) + "]"
+def _format_shape(shape: tuple[int | str | None, ...]) -> str:
+    return "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"

@@ -1,1 +1,1 @@
-"""Reading and writing files safely: atomic writes, strict JSON, checked NumPy files."""
+"""Safe reading and writing of files: atomic writes, strict JSON, NumPy files, CSV rows."""

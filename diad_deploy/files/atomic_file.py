@@ -1,7 +1,8 @@
-"""A file that stands under its name whole or not at all.
+"""Write a file so that its name never refers to a partial file.
 
-It is written in a hidden sibling, flushed to the disk, closed, and moved over its name: Windows
-moves no open file, and a power cut must not leave a name for half of a file.
+The content goes to a hidden file in the same folder, which is flushed to disk, closed, and renamed
+over the target. Windows cannot rename an open file, and without the flush a power failure could
+leave the name on a truncated file.
 """
 
 import errno
@@ -12,25 +13,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PARTIAL = ".partial"
-"""What the sibling's name ends in."""
+"""Suffix of the hidden file."""
 
-_NO_FLUSH = (errno.EINVAL, errno.ENOSYS, getattr(errno, "EOPNOTSUPP", errno.ENOSYS))
-"""What a file system answers that cannot flush; a full or failing disk answers otherwise."""
+_FLUSH_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, getattr(errno, "EOPNOTSUPP", errno.ENOSYS))
+"""Errors of a file system that cannot flush; a full or failing disk reports others."""
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write or replace a file that several processes may write at once; the last one stays.
+    """Write or replace a file. Several processes may write it at once; the last one wins.
 
     Args:
-        path: of the file; its folder exists.
-        content: all of it.
-        mode: the file's rights, where the system has them.
+        path: the file; its folder must exist.
+        content: the whole content.
+        mode: the file's permissions, where the system has them.
 
     Raises:
-        OSError: it cannot be written; what was there is there still.
+        OSError: the file cannot be written; a previous file is unchanged.
     """
     descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=PARTIAL)
-    with _moved_over(path, Path(partial)):
+    with _renamed_to(path, Path(partial)):
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         Path(partial).chmod(mode)
@@ -38,26 +39,26 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a path to write to, and moves it over `path` if nothing was raised.
+    """Yield a path to write to; on success it is renamed to `path`.
 
-    For one writer at a time: the sibling's name is always the same, so that what a kill leaves is
-    written over by the next.
+    For one writer at a time: the hidden file always has the same name, so that a leftover of a
+    killed process is overwritten by the next.
 
     Raises:
-        OSError: it cannot be written; what was there is there still.
+        OSError: the file cannot be written; a previous file is unchanged.
     """
-    partial = partial_of(path)
-    with _moved_over(path, partial):
+    partial = partial_path(path)
+    with _renamed_to(path, partial):
         yield partial
 
 
-def partial_of(path: Path) -> Path:
-    """The sibling that `replacing` writes."""
+def partial_path(path: Path) -> Path:
+    """The hidden file that `replacing` writes."""
     return path.with_name(f".{path.name}{PARTIAL}")
 
 
 @contextmanager
-def _moved_over(path: Path, partial: Path) -> Iterator[None]:
+def _renamed_to(path: Path, partial: Path) -> Iterator[None]:
     try:
         yield
         _flush(partial)
@@ -67,10 +68,10 @@ def _moved_over(path: Path, partial: Path) -> Iterator[None]:
 
 
 def _flush(path: Path) -> None:
-    # Windows flushes no file that is open for reading only
+    # Windows cannot flush a file that is open for reading only
     with path.open("r+b") as file:
         try:
             os.fsync(file.fileno())
         except OSError as error:
-            if error.errno not in _NO_FLUSH:
+            if error.errno not in _FLUSH_UNSUPPORTED:
                 raise

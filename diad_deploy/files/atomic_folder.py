@@ -1,8 +1,9 @@
-"""A folder that appears under its name whole or not at all.
+"""Write a folder so that its name never refers to a partial folder.
 
-It is written in a hidden sibling, `.NAME.partial-XXXXXXXX`, and moved into place by one rename. A
-folder that it replaces waits inside the sibling until the new one is in place, so a kill at any
-moment leaves the old one, the new one, or a sibling that the next run puts right.
+The content goes to a hidden folder beside it, `.NAME.partial-XXXXXXXX`, which is moved into place
+with one rename. A folder that is replaced is kept in the hidden one until the new one is in place,
+so a kill at any moment leaves the old folder, the new one, or a hidden folder from which the next
+run restores the old one.
 """
 
 import errno
@@ -20,69 +21,71 @@ from diad_deploy.errors import OutputError
 
 try:
     import fcntl
-except ImportError:  # Windows: leftovers of killed runs stay, as nothing tells whose they are
+except (
+    ImportError
+):  # Windows: without locks, leftovers of killed runs cannot be told apart, and stay
     fcntl = None  # type: ignore[assignment]
 
 
-_DISK_FAULTS = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
-"""What a write meets on a full or failing disk."""
+_DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""Errors of writes to a full or failing disk."""
 
-_MAX_TRIES = 100
-"""Of making a folder and locking it, while other runs remove it in between."""
+_MAX_ATTEMPTS = 100
+"""Attempts to create and lock the hidden folder while other runs remove it in between."""
 
 
 class AtomicFolder:
-    """Context manager: write into `folder`, then `place()`; leaving without it leaves nothing.
+    """Context manager: write into `folder`, then call `commit()`. Without it nothing is left.
 
-    An existing destination is replaced with `force` only, and only where it is an empty folder or
-    holds the file `marker`: a stranger's folder is never deleted.
+    An existing destination is replaced only with `force`, and only if it is an empty folder or
+    contains the file `marker`, so that no unrelated folder is ever deleted.
 
     Raises:
-        OutputError: on entering or placing, where the destination stands in the way or the file
-            system refuses; on leaving, where the body ran into an `OSError` inside `folder`.
+        OutputError: on entering or committing, if the destination exists or the file system
+            fails; on leaving, if the body raised an `OSError` about a file in `folder`.
     """
 
     def __init__(self, destination: Path, *, marker: str, force: bool) -> None:
-        # through a link, so that the link stays and its target is written
+        # resolved, so that a link is kept and its target is written
         self.destination = destination.resolve()
         self._marker = marker
         self._force = force
-        self._scratch: Path | None = None
+        self._partial: Path | None = None
         self._lock: int | None = None
 
     @property
     def folder(self) -> Path:
-        """Where to write; exists between entering and placing."""
-        if self._scratch is None:
+        """Where to write; exists between entering and committing."""
+        if self._partial is None:
             raise OutputError(f"{self.destination}: not being written; use it in a with statement")
-        return self._scratch / "new"
+        return self._partial / "new"
 
     def __enter__(self) -> Self:
         if not self.destination.name:
             raise OutputError(f"{self.destination}: expected the name of a new folder")
-        with _refusals(self.destination):
+        with _output_errors(self.destination):
             self.destination.parent.mkdir(parents=True, exist_ok=True)
-            _tidy_up(self.destination)
+            _remove_leftovers(self.destination)
             self._check_destination()
-            self._scratch, self._lock = _make_scratch(self.destination)
+            self._partial, self._lock = _make_partial(self.destination)
             self.folder.mkdir()
         return self
 
-    def place(self) -> None:
-        """Move the folder to its destination, replacing what `force` allows to replace."""
-        with _refusals(self.destination):
-            _flush(self.folder)
+    def commit(self) -> None:
+        """Move the folder to its destination, replacing the previous one if `force` is set."""
+        with _output_errors(self.destination):
+            _flush_tree(self.folder)
             self._check_destination()
-            waiting = self.folder.with_name("old")
+            old = self.folder.with_name("old")
             try:
                 if self.destination.exists():
-                    self.destination.rename(waiting)
+                    self.destination.rename(old)
                 self.folder.rename(self.destination)
             finally:
-                # also on Ctrl-C between the two
-                if waiting.exists() and not self.destination.exists():
-                    waiting.rename(self.destination)
-            _flush_one(self.destination.parent)
+                # also on Ctrl-C between the two renames
+                if old.exists() and not self.destination.exists():
+                    old.rename(self.destination)
+            _flush(self.destination.parent)
 
     def __exit__(
         self,
@@ -90,14 +93,14 @@ class AtomicFolder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        scratch, self._scratch = self._scratch, None
+        partial, self._partial = self._partial, None
         lock, self._lock = self._lock, None
-        if scratch is not None:
-            _remove(scratch, self.destination)
+        if partial is not None:
+            _remove(partial, self.destination)
         if lock is not None:
             os.close(lock)
-        if scratch is not None and isinstance(error, OSError) and _lies_in(scratch, error):
-            raise _refusal(self.destination, error) from error
+        if partial is not None and isinstance(error, OSError) and _concerns(partial, error):
+            raise _output_error(self.destination, error) from error
 
     def _check_destination(self) -> None:
         path = self.destination
@@ -105,14 +108,16 @@ class AtomicFolder:
             return
         if not self._force:
             raise OutputError(
-                f"{path}: exists already; take another name, or --force to replace it"
+                f"{path}: already exists; choose another name, or use --force to replace it"
             )
         if not path.is_dir():
-            raise OutputError(f"{path}: is a file, expected a folder or nothing; move it away")
+            raise OutputError(
+                f"{path}: expected a folder or a new name, found a file; move it away"
+            )
         if not (path / self._marker).is_file() and any(path.iterdir()):
             raise OutputError(
-                f"{path}: holds files but no {self._marker}, so it is not replaced even with "
-                f"--force; take another name, or empty it"
+                f"{path}: contains files but no {self._marker}, so it is not replaced even with "
+                f"--force; choose another name, or empty the folder"
             )
 
 
@@ -120,29 +125,29 @@ def _prefix(destination: Path) -> str:
     return f".{destination.name}.partial-"
 
 
-def _make_scratch(destination: Path) -> tuple[Path, int | None]:
-    """A new hidden sibling, and what locks it; None where locks do not work."""
-    for tries_left in reversed(range(_MAX_TRIES)):
-        scratch = Path(tempfile.mkdtemp(prefix=_prefix(destination), dir=destination.parent))
+def _make_partial(destination: Path) -> tuple[Path, int | None]:
+    """A new hidden folder and its lock, which is None where locks are not supported."""
+    for attempts_left in reversed(range(_MAX_ATTEMPTS)):
+        partial = Path(tempfile.mkdtemp(prefix=_prefix(destination), dir=destination.parent))
         try:
-            lock = _lock(scratch)
-            if lock is None or scratch.exists():
-                return scratch, lock
+            lock = _lock(partial)
+            if lock is None or partial.exists():
+                return partial, lock
             os.close(lock)
         except (BlockingIOError, FileNotFoundError):
-            # another run took it for a leftover, as it was not locked yet, and removes it
-            if not tries_left:
+            # before it was locked, another run took it for a leftover and is removing it
+            if not attempts_left:
                 raise
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(destination.parent))
 
 
-def _tidy_up(destination: Path) -> None:
-    """Remove what killed runs left beside `destination`; put back a folder they had moved away."""
+def _remove_leftovers(destination: Path) -> None:
+    """Remove what killed runs left beside `destination`; restore a folder they had moved away."""
     pattern = re.compile(re.escape(_prefix(destination)) + r"[a-z0-9_]{8}")
     for leftover in list(destination.parent.iterdir()):
         if not pattern.fullmatch(leftover.name) or leftover.is_symlink():
             continue
-        # in use, or another run that begins removed it
+        # in use, or already removed by another run
         with suppress(BlockingIOError, FileNotFoundError):
             lock = _lock(leftover)
             if lock is not None:
@@ -150,19 +155,19 @@ def _tidy_up(destination: Path) -> None:
                 os.close(lock)
 
 
-def _remove(scratch: Path, destination: Path) -> None:
-    waiting = scratch / "old"
-    if waiting.exists() and not destination.exists():
-        waiting.rename(destination)
-    shutil.rmtree(scratch, ignore_errors=True)
+def _remove(partial: Path, destination: Path) -> None:
+    old = partial / "old"
+    if old.exists() and not destination.exists():
+        old.rename(destination)
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _lock(folder: Path) -> int | None:
-    """Hold `folder` until the process ends; None where locks do not work.
+    """Lock `folder` until the descriptor is closed; None where locks are not supported.
 
     Raises:
-        BlockingIOError: another process holds it.
-        FileNotFoundError: it is gone.
+        BlockingIOError: another process has locked it.
+        FileNotFoundError: it was removed.
     """
     if fcntl is None:
         return None
@@ -178,15 +183,15 @@ def _lock(folder: Path) -> int | None:
     return descriptor
 
 
-def _flush(folder: Path) -> None:
-    """Have all of `folder` on the disk before its name is: a power cut must not leave a shell."""
+def _flush_tree(folder: Path) -> None:
+    """Flush `folder` to disk before the rename: a power failure must not leave empty files."""
     for path in sorted(folder.rglob("*")):
-        _flush_one(path)
-    _flush_one(folder)
+        _flush(path)
+    _flush(folder)
 
 
-def _flush_one(path: Path) -> None:
-    if os.name == "nt":  # takes neither folders nor files opened for reading
+def _flush(path: Path) -> None:
+    if os.name == "nt":  # can flush neither folders nor files opened for reading
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -196,28 +201,28 @@ def _flush_one(path: Path) -> None:
 
 
 @contextmanager
-def _refusals(destination: Path) -> Iterator[None]:
+def _output_errors(destination: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _refusal(destination, error) from error
+        raise _output_error(destination, error) from error
 
 
-def _refusal(destination: Path, error: OSError) -> OutputError:
+def _output_error(destination: Path, error: OSError) -> OutputError:
     if isinstance(error, FileNotFoundError):
         return OutputError(
-            f"{destination}: the folder that it was being written in was removed meanwhile; run it "
-            f"again and leave .{destination.name}.partial-… beside it until it ends"
+            f"{destination}: its temporary folder .{destination.name}.partial-… was removed while "
+            f"it was being written; run the command again and leave that folder alone"
         )
     reason = error.strerror or str(error)
     return OutputError(
-        f"{destination}: cannot be written: {reason}; free the space or rights, or take another "
-        f"folder with -o"
+        f"{destination}: cannot be written: {reason}; free disk space or correct the permissions, "
+        f"or choose another folder with -o"
     )
 
 
-def _lies_in(folder: Path, error: OSError) -> bool:
-    """Whether the error is about a file in `folder`, or about a full disk (which names none)."""
+def _concerns(folder: Path, error: OSError) -> bool:
+    """Whether the error is about a file in `folder`, or about a full disk (which names no file)."""
     if error.filename is None:
-        return error.errno in _DISK_FAULTS
+        return error.errno in _DISK_ERRORS
     return Path(os.fsdecode(error.filename)).is_relative_to(folder)

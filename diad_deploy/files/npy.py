@@ -1,8 +1,8 @@
-"""A NumPy file from outside, read without trusting its header.
+"""Read a `.npy` file without trusting its header.
 
-`numpy.load` makes room for as many values as a header claims, and hands the header to Python's
-parser, whose errors are of many kinds. Here a header is what NumPy writes, and the file is as large
-as it says.
+`numpy.load` allocates as many values as a header claims, and passes the header to Python's parser,
+which raises many kinds of errors. Here the header must be as NumPy writes it, and the file must
+have the size that follows from it.
 """
 
 import math
@@ -20,20 +20,20 @@ _HEADER = re.compile(
     rb"\{'descr': '([<>]f[248])', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), *\} *\n"
 )
 _LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}
-"""Version of the format -> bytes that hold the header's length."""
+"""Format version -> size of the field with the header's length, in bytes."""
 
 
-def read_npy(path: str | os.PathLike[str], *, most_bytes: int) -> npt.NDArray[np.floating[Any]]:
-    """The floating-point numbers in a `.npy` file of at most `most_bytes` of them.
+def read_npy(path: str | os.PathLike[str], *, max_bytes: int) -> npt.NDArray[np.floating[Any]]:
+    """Read floating-point numbers of at most `max_bytes`.
 
     Raises:
-        OSError: no plain file, a larger one, or it cannot be read.
-        ValueError: it is none, or of another kind of number; the message is a few words.
+        OSError: not a regular file, a larger one, or one that cannot be read.
+        ValueError: not a `.npy` file, or the array is not of floating-point numbers.
     """
-    content = read_regular_file(path, most_bytes=most_bytes + MAX_HEADER_BYTES)
+    content = read_regular_file(path, max_bytes=max_bytes + MAX_HEADER_BYTES)
     magic, version = content[:6], content[6:8]
     if magic != b"\x93NUMPY" or version not in _LENGTHS:
-        raise ValueError("no NumPy file of one array")
+        raise ValueError("not a NumPy file of one array")
     start = 8 + _LENGTHS[version]
     data = start + int.from_bytes(content[8:start], "little")
     header = content[start : min(data, MAX_HEADER_BYTES)]

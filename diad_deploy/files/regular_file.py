@@ -1,52 +1,69 @@
-"""Small files that a machine wrote, read without trusting what lies under their names.
+"""Open and read regular files without trusting what their names refer to.
 
-Such a name can stand for a pipe, which is waited for without end, for a device, which gives more
-than there is memory, or for a file of any size.
+A name can refer to a pipe, which blocks until something is written to it, to a device, which may
+never end, or to a file of any size.
 """
 
 import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
-"""Of a manifest or of thresholds; the largest manifests, of float16 bundles, have under 1 MiB."""
+"""Largest manifest or thresholds file; the manifests of float16 bundles are below 1 MiB."""
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class NotRegularFileError(OSError):
-    """There is something else under the name, or more than may be read."""
+    """The path is not a regular file, or the file is larger than allowed; see `strerror`."""
 
 
-def read_regular_file(path: str | os.PathLike[str], *, most_bytes: int) -> bytes:
-    """The content of a plain file, links followed.
+def open_regular_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file for reading; links are followed.
 
     Raises:
-        NotRegularFileError: not a regular file, or larger than `most_bytes`; see
-            `strerror`.
-        OSError: there is none, or it cannot be read.
+        NotRegularFileError: the path is a folder, pipe, socket or device.
+        OSError: the file does not exist or cannot be opened.
     """
-    # opening a device can do something by itself; what stands there after this look is opened
-    # without waiting, and looked at again
-    _check(Path(path).stat(), path, most_bytes)
+    # opening a device can have side effects; the file may also be replaced between this check and
+    # the opening, which therefore does not block and checks again
+    _check(Path(path).stat(), path)
     descriptor = os.open(path, _FLAGS)
-    with os.fdopen(descriptor, "rb") as file:
-        _check(os.fstat(descriptor), path, most_bytes)
-        content = file.read(most_bytes + 1)
-    if len(content) > most_bytes:
-        raise _not_regular(path, f"larger than {most_bytes} bytes")
+    file = os.fdopen(descriptor, "rb")
+    try:
+        _check(os.fstat(descriptor), path)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_regular_file(path: str | os.PathLike[str], *, max_bytes: int) -> bytes:
+    """The content of a regular file of at most `max_bytes`; links are followed.
+
+    Raises:
+        NotRegularFileError: not a regular file, or larger than `max_bytes`.
+        OSError: the file does not exist or cannot be read.
+    """
+    with open_regular_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise _error(path, f"expected at most {max_bytes} bytes, found {size}")
+        # files in /proc report a size of 0
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise _error(path, f"larger than {max_bytes} bytes")
     return content
 
 
-def _check(found: os.stat_result, path: str | os.PathLike[str], most_bytes: int) -> None:
-    if stat.S_ISDIR(found.st_mode):
-        raise _not_regular(path, "expected a plain file, found a folder")
-    if not stat.S_ISREG(found.st_mode):
-        raise _not_regular(path, "expected a plain file, found a pipe, socket or device")
-    if found.st_size > most_bytes:
-        raise _not_regular(path, f"expected at most {most_bytes} bytes, found {found.st_size}")
+def _check(status: os.stat_result, path: str | os.PathLike[str]) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise _error(path, "expected a regular file, found a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise _error(path, "expected a regular file, found a pipe, socket or device")
 
 
-def _not_regular(path: str | os.PathLike[str], reason: str) -> NotRegularFileError:
+def _error(path: str | os.PathLike[str], reason: str) -> NotRegularFileError:
     return NotRegularFileError(errno.EINVAL, reason, os.fspath(path))

@@ -1,4 +1,4 @@
-"""JSON that a machine wrote, read without guessing: the records of a manifest, or thresholds."""
+"""Strict JSON: no duplicate keys, no NaN or infinity, no guessing of fields and types."""
 
 import json
 import math
@@ -10,43 +10,56 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def parse_object(text: str | bytes) -> dict[str, Any]:
-    """The JSON object that `text` is.
+def loads_finite(text: str | bytes) -> Any:
+    """`json.loads`, but a number that is not finite is an error.
 
     Raises:
-        ValueError: it is none, or names a key twice; the message is a few words.
+        ValueError: not JSON, or a number that is NaN, infinite or too large for float64.
+    """
+    value = json.loads(text)
+    for fault in _non_finite_numbers(value):
+        raise ValueError(fault)
+    return value
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Raises:
+        ValueError: not a JSON object, or a key is repeated.
     """
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        found = json.loads(decoded, object_pairs_hook=_without_doubles)
-    except _DoubleKeyError:
+        value = json.loads(decoded, object_pairs_hook=_unique_keys)
+    except _DuplicateKeyError:
         raise
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise ValueError("not a JSON object")
-    return found
+    return value
 
 
 def read_record(
     kind: type[T], values: Mapping[str, Any], contradictions: Callable[[T], Iterable[str]]
 ) -> T:
-    """The dataclass `kind` from a parsed JSON object.
+    """Build a `Record` dataclass from a parsed JSON object.
 
     Args:
         kind: a `Record` dataclass.
-        values: as `parse_object` gave them.
-        contradictions: what types cannot say: names the faults of a record whose types are right.
+        values: as returned by `parse_object`.
+        contradictions: checks what types cannot express; called once the types are right, it
+            yields one message for each fault.
 
     Raises:
-        ValueError: numbers that are none, fields missing, unknown or of a wrong type, or
-            contradictions; the message names them all.
+        ValueError: numbers that are not finite; missing, unknown or mistyped fields; or
+            contradictions. The message lists all of them.
     """
     from pydantic import TypeAdapter, ValidationError
 
-    faults = list(_not_finite(values))
+    faults = list(_non_finite_numbers(values))
     try:
-        # through JSON again: in Python's own types a strict tuple is no list
+        # validated as JSON: in strict mode a Python list is not accepted for a tuple
         record = TypeAdapter(kind).validate_json(json.dumps(values))
     except ValidationError as error:
         faults += [
@@ -62,32 +75,32 @@ def read_record(
     raise ValueError("; ".join(faults))
 
 
-class _DoubleKeyError(ValueError):
+class _DuplicateKeyError(ValueError):
     pass
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; readers differ in which of two values of one key they take."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        double, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise _DoubleKeyError(f"the key {double!r} is there twice")
-    return found
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; parsers differ in which of two values of one key they keep."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        duplicate, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise _DuplicateKeyError(f"the key {duplicate!r} is repeated")
+    return values
 
 
-def _not_finite(values: Mapping[str, Any]) -> Iterator[str]:
-    """Every number that is NaN or infinite, by its place: Python reads them, JSON has none.
+def _non_finite_numbers(values: Any) -> Iterator[str]:
+    """A message for each number that is NaN, infinite, or too large for float64, with its path.
 
-    Nor may a whole number become infinite where it is read as floating point.
+    Python's parser accepts NaN and Infinity although JSON has neither.
     """
-    waiting: deque[tuple[str, Any]] = deque(values.items())
-    while waiting:
-        place, value = waiting.popleft()
+    pending: deque[tuple[str, Any]] = deque([("", values)])
+    while pending:
+        path, value = pending.popleft()
+        prefix = f"{path}: " if path else ""
         if isinstance(value, float) and not math.isfinite(value):
-            yield f"{place}: expected a finite number, found {value}"
+            yield f"{prefix}expected a finite number, found {value}"
         elif isinstance(value, int) and abs(value) > sys.float_info.max:
-            yield f"{place}: expected a finite number, found one of {len(str(value))} digits"
-        elif isinstance(value, Mapping):
-            waiting.extend((f"{place}.{key}", one) for key, one in value.items())
-        elif isinstance(value, list):
-            waiting.extend((f"{place}.{index}", one) for index, one in enumerate(value))
+            yield f"{prefix}expected a finite number, found an integer of {len(str(value))} digits"
+        elif isinstance(value, (Mapping, list)):
+            items = value.items() if isinstance(value, Mapping) else enumerate(value)
+            pending.extend((f"{path}.{key}" if path else str(key), item) for key, item in items)

@@ -1,7 +1,7 @@
-"""Image files and arrays -> uint8 RGB, prepared for the model.
+"""Read images as uint8 RGB and preprocess them for the model.
 
-discover, inputs -> formats (a file -> samples -> white level) -> rgb -> preprocess
+discover, inputs -> formats (file -> samples -> white level) -> rgb -> preprocess
 
-`reader` does all of it with a run's options, and `tally` keeps what the run has to say about its
-images at the end.
+`reader` combines these with the options of a run, and `tally` counts what the run warns of at its
+end.
 """

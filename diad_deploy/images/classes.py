@@ -1,17 +1,17 @@
-"""What the folders around an image say of it: good or defective, and its class."""
+"""Labels and classes of images, from the names of their folders."""
 
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 
 GOOD = "good"
-"""What good images are called in the outputs, whatever their folder is."""
+"""The label of good images in the outputs, whatever their folder is called."""
 
 GOOD_FOLDERS = frozenset(
     {GOOD, "ok", "okay", "normal", "pass", "passed"}
     | {"anomaly_free", "defect_free", "no_defect", "no_defects", "non_defective"}
 )
-"""Folders of good parts. In all these lists case and dots do not count; `-` and a space are `_`."""
+"""Folders of good parts. All lists here ignore case and dots; `-` and a space equal `_`."""
 
 DEFECT = "defect"
 
@@ -20,21 +20,21 @@ DEFECT_FOLDERS = frozenset(
     | {"not_good", "no_good", "anomaly", "anomalies", "anomalous", "abnormal", "fail", "failed"}
     | {"reject", "rejects", "rejected"}
 )
-"""Folders of defective parts, of whatever kind."""
+"""Folders of defective parts, whatever the defect."""
 
 IN_ORDER, NOT_IN_ORDER = "io", "nio"
-"""German for good and defective. A class may be called `io` too: `name_good` tells."""
+"""German for good and defective. A class may also be called `io`; see `resolve_io_folders`."""
 
 SPLIT_FOLDERS = frozenset({"test", "train", "val", "validation"})
 
 MASK_FOLDERS = frozenset({"masks", "ground_truth"})
 
 LAYOUT_FOLDERS = GOOD_FOLDERS | DEFECT_FOLDERS | SPLIT_FOLDERS
-"""Folders that say what images are for; they are no classes."""
+"""Folders of a data set's layout, which are not classes."""
 
 
 def folder_key(name: str) -> str:
-    """The name of a folder as the lists here have it."""
+    """The name of a folder as spelled in the lists here."""
     return name.lower().replace("-", "_").replace(" ", "_").replace(".", "")
 
 
@@ -43,11 +43,11 @@ def is_good(folder: str) -> bool:
     return folder_key(folder) in GOOD_FOLDERS
 
 
-def good_by_folders(folders: Sequence[str]) -> bool | None:
-    """Whether an image in `folders`, outermost first, is good; None where none of them says it.
+def label_from_folders(folders: Sequence[str]) -> bool | None:
+    """Whether an image in `folders`, outermost first, is good; None if no folder is a label.
 
-    A name of defects counts before one of good parts, and none above a split: of
-    `normal/test/scratch`, `normal` is not the label. Only `good` says it from anywhere.
+    A defect folder takes precedence over a good one. Folders above a split are ignored (in
+    `normal/test/scratch`, `normal` is not the label), except for `good`.
     """
     keys = [folder_key(name) for name in folders]
     split = max((place for place, key in enumerate(keys) if key in SPLIT_FOLDERS), default=-1)
@@ -57,20 +57,20 @@ def good_by_folders(folders: Sequence[str]) -> bool | None:
     return True if GOOD in keys or not GOOD_FOLDERS.isdisjoint(counted) else None
 
 
-def below_masks(folders: Sequence[str]) -> int | None:
-    """Which of `folders`, outermost first, holds masks; None where none does."""
+def mask_folder_index(folders: Sequence[str]) -> int | None:
+    """The index of the first of `folders` that contains masks; None if there is none."""
     keys = map(folder_key, folders)
     return next((place for place, key in enumerate(keys) if key in MASK_FOLDERS), None)
 
 
-def name_good(folders: Sequence[tuple[str, ...]], *, above: str) -> list[tuple[str, ...]]:
-    """The folders of each image, with `good` in place of each `io` that means it.
+def resolve_io_folders(folders: Sequence[tuple[str, ...]], *, above: str) -> list[tuple[str, ...]]:
+    """The folders of each image, with `io` replaced by `good` where it is a label.
 
-    It does beside `nio`, and right below a split where no folder in it is a label.
+    It is one next to `nio`, and directly below a split if no folder inside it is a label.
 
     Args:
-        folders: of each image, outermost first.
-        above: the name of the folder that holds them all.
+        folders: the folders of each image, outermost first.
+        above: the name of the folder that contains all of them.
     """
     keyed = [tuple(map(folder_key, (above, *parts))) for parts in folders]
     beside = {keys[: keys.index(NOT_IN_ORDER)] for keys in keyed if NOT_IN_ORDER in keys}
@@ -87,15 +87,15 @@ def name_good(folders: Sequence[tuple[str, ...]], *, above: str) -> list[tuple[s
     ]
 
 
-def class_below(folders: Sequence[str]) -> str | None:
-    """The first of `folders`, outermost first, that is a class; None where none is."""
+def class_from_folders(folders: Sequence[str]) -> str | None:
+    """The outermost of `folders` that is a class; None if there is none."""
     return next((name for name in folders if folder_key(name) not in LAYOUT_FOLDERS), None)
 
 
-def class_among(path: str | os.PathLike[str], known: Collection[str]) -> str | None:
-    """The innermost folder around `path` that is one of the `known` classes; None for none.
+def innermost_class(path: str | os.PathLike[str], known: Collection[str]) -> str | None:
+    """The innermost folder around `path` that is one of the `known` classes; None if none is.
 
-    Links are left as they are, for their names are the user's.
+    Links are not resolved, since the user chose their names.
     """
     if not known:
         return None

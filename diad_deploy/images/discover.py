@@ -1,4 +1,4 @@
-"""Which image files the given paths stand for, and what each is called in the outputs."""
+"""Find the image files that paths refer to, and their names in the outputs."""
 
 import glob
 import os
@@ -19,9 +19,9 @@ SUFFIXES = frozenset(
         "webp",
     )
 )
-"""What a file in a folder must end in, in any case, to be taken for an image."""
+"""Suffixes, in any case, of the files in a folder that are taken for images."""
 
-OTHER_SUFFIXES = frozenset(
+UNSUPPORTED_SUFFIXES = frozenset(
     f".{name}"
     for name in (
         *("3fr", "arw", "bif", "cr2", "cr3", "crw", "czi", "dcm", "dds", "dng", "emf", "eps"),
@@ -32,7 +32,7 @@ OTHER_SUFFIXES = frozenset(
         *("tga", "vda", "wdp", "wmf", "x3f", "xbm", "xcf", "xpm"),
     )
 )
-"""Images of kinds that are not read: those in a folder are counted, for the summary."""
+"""Suffixes of image formats that are not supported; such files are counted for the summary."""
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -42,30 +42,30 @@ class ImageFile:
     """One image to inspect.
 
     Attributes:
-        path: where it lies, as the user would write it.
-        name: its name in the outputs: relative, with forward slashes, never with `..`, and
-            different for every image of a run.
+        path: the file's path as the user would write it.
+        name: its name in the outputs: relative, with forward slashes, without `..`, and unique
+            within a run.
     """
 
     path: Path
     name: str
 
     def identity(self) -> tuple[int, int] | None:
-        """Size in bytes and time of change in nanoseconds; None where there is no file."""
+        """Size in bytes and modification time in nanoseconds; None if the file does not exist."""
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except (OSError, ValueError):
             return None
-        return found.st_size, found.st_mtime_ns
+        return status.st_size, status.st_mtime_ns
 
 
 class ImageFiles(Sequence[ImageFile]):
-    """Images in order. Of each only its path's text is kept, so that very many fit in memory.
+    """A sequence of images that stores only their paths, so that millions fit in memory.
 
     Args:
-        base: the folder that names count from; None where the paths have none in common.
-        paths: as the user would write them.
-        passed_over: files that are images of a kind that is not read, by suffix.
+        base: the folder that names are relative to; None if the paths have none in common.
+        paths: the paths as the user would write them.
+        passed_over: number of skipped files in unsupported image formats, by suffix.
     """
 
     def __init__(
@@ -94,95 +94,93 @@ class ImageFiles(Sequence[ImageFile]):
 def find_images(
     paths: Sequence[str | os.PathLike[str]], *, exclude: Sequence[Path] = ()
 ) -> ImageFiles:
-    """The images that files, folders and glob patterns stand for, each once.
+    """Find the images that files, folders and glob patterns refer to, without duplicates.
 
-    Folders are searched to any depth, in sorted order, for the known suffixes; what is hidden is
-    passed over. A file named outright is taken whatever its suffix, and so is a path where
-    nothing lies: reading it says what is wrong. A name is the path below the closest folder that
-    holds all arguments, so two folders with equal contents do not collide.
+    Folders are searched recursively, in sorted order, for files with the known suffixes; hidden
+    files and folders are skipped. A file given by its path is included whatever its suffix, even
+    if it does not exist: reading it then reports the reason. Names are relative to the closest
+    folder that contains all arguments, so that two folders with equal contents do not collide.
 
     Args:
         paths: files, folders, and patterns (`*`, `?`, `[...]`, `**`) that the shell left alone.
-        exclude: folders to pass over: those the run itself writes to.
+        exclude: folders to skip: those that the run itself writes to.
 
     Raises:
-        InputError: there is no image, and nothing that a reason could be given for.
+        InputError: no images were found.
     """
     given = [os.fspath(path) for path in paths]
     excluded = frozenset(folder.resolve() for folder in exclude)
-    passed_over: Counter[str] = Counter()
-    found = [_expand(path, excluded, passed_over) for path in given]
-    files = [file for _, several in found for file in several]
-    # one folder holds nothing twice
+    skipped: Counter[str] = Counter()
+    expanded = [_expand(path, excluded, skipped) for path in given]
+    files = [file for _, matches in expanded for file in matches]
+    # a single folder contains no duplicates
     if len(given) > 1 or any(map(_MAGIC.search, given)):
-        files = _each_once(files)
+        files = _deduplicate(files)
     if not files:
-        others = f"; {describe_skipped(passed_over)}" if passed_over else ""
+        others = f"; {describe_skipped(skipped)}" if skipped else ""
         raise InputError(
             f"{', '.join(given) or 'no paths'}: no images found; expected files ending in "
             f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}{others}"
         )
-    return ImageFiles(_common_folder([root for root, _ in found]), files, passed_over)
+    return ImageFiles(_common_folder([root for root, _ in expanded]), files, skipped)
 
 
 def describe_skipped(counts: Mapping[str, int]) -> str:
-    """What was passed over, in a few words: `passed over: 4 files (.heic 3, .dng 1)`."""
+    """Describe skipped files, given by suffix: `skipped: 4 files (.heic 3, .dng 1)`."""
     total = sum(counts.values())
-    kinds = ", ".join(
+    suffixes = ", ".join(
         f"{suffix} {count}"
         for suffix, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
-    return f"passed over: {total} file{'s' if total > 1 else ''} ({kinds})"
+    return f"skipped: {total} file{'s' if total > 1 else ''} ({suffixes})"
 
 
-def _each_once(files: list[str]) -> list[str]:
-    once: dict[str, str] = {}
+def _deduplicate(files: list[str]) -> list[str]:
+    unique: dict[str, str] = {}
     for file in files:
-        once.setdefault(str(_absolute(Path(file))), file)
-    return list(once.values())
+        unique.setdefault(str(_absolute(Path(file))), file)
+    return list(unique.values())
 
 
-def _expand(
-    given: str, excluded: frozenset[Path], passed_over: Counter[str]
-) -> tuple[Path, list[str]]:
-    """The absolute folder that names count from, and the files."""
+def _expand(given: str, excluded: frozenset[Path], skipped: Counter[str]) -> tuple[Path, list[str]]:
+    """The absolute folder that names are relative to, and the files."""
     path = Path(given)
     if _is_folder(path):
-        return _absolute(path).parent, list(_walk(path, excluded, passed_over))
+        return _absolute(path).parent, list(_walk(path, excluded, skipped))
     magic = _MAGIC.search(given)
-    if magic is None or _lies_there(path):
+    if magic is None or _exists(path):
         return _absolute(path).parent, [str(path)]
-    # the folder up to the first star; the letter stands in for the part that holds it
+    # the folder before the first wildcard; "x" stands for the component that contains it
     root = _absolute(Path(given[: magic.start()] + "x")).parent
-    # pathlib's own glob takes no absolute patterns and does not pass over what is hidden
+    # pathlib's glob neither takes absolute patterns nor skips hidden files
     matches = sorted(glob.glob(given, recursive=True))  # noqa: PTH207
-    # where nothing matches, the pattern itself becomes the row that says so
+    # if nothing matches, the pattern itself is kept and becomes a row with the reason
     if not matches:
         return root, [str(path)]
-    return root, list(_matched(given, matches, excluded, passed_over))
+    return root, list(_matching_files(given, matches, excluded, skipped))
 
 
-def _matched(
-    pattern: str, matches: list[str], excluded: frozenset[Path], passed_over: Counter[str]
+def _matching_files(
+    pattern: str, matches: list[str], excluded: frozenset[Path], skipped: Counter[str]
 ) -> Iterator[str]:
-    """The files among `matches`, and those in its folders unless `**` gives them anyway."""
-    suffix_is_named = not _MAGIC.search(Path(pattern).suffix or "*")
+    """The files among `matches`, and those in matching folders unless `**` includes them anyway."""
+    has_suffix = not _MAGIC.search(Path(pattern).suffix or "*")
     for path in map(Path, matches):
         if _is_folder(path):
-            yield from () if "**" in pattern else _walk(path, excluded, passed_over)
+            yield from () if "**" in pattern else _walk(path, excluded, skipped)
         elif excluded.isdisjoint(path.resolve().parents):
-            if suffix_is_named or _looks_like_image(path):
+            if has_suffix or _looks_like_image(path):
                 yield str(path)
             else:
-                _count_other(path, passed_over)
+                _count_unsupported(path, skipped)
 
 
-def _walk(folder: Path, excluded: frozenset[Path], passed_over: Counter[str]) -> Iterator[str]:
+def _walk(folder: Path, excluded: frozenset[Path], skipped: Counter[str]) -> Iterator[str]:
     seen: set[Path] = set()
-    refused: list[OSError] = []
-    for here, folders, files in os.walk(folder, onerror=refused.append, followlinks=True):
+    errors: list[OSError] = []
+    for here, folders, files in os.walk(folder, onerror=errors.append, followlinks=True):
         resolved = Path(here).resolve()
-        # a link back up would otherwise lead round for ever
+        # a link to a parent folder would be followed for ever
         if resolved in seen or resolved in excluded:
             folders.clear()
             continue
@@ -194,29 +192,29 @@ def _walk(folder: Path, excluded: frozenset[Path], passed_over: Counter[str]) ->
             if _looks_like_image(Path(name)):
                 yield str(Path(here, name))
             else:
-                _count_other(Path(name), passed_over)
-    # as images they become rows, so that nothing is passed over in silence
-    yield from (str(Path(error.filename)) for error in refused if error.filename)
+                _count_unsupported(Path(name), skipped)
+    # unreadable folders become rows with a reason, so that nothing is skipped silently
+    yield from (str(Path(error.filename)) for error in errors if error.filename)
 
 
 def _looks_like_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def _count_other(path: Path, passed_over: Counter[str]) -> None:
+def _count_unsupported(path: Path, skipped: Counter[str]) -> None:
     suffix = path.suffix.lower()
-    if suffix in OTHER_SUFFIXES:
-        passed_over[suffix] += 1
+    if suffix in UNSUPPORTED_SUFFIXES:
+        skipped[suffix] += 1
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a folder on the way that may not be entered
+    except OSError:  # no permission to enter a parent folder
         return False
 
 
-def _lies_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists() or path.is_symlink()
     except OSError:
@@ -224,14 +222,14 @@ def _lies_there(path: Path) -> bool:
 
 
 def _absolute(path: Path) -> Path:
-    """Absolute and without `..`, but with links left as they are, for they are names too."""
+    """Absolute and without `..`; links are not resolved, since the user chose their names."""
     return Path(os.path.normpath(path.absolute()))
 
 
 def _common_folder(roots: Sequence[Path]) -> Path | None:
     try:
         return Path(os.path.commonpath(roots))
-    except ValueError:  # no paths, or drives of Windows that have nothing in common
+    except ValueError:  # no paths, or different drives on Windows
         return None
 
 

@@ -1,4 +1,4 @@
-"""Images as a program hands them in: arrays, or paths of files."""
+"""Images passed to the API: arrays or file paths."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ ImageInput = ImageArray | npt.NDArray[np.uint16] | str | os.PathLike[str]
 
 
 def decode(image: ImageInput, reader: ImageReader) -> ImageArray:
-    """uint8 `[H, W, 3]` RGB.
+    """The image as uint8 `[H, W, 3]` RGB.
 
     Raises:
-        ImageError: a file cannot be read. InputError: an array is no image, or of uint16
-            where nothing says which value is white.
+        ImageError: a file cannot be read.
+        InputError: an array is not an image, or it is uint16 and no white level is set.
     """
     if isinstance(image, (str, os.PathLike)):
         return reader.read(Path(image)).pixels
@@ -33,13 +33,13 @@ def decode(image: ImageInput, reader: ImageReader) -> ImageArray:
     return array
 
 
-def path_of(image: ImageInput) -> Path | None:
-    """Where it lies; None for an array."""
+def source_path(image: ImageInput) -> Path | None:
+    """The path of the image's file; None for an array."""
     return Path(image) if isinstance(image, (str, os.PathLike)) else None
 
 
 def in_chunks(images: Iterable[ImageInput], size: int) -> Iterator[list[ImageInput]]:
-    """Up to `size` at a time, taken as they are needed."""
+    """Lists of at most `size` images, taken as they are needed."""
     rest = iter(images)
     while chunk := list(islice(rest, size)):
         yield chunk

@@ -1,4 +1,4 @@
-"""What a person decides about how images are read."""
+"""Options for reading images."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,8 @@ class ImageOptions:
     """How a run reads images.
 
     Attributes:
-        white: which value is white; None takes what thresholds were set with, else each file's
-            own.
-        limit_px: most pixels of an image.
+        white: the white level; None uses that of the thresholds, or else that of each file.
+        limit_px: largest number of pixels of an image.
     """
 
     white: WhiteLevel | None = None
@@ -23,7 +22,7 @@ class ImageOptions:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """As `Detector.open` takes them."""
+        """Keyword arguments for `Detector.open`."""
         given = self.white
         auto = given is not None and given.value is None
         return {
@@ -33,21 +32,21 @@ class ImageOptions:
         }
 
 
-def image_options_of(
+def make_image_options(
     *,
     bit_depth: int | str | None = None,
     white: float | None = None,
     max_megapixels: float | None = None,
 ) -> ImageOptions:
-    """The options as a command or a program is given them.
+    """Make `ImageOptions` from the options of a command or of `Detector.open`.
 
     Args:
-        bit_depth: bits that the camera uses, or `auto`.
+        bit_depth: the camera's bits per sample, or `auto`.
         white: the value that is white.
-        max_megapixels: most pixels of an image, in millions.
+        max_megapixels: largest size of an image, in megapixels.
 
     Raises:
-        OptionError: one does not fit, or `bit_depth` and `white` are both given.
+        OptionError: a value is invalid, or both `bit_depth` and `white` are given.
     """
     limit_px = LIMIT_PX
     if max_megapixels is not None:
@@ -62,12 +61,12 @@ def _white(bit_depth: int | str | None, white: float | None) -> WhiteLevel | Non
         return None if white is None else WhiteLevel(white=white)
     if bit_depth == "auto":
         if white is not None:
-            raise OptionError("--bit-depth auto and --white exclude each other: take one")
+            raise OptionError("--bit-depth auto and --white exclude each other; use one of them")
         return AUTO_WHITE
     try:
         bits = int(bit_depth)
     except ValueError:
         raise OptionError(
-            f"--bit-depth {bit_depth}: expected auto or the number of bits that the camera uses"
+            f"--bit-depth {bit_depth}: expected auto or the camera's number of bits per sample"
         ) from None
     return WhiteLevel(bit_depth=bits, white=white)

@@ -1,4 +1,4 @@
-"""Reads images with the options of a run, and keeps what they show."""
+"""Read images with the options of a run."""
 
 import os
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from diad_deploy.images.tally import Tally
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadImage:
-    """uint8 `[H, W, 3]` RGB, and what of the file was not read (None for nothing)."""
+    """uint8 `[H, W, 3]` RGB, and a note on what was not read of the file (None if all was)."""
 
     pixels: ImageArray
     note: str | None = None
 
 
 class ImageReader:
-    """Reads the images of one run; may be used from several threads.
+    """Reads the images of a run. Can be used by several threads.
 
     Args:
-        white: which value is white, in samples of more than 8 bits.
-        limit_px: most pixels (width times height) to decode.
+        white: the white level of samples of more than 8 bits.
+        limit_px: largest number of pixels (width times height) to decode.
     """
 
     def __init__(self, white: WhiteLevel = AUTO_WHITE, *, limit_px: int = LIMIT_PX) -> None:
@@ -40,14 +40,14 @@ class ImageReader:
 
     @classmethod
     def with_options(cls, options: ImageOptions) -> Self:
-        """A reader where no thresholds say what is white: the options do, else each file."""
+        """A reader for a run without thresholds: white is set by the options, or by each file."""
         return cls(options.white or AUTO_WHITE, limit_px=options.limit_px)
 
     def read(self, path: str | os.PathLike[str]) -> ReadImage:
-        """Decode one file to what a viewer shows.
+        """Decode a file to what an image viewer shows.
 
         Raises:
-            ImageError: it cannot be read, or contradicts the white level.
+            ImageError: the file cannot be read, or contradicts the white level.
         """
         name = os.fspath(path)
         raw = self.white.value is not None
@@ -57,51 +57,52 @@ class ImageReader:
             white = samples.white(self.white, path=name) if samples.is_wide else None
             pixels = to_rgb(samples, white, path=name)
         except MemoryError as error:
-            raise ImageError(name, "memory ran out while decoding; make it smaller") from error
+            raise ImageError(name, "out of memory while decoding; resize it") from error
         self.tally.add(samples, white)
         return ReadImage(pixels=pixels, note=samples.note)
 
     def convert(self, array: npt.NDArray[np.uint16]) -> ImageArray:
-        """uint16 `[H, W, 3]` -> uint8 of the same shape.
+        """Scale uint16 `[H, W, 3]` to uint8 of the same shape.
 
         Raises:
-            InputError: no white level was given, or a value is more than its bits allow.
+            InputError: no white level is set, or a value exceeds the bit depth.
         """
         white = self.white.value
         if white is None:
             raise InputError(
-                "image: a uint16 array, and nothing says which value is white; open the detector "
-                "with bit_depth=12 or as many bits as the camera has, or with white="
+                "image: expected uint8, or a white level for uint16; open the detector with the "
+                "camera's bit depth, such as bit_depth=12, or with white="
             )
         largest = int(array.max(initial=0))
         if self.white.bit_depth is not None and largest > white:
             raise InputError(
-                f"image: holds the value {largest}, bit_depth={self.white.bit_depth} allows "
-                f"up to {white:.0f}; open the detector with the camera's own depth"
+                f"image: contains the value {largest}, but bit_depth={self.white.bit_depth} "
+                f"allows at most {white:.0f}; open the detector with the camera's bit depth"
             )
         return scaled(array, white)
 
     def warnings(self) -> tuple[str, ...]:
-        """What may have made scores wrong in the files read so far; nothing for nothing."""
+        """Warnings about the files read so far that may have wrong scores."""
         return self.tally.warnings()
 
 
 def read_image(path: str | os.PathLike[str], *, limit_px: int = LIMIT_PX) -> ImageArray:
-    """Decode one image file, whatever its suffix says, to what a viewer shows.
+    """Decode an image file by its content, whatever its suffix, to what an image viewer shows.
 
-    EXIF rotation is applied. Alpha and transparent colours are laid over white. Of an animation
-    the first frame is taken. Greyscale, palette, CMYK and the like become RGB. Of samples of more
-    than 8 bits the largest that the file says or can hold is white; of floats 1.0. ICC profiles
-    are ignored.
+    EXIF rotation is applied, transparency is composited over white, and greyscale, palette and
+    CMYK images are converted to RGB. Only the first frame or page is read. With more than 8 bits
+    per sample, white is what the file states, or else the largest value of the sample type; 1.0
+    for floats. ICC profiles are ignored.
 
     Args:
         path: the file.
-        limit_px: most pixels (width times height) to decode.
+        limit_px: largest number of pixels (width times height) to decode.
 
     Returns:
         uint8 `[H, W, 3]` RGB.
 
     Raises:
-        ImageError: not there, not an image, damaged or too large; its reason is one line.
+        ImageError: the file is missing, not an image, damaged or too large; the reason is one
+            line.
     """
     return ImageReader(limit_px=limit_px).read(path).pixels

@@ -1,4 +1,4 @@
-"""Samples -> uint8 RGB, what a viewer shows."""
+"""Convert samples to uint8 RGB, as an image viewer shows them."""
 
 import numpy as np
 from PIL import Image
@@ -6,29 +6,28 @@ from PIL import Image
 from diad_deploy.arrays import ImageArray
 from diad_deploy.errors import ImageError
 from diad_deploy.images.formats.samples import SIXTEEN_BIT_WHITE, SampleArray, Samples
-from diad_deploy.images.formats.white_level import shown_white
+from diad_deploy.images.formats.white_level import format_white
 
 _WHITE = (255, 255, 255, 255)
-_PIECE_SAMPLES = 1 << 22
+_CHUNK_SAMPLES = 1 << 22
 
 
 def check_visible(samples: Samples, *, path: str) -> None:
-    """Raise `ImageError` where the image is transparent everywhere; `path` is for the message."""
+    """Raise `ImageError` if the image is fully transparent; `path` is for the message."""
     if samples.alpha is not None and not samples.alpha.any():
-        reason = "wholly transparent, so there is nothing to see; save it without alpha"
-        raise ImageError(path, reason)
+        raise ImageError(path, "the image is fully transparent; save it without transparency")
 
 
 def to_rgb(samples: Samples, white: float | None, *, path: str) -> ImageArray:
-    """uint8 `[H, W, 3]`; alpha is laid over white.
+    """Convert to uint8 `[H, W, 3]`, composited over white.
 
     Args:
-        samples: of one image.
-        white: the value that is white; None for samples of 8 bits and less.
+        samples: the samples of an image.
+        white: the value that is white; None for samples of up to 8 bits.
         path: for messages.
 
     Raises:
-        ImageError: the image's kind allows for no other white than the whole range.
+        ImageError: only the high bytes can be read, and white is not the largest value.
     """
     values = samples.values if white is None else _eight_bits(samples, white, path)
     if samples.alpha is not None:
@@ -39,15 +38,15 @@ def to_rgb(samples: Samples, white: float | None, *, path: str) -> ImageArray:
 
 
 def scaled(values: SampleArray, white: float, *, zero_is_white: bool = False) -> ImageArray:
-    """uint8 of the same shape: 0 stays 0 and `white` becomes 255, unless zero is white."""
+    """Scale to uint8 of the same shape: `white` becomes 255, or 0 if `zero_is_white`."""
     sixteen = values.dtype == np.uint16
     table = _scaled(np.arange(2**16), white, zero_is_white) if sixteen else None
     eight = np.empty(values.shape, np.uint8)
-    # in pieces: of a large image the float64 values would be the largest thing in memory
-    rows = max(1, _PIECE_SAMPLES // values[0].size)
+    # in chunks, since the float64 values of a large image would need too much memory
+    rows = max(1, _CHUNK_SAMPLES // values[0].size)
     for start in range(0, len(values), rows):
-        piece = values[start : start + rows]
-        done = _scaled(piece, white, zero_is_white) if table is None else table[piece]
+        chunk = values[start : start + rows]
+        done = _scaled(chunk, white, zero_is_white) if table is None else table[chunk]
         eight[start : start + rows] = done
     return eight
 
@@ -57,8 +56,8 @@ def _eight_bits(samples: Samples, white: float, path: str) -> ImageArray:
         if white != samples.white_of_type:
             raise ImageError(
                 path,
-                f"{samples.format} colours of more than 8 bits that can only be read with the "
-                f"whole range as white, not with {shown_white(white)}; save it as PNG without "
+                f"{samples.format} colours of more than 8 bits of which only the high bytes can "
+                f"be read, which does not allow {format_white(white)}; save it as PNG without "
                 f"transparency",
             )
         return samples.values
@@ -67,7 +66,7 @@ def _eight_bits(samples: Samples, white: float, path: str) -> ImageArray:
         and samples.values.dtype == np.uint16
         and white == SIXTEEN_BIT_WHITE
     ):
-        # what Pillow makes of colours of 16 bits
+        # as Pillow converts 16-bit colours
         return (samples.values >> 8).astype(np.uint8)
     return scaled(samples.values, white, zero_is_white=samples.zero_is_white)
 

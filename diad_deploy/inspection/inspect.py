@@ -237,7 +237,7 @@ class _Run:
             self._kept, self._highest = kept.pictures, kept.highest
             counted = images_of(folder)
             if counted is None and self._kept:
-                self._reader.tally.begin_late()
+                self._reader.tally.mark_incomplete()
             # a record that somebody changed costs the warnings, not the run
             with suppress(KeyError, TypeError, ValueError):
                 self._reader.tally.add_json(counted or {})
@@ -266,7 +266,7 @@ class _Run:
                 enumerate(self._ranked(results)),
                 threads=WRITERS,
                 # a whole batch is drawn while the model has the next
-                ahead=self._detector.batch_size + WRITERS,
+                max_pending=self._detector.batch_size + WRITERS,
             )
             with closing(results), closing(written):
                 for _ in written:

@@ -179,7 +179,7 @@ def check_masks(
     """
     judge = partial(_judge_files, size_px=size_px, limit_px=limit_px)
     tally = MaskTally()
-    for name, judged in prefetch(judge, images, threads=_READERS, ahead=2 * _READERS):
+    for name, judged in prefetch(judge, images, threads=_READERS, max_pending=2 * _READERS):
         tally.add(name, judged.findings)
     refused = "; ".join(tally.refused())
     if refused:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from diad_deploy.errors import OutputError
-from diad_deploy.files.atomic_file import partial_of
+from diad_deploy.files.atomic_file import partial_path
 from diad_deploy.files.atomic_file import replacing as replacing
 
 RUN = "run.json"
@@ -78,7 +78,7 @@ def is_our_report(folder: Path) -> bool:
 
 def is_empty(folder: Path) -> bool:
     """Whether there is nothing here, or nothing but what a kill left before the first row."""
-    passed_over = (LOCK, partial_of(folder / RUN).name)
+    passed_over = (LOCK, partial_path(folder / RUN).name)
     return all(path.name in passed_over for path in folder.iterdir())
 
 

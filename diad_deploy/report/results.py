@@ -12,7 +12,7 @@ from diad_deploy.detection import Decision
 from diad_deploy.detection import rounded_score as rounded_score
 from diad_deploy.errors import OutputError
 from diad_deploy.files.csv_rows import to_csv
-from diad_deploy.files.finite_json import loads_finite
+from diad_deploy.files.strict_json import loads_finite
 from diad_deploy.regions import Region
 from diad_deploy.report.region_json import regions_from_json
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diad_deploy.errors import OutputError
-from diad_deploy.files.finite_json import loads_finite
-from diad_deploy.images.formats.white_level import shown_white
+from diad_deploy.files.strict_json import loads_finite
+from diad_deploy.images.formats.white_level import format_white
 from diad_deploy.report import folder as layout
 from diad_deploy.report.results import read_rows
 
@@ -166,7 +166,7 @@ def _shown(value: object, record: RunRecord, name: str) -> str:
     if name == "thresholds_sha256" and isinstance(value, str):
         return f"{value[:12]}…"
     if name == "white" and isinstance(value, float | None):
-        return shown_white(value)
+        return format_white(value)
     return " to ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

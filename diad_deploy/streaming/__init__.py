@@ -1,1 +1,1 @@
-"""Images prefetched and batched, several batches under way at once."""
+"""Streaming of images through a model: prefetched, batched, and with several pending batches."""

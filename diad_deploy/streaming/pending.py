@@ -1,4 +1,4 @@
-"""Work that was begun and is collected later, in order, with so many pieces under way."""
+"""Collect the results of pending work in order."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -10,48 +10,48 @@ Result = TypeVar("Result")
 def collect_in_order(
     begun: Iterable[Callable[[], Result]], *, max_pending: int
 ) -> Generator[Result, None, None]:
-    """What each piece gives, in the order in which they were begun.
+    """Yield the results of pieces of work in the order they were begun.
 
-    When beginning one raises, even by Ctrl-C, those under way are collected and handed on first;
-    where one of these raises too, the error is as of `finish`.
+    If beginning a piece raises, even by Ctrl-C, the pending ones are collected and yielded first;
+    if one of those raises as well, `collect_pending` decides which error is raised.
 
     Args:
-        begun: begins a piece each time one is taken from it; called, a piece waits and gives its
-            result.
-        max_pending: how many may be under way; with 1 each is collected as soon as it has begun.
+        begun: begins a piece of work each time an item is taken; the item, called, waits for the
+            piece and returns its result.
+        max_pending: largest number of pending pieces; with 1, each is collected once it has begun.
     """
     source = iter(begun)
-    waiting: deque[Callable[[], Result]] = deque()
+    pending: deque[Callable[[], Result]] = deque()
     stopped: BaseException | None = None
     while stopped is None:
         try:
-            waiting.append(next(source))
+            pending.append(next(source))
         except StopIteration:
             break
-        except BaseException as error:  # noqa: BLE001 - raised below, once the hands are empty
+        except BaseException as error:  # noqa: BLE001 - raised below, after the pending pieces
             stopped = error
             break
-        while len(waiting) >= max_pending:
-            yield waiting.popleft()()
-    while waiting:
-        yield finish(waiting.popleft(), stopped)
+        while len(pending) >= max_pending:
+            yield pending.popleft()()
+    while pending:
+        yield collect_pending(pending.popleft(), stopped)
     if stopped is not None:
         raise stopped
 
 
-def finish(collect: Callable[[], Result], stopped: BaseException | None) -> Result:
-    """What `collect` gives, called after `stopped` came up, where something did.
+def collect_pending(collect: Callable[[], Result], stopped: BaseException | None) -> Result:
+    """Call `collect` after the error `stopped` was raised, if any, and return its result.
 
     Raises:
-        BaseException: of two errors the first, `stopped`, with the second as its cause, if it has
-            no other; but Ctrl-C goes before a failure, which a caller may pass over.
+        BaseException: of two errors the first one, `stopped`, with the second as its cause unless
+            it has another; but Ctrl-C takes precedence over a failure that a caller may ignore.
     """
     try:
         return collect()
     except BaseException as error:
         if stopped is None or error is stopped:
             raise
-        told, other = stopped, error
+        raised, cause = stopped, error
         if isinstance(stopped, Exception) and not isinstance(error, Exception):
-            told, other = error, stopped
-        raise told from (told.__cause__ or other)
+            raised, cause = error, stopped
+        raise raised from (raised.__cause__ or cause)

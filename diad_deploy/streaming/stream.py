@@ -1,4 +1,4 @@
-"""Images go through the model in batches, read and prepared ahead of it in threads."""
+"""Stream images through the model in batches, with prefetching in threads."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -22,48 +22,48 @@ from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.usable_cores import usable_cores
 
 WORKERS = max(2, min(4, usable_cores()))
-"""Threads that read images where nobody says how many."""
+"""Default number of threads that read images."""
 
-_MAX_WAITING = 64
-"""Images that cannot be read wait with the batch they fall in; no more of them than this."""
+_MAX_UNREADABLE = 64
+"""Largest number of unreadable images that are held back until their batch is full."""
 
 
 class PreparedDetector(Protocol):
-    """What a run needs of a `diad_deploy.detector.Detector`."""
+    """The part of `diad_deploy.detector.Detector` that a run needs."""
 
     @property
     def manifest(self) -> Manifest:
-        """What the bundle says of itself."""
+        """The manifest of the bundle."""
 
     @property
     def backend(self) -> str:
-        """Name of what runs."""
+        """Name of the backend."""
 
     @property
     def backend_reason(self) -> str:
-        """Why that one."""
+        """Why that backend was chosen."""
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """Names of the devices that it runs on."""
+        """Names of the devices it runs on."""
 
     @property
     def batch_size(self) -> int:
-        """Most images to hand in at once."""
+        """Largest number of images per batch."""
 
     @property
     def max_pending(self) -> int:
-        """How many batches to hand in before the first one's detections are taken."""
+        """Number of batches to submit before the detections of the first are collected."""
 
     def submit_each(
         self, batch: FloatArray, image_sizes: Sequence[tuple[int, int]]
     ) -> Callable[[], list[Found]]:
-        """Begin a batch `[B, 3, S, S]` of images of these (height, width)."""
+        """Begin a batch `[B, 3, S, S]` of images with these sizes (height, width)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Unread:
-    """An image without a result, and why: it could not be read, or the result was not finite."""
+    """An image without a result: it could not be read, or its result was not finite."""
 
     file: ImageFile
     identity: tuple[int, int] | None
@@ -72,7 +72,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inspected:
-    """An image that went through the model: uint8 `[H, W, 3]`, its result, a note on its file."""
+    """An image with its result: uint8 pixels `[H, W, 3]`, detection, and a note on its file."""
 
     file: ImageFile
     identity: tuple[int, int] | None
@@ -83,7 +83,7 @@ class Inspected:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
-    """An image before the model: uint8 `[H, W, 3]` and float32 `[3, S, S]`."""
+    """An image ready for the model: uint8 pixels `[H, W, 3]` and model input `[3, S, S]`."""
 
     file: ImageFile
     identity: tuple[int, int] | None
@@ -113,17 +113,17 @@ def stream(
     reader: ImageReader | None = None,
     workers: int | None = None,
 ) -> Generator[Inspected | Unread, None, None]:
-    """Read, prepare and inspect the files; results come in their order.
+    """Read, preprocess and inspect files; yields the results in their order.
 
-    In memory are two batches of images (one more for each further batch in flight) and a few
-    more, however many files there are.
+    Memory is bounded: it holds two batches of images, another one for each further pending batch,
+    and a few images more, however many files there are.
 
     Args:
-        files: taken as they are needed.
-        detector: runs in the caller's thread.
-        stopwatch: runs while the model does.
-        reader: reads the files; None reads them with no options.
-        workers: threads that read and prepare images; None takes `WORKERS`.
+        files: the images; taken as they are needed.
+        detector: called in the caller's thread.
+        stopwatch: measures the time spent in the model.
+        reader: reads the files; None uses the default options.
+        workers: number of threads that read images; None uses `WORKERS`.
 
     Raises:
         BackendError: the model failed.
@@ -133,7 +133,7 @@ def stream(
         partial(_load, image=detector.manifest.image, reader=reader or ImageReader()),
         files,
         threads=readers,
-        ahead=detector.batch_size + readers,
+        max_pending=detector.batch_size + readers,
     )
     with closing(read):
         begun = (_begin(group, detector, stopwatch) for group in _groups(read, detector.batch_size))
@@ -142,7 +142,7 @@ def stream(
 
 
 def _load(file: ImageFile, image: ImageSpec, reader: ImageReader) -> _Loaded | Unread:
-    # before reading: a file that changes meanwhile then counts as changed
+    # before reading, so that a file modified meanwhile counts as changed
     identity = file.identity()
     try:
         read = reader.read(file.path)
@@ -152,7 +152,7 @@ def _load(file: ImageFile, image: ImageSpec, reader: ImageReader) -> _Loaded | U
     except InputError as error:
         return Unread(file=file, identity=identity, reason=str(error))
     except MemoryError:
-        reason = "memory ran out while preparing; make it smaller"
+        reason = "out of memory while preprocessing; resize it"
         return Unread(file=file, identity=identity, reason=reason)
     return _Loaded(
         file=file, identity=identity, pixels=read.pixels, prepared=prepared, note=read.note
@@ -160,13 +160,13 @@ def _load(file: ImageFile, image: ImageSpec, reader: ImageReader) -> _Loaded | U
 
 
 def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list[_Loaded | Unread]]:
-    """Up to a batch of readable images, with the unreadable ones between them."""
+    """Groups of up to a batch of readable images and the unreadable ones between them."""
     group: list[_Loaded | Unread] = []
     readable = 0
     for item in items:
         group.append(item)
         readable += isinstance(item, _Loaded)
-        if readable in (0, batch_size) or len(group) - readable >= _MAX_WAITING:
+        if readable in (0, batch_size) or len(group) - readable >= _MAX_UNREADABLE:
             yield group
             group, readable = [], 0
     if group:
@@ -176,7 +176,7 @@ def _groups(items: Iterable[_Loaded | Unread], batch_size: int) -> Iterator[list
 def _begin(
     group: list[_Loaded | Unread], detector: PreparedDetector, stopwatch: Stopwatch
 ) -> Callable[[], list[Inspected | Unread]]:
-    """Hand the group's readable images in; what comes back waits for the group's results."""
+    """Submit the readable images of a group; the returned function waits for its results."""
     loaded = [item for item in group if isinstance(item, _Loaded)]
     if not loaded:
         return lambda: [item for item in group if isinstance(item, Unread)]

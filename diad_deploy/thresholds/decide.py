@@ -10,7 +10,7 @@ from diad_deploy.bundle.folder import THRESHOLDS_NAME
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
 from diad_deploy.errors import OptionError
-from diad_deploy.images.classes import class_among
+from diad_deploy.images.classes import innermost_class
 from diad_deploy.images.formats.white_level import WhiteLevel, resolve_white
 from diad_deploy.thresholds.file import (
     Thresholds,
@@ -91,7 +91,7 @@ class Decider:
     def _class_by_folder(self, path: str | os.PathLike[str] | None) -> str | None:
         if path is None or self.thresholds is None:
             return None
-        return class_among(path, self.thresholds.classes)
+        return innermost_class(path, self.thresholds.classes)
 
     def resolve_white(self, given: WhiteLevel | None) -> WhiteLevel:
         """Which value is white, where the thresholds decide: as they were set with.

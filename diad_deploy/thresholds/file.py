@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diad_deploy.bundle.files import leaves, lies_in_its_cache, place_fault
+from diad_deploy.bundle.files import links_into_cache, links_outside, path_fault
 from diad_deploy.bundle.folder import THRESHOLDS_NAME
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.errors import BundleVersionError, OptionError, OutputError, ThresholdsError
@@ -129,9 +129,11 @@ def thresholds_beside(bundle: Path) -> Thresholds | None:
     path = bundle / THRESHOLDS_NAME
     if not os.path.lexists(path):
         return None
-    leads_out = place_fault(bundle, THRESHOLDS_NAME) is None and leaves(bundle, THRESHOLDS_NAME)
+    leads_out = path_fault(bundle, THRESHOLDS_NAME) is None and links_outside(
+        bundle, THRESHOLDS_NAME
+    )
     # no hash proves what lies there, so it must lie where the bundle's own files do
-    if leads_out and not lies_in_its_cache(bundle, THRESHOLDS_NAME):
+    if leads_out and not links_into_cache(bundle, THRESHOLDS_NAME):
         raise ThresholdsError(
             f"{path}: leads out of the bundle, to {path.resolve()}, where none of its other files "
             f"lies; put the file itself there, name it with --thresholds (in Python "
@@ -149,7 +151,7 @@ def read_thresholds(path: str | os.PathLike[str]) -> Thresholds:
             are named.
     """
     try:
-        text = read_regular_file(path, most_bytes=MAX_JSON_BYTES)
+        text = read_regular_file(path, max_bytes=MAX_JSON_BYTES)
     except OSError as error:
         raise ThresholdsError(
             f"{path}: cannot be read: {error.strerror or error}; check the path and its rights, "

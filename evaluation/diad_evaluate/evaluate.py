@@ -81,7 +81,7 @@ def evaluate_folder(
             try:
                 if files is not None:
                     write_evaluation(files.folder, found)
-                    files.place()
+                    files.commit()
             finally:
                 # hours of work are not lost to a full disk
                 tell(found)

@@ -120,7 +120,7 @@ class _Run:
             self._judge,
             zip(self._labelled.pictures, results, strict=True),
             threads=MASK_READERS,
-            ahead=self._detector.batch_size + MASK_READERS,
+            max_pending=self._detector.batch_size + MASK_READERS,
         )
         sizes = {
             product: sum(1 for _ in group)

@@ -66,6 +66,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert result.output == f"18 images in {out}\n"
     assert len(list(out.glob("*/train/good/*.png"))) == 18
     assert not list(out.glob("*/ground_truth"))
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         CliRunner().invoke(command, arguments, catch_exceptions=False)
     CliRunner().invoke(command, [*arguments, "--force"], catch_exceptions=False)

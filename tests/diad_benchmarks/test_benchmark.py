@@ -80,7 +80,7 @@ def test_the_command_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     done = CliRunner().invoke(command, ["-o", str(tmp_path / "out")])
     assert done.exception is not None
-    assert "exists already" in str(done.exception)
+    assert "already exists" in str(done.exception)
 
 
 def test_the_command_needs_a_folder() -> None:

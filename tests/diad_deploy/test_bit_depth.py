@@ -93,10 +93,10 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     assert status == 0
     assert "warning: 9 of 9 images (PNG) are dark: white is 65535" in out
     assert "such as --bit-depth 12" in out
-    assert out.count("passed over: 3 files (.heic 2, .dng 1)") == 1
+    assert out.count("skipped: 3 files (.heic 2, .dng 1)") == 1
     page = (tmp_path / "a" / "report.html").read_text()
     assert "Warning: 9 of 9 images (PNG) are dark" in page
-    assert page.count("Passed over: 3 files (.heic 2, .dng 1).") == 1
+    assert page.count("Skipped: 3 files (.heic 2, .dng 1).") == 1
     # with nothing left to read, too
     arguments = ("--bundle", own_bundle.path, "-o", tmp_path / "a", "--resume", "--json")
     summary = json.loads(run(inspect, twelve, *arguments)[1])
@@ -112,7 +112,7 @@ def test_without_the_depth_a_run_ends_with_a_warning(
     status, out, _ = run(calibrate, twelve, *options)
     assert status == 0
     assert "warning: 9 of 9 images (PNG) are dark" in out
-    assert "passed over: 3 files (.heic 2, .dng 1)" in out
+    assert "skipped: 3 files (.heic 2, .dng 1)" in out
     kept = json.loads((own_bundle.path / "thresholds.json").read_text())
     assert kept["format_revision"] == 1
     assert "bit_depth" not in kept
@@ -126,7 +126,7 @@ def test_a_folder_of_other_kinds_alone_says_so(
     status, _, err = run(
         inspect, tmp_path / "raw", "--bundle", own_bundle.path, "-o", tmp_path / "a"
     )
-    assert (status, "passed over: 1 file (.cr2 1)" in err) == (2, True)
+    assert (status, "skipped: 1 file (.cr2 1)" in err) == (2, True)
 
 
 def test_from_python(folders: tuple[Path, Path], own_bundle: Bundle) -> None:
@@ -172,7 +172,8 @@ def test_large_images_need_the_option_and_are_told_their_memory(
     (row,) = read_rows(tmp_path / "a" / "results.jsonl")
     assert status == 2
     assert "1500 x 800 pixels: too large" in str(row.reason)
-    assert "take --max-megapixels 2: a run with --workers 1 --batch-size 1" in str(row.reason)
+    assert "use --max-megapixels 2, which needs about" in str(row.reason)
+    assert "with --workers 1 --batch-size 1" in str(row.reason)
     status, _, err = run(
         inspect, *arguments, "-o", tmp_path / "b", "--max-megapixels", 2, "--workers", 3
     )
@@ -183,6 +184,7 @@ def test_large_images_need_the_option_and_are_told_their_memory(
 def test_an_evaluation_reads_as_the_thresholds_were_set(
     run: Run, folders: tuple[Path, Path], own_bundle: Bundle, tmp_path: Path
 ) -> None:
+    pytest.importorskip("sklearn")
     figures = {}
     for folder in folders:
         for number, path in enumerate(sorted(folder.glob("*.png"))):

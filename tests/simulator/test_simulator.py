@@ -10,7 +10,7 @@ import pytest
 
 from diad_deploy import Detector
 from diad_deploy.backends.cuda.calls import Cuda
-from diad_deploy.backends.cuda.graph import record
+from diad_deploy.backends.cuda.graph import capture
 from diad_deploy.backends.cuda.transfers import Slot
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError
@@ -108,7 +108,7 @@ def test_what_is_recorded_runs_only_when_launched(cudart: SimulatedCudart) -> No
         cudart.cudaMemcpyAsync(device, source, 4, H2D, stream)
         cudart.cudaMemcpyAsync(target, device, 4, D2H, stream)
 
-    executable = record(Cuda(cudart), stream, enqueue)
+    executable = capture(Cuda(cudart), stream, enqueue)
     cudart.cudaStreamSynchronize(stream)
     assert found.tolist() == [0.0]
     for value in (1.0, 2.0):
@@ -150,7 +150,7 @@ def scores(bundle: Bundle, policy: str | int, monkeypatch: pytest.MonkeyPatch) -
 
 
 def never_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Slot, "_wait", lambda self, stream, event: None)
+    monkeypatch.setattr(Slot, "_wait_for_event", lambda self, stream, event: None)
 
 
 def take_too_early(monkeypatch: pytest.MonkeyPatch) -> None:

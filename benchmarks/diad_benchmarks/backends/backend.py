@@ -11,7 +11,7 @@ from diad_benchmarks.measure.stage_clock import HostClock, StageClock
 from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
-from diad_deploy.diffusion.noise import for_batch
+from diad_deploy.diffusion.noise import broadcast_noise
 from diad_deploy.errors import BackendError, OptionError
 from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.record import Record
@@ -107,7 +107,7 @@ class Runner(ABC):
     def _prepare(self, images: list[ImageArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The model's input `[B, 3, S, S]`, and both noises `[B, C, h, w]`."""
         batch = prepare_batch(images, self._image)
-        noise, posterior_noise = (for_batch(noise, len(batch)) for noise in self._noises)
+        noise, posterior_noise = (broadcast_noise(noise, len(batch)) for noise in self._noises)
         return batch, noise, posterior_noise
 
 

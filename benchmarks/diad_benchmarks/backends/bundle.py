@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from diad_benchmarks.backends.backend import Outcome, Runner, Subject
 from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
 from diad_deploy.arrays import ImageArray
-from diad_deploy.backends.choice import ModelRequest, open_model
+from diad_deploy.backends import ModelRequest, has_engines, open_model
 from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
@@ -74,7 +74,7 @@ class BundleRunner(Runner):
         self._clock: StageClock = HostClock()
         request = ModelRequest(
             bundle=bundle,
-            order=self._order,
+            pipeline=self._order,
             threads=subject.threads,
             batch_size=subject.largest_batch,
             record=record,
@@ -129,8 +129,7 @@ def _in_half(subject: Subject) -> Subject:
 
 
 def _has_engines(subject: Subject, target: Target) -> bool:
-    manifest = Bundle.open(subject.bundle, verify=False).manifest
-    return any(engine.target == target for engine in manifest.engines)
+    return has_engines(Bundle.open(subject.bundle, verify=False), target)
 
 
 def _loaded_bytes(bundle: Bundle, backend: str) -> int:

@@ -17,7 +17,7 @@ from diad_benchmarks.backends.torch_reference import files_bytes, load_subject
 from diad_benchmarks.measure.stage_clock import StageClock
 from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import Bundle
-from diad_deploy.diffusion.noise import for_batch
+from diad_deploy.diffusion.noise import broadcast_noise
 from diad_deploy.errors import BackendError
 
 WARM_UPS = 3
@@ -103,7 +103,7 @@ class RecordedPass(Runner):
         side = self._image.size_px
         image = torch.zeros(batch, 3, side, side, device="cuda")
         noises = tuple(
-            torch.from_numpy(for_batch(noise, batch)).to("cuda") for noise in self._noises
+            torch.from_numpy(broadcast_noise(noise, batch)).to("cuda") for noise in self._noises
         )
         side_stream = torch.cuda.Stream()
         side_stream.wait_stream(torch.cuda.current_stream())

@@ -27,7 +27,7 @@ def keep_results(
     with AtomicFolder(destination, marker=RESULTS, force=force) as whole:
         last = next(growing)
         write_results(last, whole.folder)
-        whole.place()
+        whole.commit()
     if last.unfinished is not None:
         echo(f"first results: {destination / PAGE}")
     for last in growing:

@@ -21,7 +21,7 @@ from diad_benchmarks.measure.rounds import seconds_of
 from diad_deploy.backends.onnxruntime.module import (
     import_onnxruntime,
     one_line,
-    prepare_cuda_libraries,
+    preload_cuda_libraries,
 )
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import GraphSpec, TensorSpec
@@ -112,7 +112,7 @@ def measure(combination: Combination) -> Finding:
     before = meter.used_bytes()
     try:
         runtime = import_onnxruntime()
-        prepare_cuda_libraries()
+        preload_cuda_libraries()
         start = time.perf_counter()
         session = _open(runtime, bundle.file(graph.file), combination)
         opened = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What all CUDA backends share: calls, memory, streams, graphs, and the model built from them.
+"""Code shared by the CUDA backends: calls, memory, streams, graphs, and the model using them.
 
 api -> calls -> memory, graph -> tensors -> transfers -> workspace -> model
 """

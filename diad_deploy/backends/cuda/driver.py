@@ -1,7 +1,7 @@
-"""What NVIDIA's driver says of itself and of its cards, asked before any library of CUDA's.
+"""Queries of the NVIDIA driver and its GPUs, before any CUDA library is loaded.
 
-A library that meets no driver, or an old one, answers in its own way, and some of them abort. The
-driver alone can always be asked: it is one system library, and needs nothing that pip installs.
+Without a driver, or with an old one, each library fails in its own way, and some abort the process.
+The driver itself can always be queried: it is a system library that needs no Python package.
 """
 
 import ctypes
@@ -13,47 +13,50 @@ from diad_deploy.errors import BackendError
 
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 OLDEST_DRIVER = {12: 525, 13: 580}
-"""The oldest driver that runs programs made with a CUDA of this major version."""
+"""The oldest driver that supports a CUDA major version."""
 OLDEST_CARD = (7, 5)
-"""The oldest compute capability that CUDA 13 and today's cuDNN 9 run on: Turing."""
+"""The oldest compute capability that CUDA 13 and cuDNN 9 support: Turing."""
 
-_CLEAN = 0
+_SUCCESS = 0
 _MAJOR, _MINOR = 75, 76
 """CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR."""
 _GIB = 2**30
 
-_WAYS_OUT = {
+_HINTS = {
     "CUDA_ERROR_NO_DEVICE": (
-        "expected an NVIDIA GPU that this process may use; see that `nvidia-smi` lists it and that "
-        "CUDA_VISIBLE_DEVICES does not hide it, and start a container with --gpus all"
+        "expected an NVIDIA GPU that this process may use; check that `nvidia-smi` lists it and "
+        "that CUDA_VISIBLE_DEVICES does not hide it, and start containers with --gpus all"
     ),
     "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": (
-        "the driver's parts are of two versions, as after an update; reboot"
+        "the kernel module and the libraries of the driver have different versions, as after an "
+        "update; reboot"
     ),
     "CUDA_ERROR_SYSTEM_NOT_READY": (
-        "on a machine with NVSwitch: sudo systemctl start nvidia-fabricmanager"
+        "on a machine with NVSwitch, run: sudo systemctl start nvidia-fabricmanager"
     ),
     "CUDA_ERROR_STUB_LIBRARY": (
-        f"this {LIBRARY} is the CUDA toolkit's stub; take its folder out of LD_LIBRARY_PATH"
+        f"this {LIBRARY} is the CUDA toolkit's stub; remove its folder from LD_LIBRARY_PATH"
     ),
     "CUDA_ERROR_DEVICE_UNAVAILABLE": (
-        "another process holds the card alone; end it, or: sudo nvidia-smi -c DEFAULT"
+        "another process uses the GPU exclusively; end it, or run: sudo nvidia-smi -c DEFAULT"
     ),
-    "CUDA_ERROR_OUT_OF_MEMORY": "other programs fill the card; `nvidia-smi` lists them",
+    "CUDA_ERROR_OUT_OF_MEMORY": (
+        "other programs use the GPU's memory; end some of those that `nvidia-smi` lists"
+    ),
 }
-_OTHER_WAY_OUT = "see whether `nvidia-smi` lists the card; if not, reboot or install its driver"
+_DEFAULT_HINT = "check that `nvidia-smi` lists the GPU; if not, reboot or install its driver"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One GPU.
+    """A GPU.
 
     Attributes:
         index: N of `--device cuda:N`.
-        name: NVIDIA's.
+        name: NVIDIA's name of it.
         compute_capability: such as (8, 9).
-        memory_bytes: all that it has.
-        free_bytes: what other programs leave of that.
+        memory_bytes: total memory.
+        free_bytes: memory that other programs do not use.
     """
 
     index: int
@@ -65,31 +68,31 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NvidiaDriver:
-    """The newest CUDA that the driver runs, such as (13, 0), and its cards, one at least."""
+    """The newest CUDA version the driver supports, such as (13, 0), and its GPUs (at least one)."""
 
     cuda: tuple[int, int]
     cards: tuple[Card, ...]
 
 
-def ask_driver(cuda_major: int) -> NvidiaDriver:
-    """The driver and its cards.
+def query_driver(cuda_major: int) -> NvidiaDriver:
+    """Query the driver and its GPUs.
 
     Args:
-        cuda_major: of the CUDA that the installed libraries are made with: 12 or 13.
+        cuda_major: the CUDA version that the installed libraries are built for: 12 or 13.
 
     Raises:
-        BackendError: there is no driver, it does not start, it is too old for that CUDA, or it
-            has no card. The message is one line with the way out.
+        BackendError: there is no driver or no GPU, the driver does not start, or it is too old
+            for that CUDA version. The message is one line.
     """
     call = _Calls(_load(cuda_major))
     number = ctypes.c_int()
     call("cuDriverGetVersion", ctypes.pointer(number))
     cuda = (number.value // 1000, number.value % 1000 // 10)
-    # asked first: an old driver knows its version, and may not start for a new card
+    # checked before cuInit, since an old driver may not start with a new GPU
     if cuda[0] < cuda_major:
         raise BackendError(
-            f"NVIDIA's driver is too old: found one for CUDA {cuda[0]}.{cuda[1]}, expected "
-            f"{_expected(cuda_major)}, which the installed libraries are made with; "
+            f"the NVIDIA driver is too old: expected {_expected(cuda_major)}, which the installed "
+            f"libraries are built for, found one for CUDA {cuda[0]}.{cuda[1]}; "
             f"{_how_to_install(cuda_major)}{_or_older_libraries(cuda_major)}"
         )
     call("cuInit", 0)
@@ -98,23 +101,23 @@ def ask_driver(cuda_major: int) -> NvidiaDriver:
 
 
 def check_card(card: Card, *, needs_bytes: int = 0) -> None:
-    """Check that the card is new enough and has so many bytes free.
+    """Check that the GPU is new enough and has `needs_bytes` of free memory.
 
     Raises:
-        BackendError: it is not, or has not.
+        BackendError: it is too old, or has less free memory.
     """
     if card.compute_capability < OLDEST_CARD:
         found = ".".join(map(str, card.compute_capability))
         raise BackendError(
             f"{card.name} is too old: expected compute capability "
-            f"{'.'.join(map(str, OLDEST_CARD))} or newer (Turing: RTX 20, T4), found {found}; take "
-            f"another card with CUDA_VISIBLE_DEVICES, or --device cpu"
+            f"{'.'.join(map(str, OLDEST_CARD))} or newer (Turing: RTX 20, T4), found {found}; "
+            f"select another GPU with CUDA_VISIBLE_DEVICES, or use --device cpu"
         )
     if card.free_bytes < needs_bytes:
         raise BackendError(
-            f"{card.name}: too little memory: expected {needs_bytes / _GIB:.1f} GiB free, found "
-            f"{card.free_bytes / _GIB:.1f} of {card.memory_bytes / _GIB:.1f}; end the programs "
-            f"that `nvidia-smi` lists, or take another card with CUDA_VISIBLE_DEVICES"
+            f"{card.name}: not enough memory: expected {needs_bytes / _GIB:.1f} GiB free, found "
+            f"{card.free_bytes / _GIB:.1f} of {card.memory_bytes / _GIB:.1f}; end some of the "
+            f"programs that `nvidia-smi` lists, or select another GPU with CUDA_VISIBLE_DEVICES"
         )
 
 
@@ -124,7 +127,7 @@ def _load(cuda_major: int) -> Any:
     except OSError as error:
         raise BackendError(
             f"no NVIDIA driver found: {LIBRARY} cannot be loaded; expected "
-            f"{_expected(cuda_major)}; {_how_to_install(cuda_major)}, or take --device cpu"
+            f"{_expected(cuda_major)}; {_how_to_install(cuda_major)}, or use --device cpu"
         ) from error
 
 
@@ -134,7 +137,7 @@ def _expected(cuda_major: int) -> str:
 
 def _how_to_install(cuda_major: int) -> str:
     if sys.platform == "win32":
-        return "install it from NVIDIA's page of drivers"
+        return "install it from NVIDIA's driver page"
     package = f"nvidia-driver-{OLDEST_DRIVER[cuda_major]}"
     return f"sudo apt-get install {package} (in a container: docker run --gpus all)"
 
@@ -144,20 +147,20 @@ def _or_older_libraries(cuda_major: int) -> str:
 
 
 class _Calls:
-    """The driver's functions, whose errors are raised."""
+    """Calls functions of the driver and raises their errors."""
 
     def __init__(self, library: Any) -> None:
         self._library = library
 
     def __call__(self, function: str, *arguments: Any) -> None:
         error = getattr(self._library, function)(*arguments)
-        if error == _CLEAN:
+        if error == _SUCCESS:
             return
         found = ctypes.c_char_p()
         self._library.cuGetErrorName(error, ctypes.pointer(found))
         name = (found.value or b"error %d" % error).decode()
-        way_out = _WAYS_OUT.get(name, _OTHER_WAY_OUT)
-        raise BackendError(f"NVIDIA's driver answers {name} to {function}; {way_out}")
+        hint = _HINTS.get(name, _DEFAULT_HINT)
+        raise BackendError(f"the NVIDIA driver returned {name} from {function}; {hint}")
 
 
 def _card(call: _Calls, index: int) -> Card:
@@ -171,7 +174,7 @@ def _card(call: _Calls, index: int) -> Card:
         capability.append(number.value)
     context = ctypes.c_void_p()
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    # what is free is known to a context alone; the one that all libraries share is taken and left
+    # free memory can only be queried in a context; the one that all libraries share is used
     call("cuDevicePrimaryCtxRetain", ctypes.pointer(context), device)
     try:
         call("cuCtxPushCurrent_v2", context)

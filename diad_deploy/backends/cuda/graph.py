@@ -1,4 +1,4 @@
-"""Work recorded once on a stream and replayed as one launch."""
+"""Capture of a stream's work into a CUDA graph, which is replayed with a single launch."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -8,44 +8,44 @@ from typing import Any
 
 from diad_deploy.backends.cuda.calls import Cuda
 
-_RECORDING = Lock()
-"""One recording at a time in the process: the garbage collector rests for all of them."""
+_CAPTURING = Lock()
+"""Allows one capture at a time in the process, since the garbage collector is disabled for it."""
 
 
-def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
-    """A CUDA graph, ready to launch, of what `enqueue` puts on `stream`.
+def capture(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
+    """Capture the work that `enqueue` puts on `stream` into an executable CUDA graph.
 
-    Nothing of it runs while it is recorded. The addresses it works on are part of the graph. The
-    caller destroys it with `cudaGraphExecDestroy`.
+    Nothing is executed during the capture. The graph contains the addresses that the work uses.
+    The caller destroys it with `cudaGraphExecDestroy`.
 
     Args:
         cuda: the runtime.
-        stream: not the default one, with nothing being recorded on it.
-        enqueue: puts the work on the stream, from this thread; it must not wait for the GPU.
+        stream: a stream other than the default one, which is not being captured.
+        enqueue: puts the work on the stream, in the calling thread, without waiting for the GPU.
 
     Raises:
-        CudaError: the work cannot be recorded. What `enqueue` raises comes through; in either
-            case the stream is out of recording and nothing of the graph is left.
+        CudaError: the work cannot be captured. Errors of `enqueue` are passed on. In both cases
+            the capture has ended and no graph is left.
     """
     api = cuda.api
-    # other threads may allocate meanwhile: what they do is none of this recording's business
+    # in this mode, allocations of other threads do not invalidate the capture
     mode = api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-    with without_finalisers():
-        cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning to record")
+    with gc_disabled():
+        cuda.check(api.cudaStreamBeginCapture(stream, mode), "beginning a capture")
         try:
             enqueue()
         except BaseException:
-            end_recording(cuda, stream)
+            abort_capture(cuda, stream)
             raise
-        graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a recording")
+        graph = cuda.check(api.cudaStreamEndCapture(stream), "ending a capture")
     try:
-        executable = cuda.check(api.cudaGraphInstantiate(graph, 0), "making a recording ready")
+        executable = cuda.check(api.cudaGraphInstantiate(graph, 0), "instantiating a CUDA graph")
     finally:
-        # what is ready to launch holds all it needs
+        # the executable does not need the graph
         api.cudaGraphDestroy(graph)
     try:
-        # what the first launch would allocate
-        cuda.check(api.cudaGraphUpload(executable, stream), "making a recording ready")
+        # allocates what the first launch would otherwise allocate
+        cuda.check(api.cudaGraphUpload(executable, stream), "uploading a CUDA graph")
     except BaseException:
         api.cudaGraphExecDestroy(executable)
         raise
@@ -53,24 +53,24 @@ def record(cuda: Cuda, stream: Any, enqueue: Callable[[], object]) -> Any:
 
 
 @contextmanager
-def without_finalisers() -> Iterator[None]:
-    """Keep the garbage collector from running, in this thread above all.
+def gc_disabled() -> Iterator[None]:
+    """Disable the garbage collector during a capture.
 
-    It may find a context or a tensor of somebody else's, whose finaliser frees memory on the GPU:
-    in the thread that records, that call breaks the recording.
+    It could finalise an unrelated context or tensor that frees GPU memory, and such a call in the
+    capturing thread invalidates the capture.
     """
-    with _RECORDING:
-        running = gc.isenabled()
+    with _CAPTURING:
+        enabled = gc.isenabled()
         gc.disable()
         try:
             yield
         finally:
-            if running:
+            if enabled:
                 gc.enable()
 
 
-def end_recording(cuda: Cuda, stream: Any) -> None:
-    """Take a stream out of recording, if it is in it, and forget what was recorded."""
+def abort_capture(cuda: Cuda, stream: Any) -> None:
+    """End the capture of a stream, if there is one, and discard its graph."""
     error, graph = cuda.api.cudaStreamEndCapture(stream)
     if error == cuda.api.cudaError_t.cudaSuccess:
         cuda.api.cudaGraphDestroy(graph)

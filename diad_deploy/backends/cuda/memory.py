@@ -1,4 +1,4 @@
-"""Memory, streams and events of the GPU that are let go together."""
+"""Memory, streams and events of the GPU that are released together."""
 
 import ctypes
 from collections.abc import Callable
@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diad_deploy.backends.cuda.api import Answer
+from diad_deploy.backends.cuda.api import CallResult
 from diad_deploy.backends.cuda.calls import Cuda
 
 ALIGNMENT = 256
-"""Bytes: what TensorRT asks of an address, and what cudaMalloc keeps."""
+"""Alignment of addresses in bytes, required by TensorRT and guaranteed by cudaMalloc."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PinnedMemory:
-    """Memory of the host that the GPU copies from and to by itself: its address and its bytes."""
+    """Pinned host memory: its address and its bytes."""
 
     address: int
     data: npt.NDArray[np.uint8]
 
 
 class CudaResources:
-    """Allocates; `close` lets go of everything, last things first.
+    """Allocates resources; `close` releases all of them in reverse order.
 
     Args:
         cuda: the runtime.
@@ -35,63 +35,62 @@ class CudaResources:
         self._cuda = cuda
         self._stack = ExitStack()
 
-    def device(self, size_bytes: int, what: str) -> int:
-        """The address of new memory on the GPU, aligned to `ALIGNMENT`.
+    def device(self, size_bytes: int, purpose: str) -> int:
+        """Allocate GPU memory and return its address, aligned to `ALIGNMENT`.
 
         Raises:
-            CudaError: there is too little.
+            CudaError: there is not enough memory.
         """
         api = self._cuda.api
-        doing = f"allocating {size_bytes} bytes for {what}"
-        address: int = self._cuda.check(api.cudaMalloc(size_bytes), doing)
-        self.owned(api.cudaFree, address)
+        action = f"allocating {size_bytes} bytes for {purpose}"
+        address: int = self._cuda.check(api.cudaMalloc(size_bytes), action)
+        self._free_on_close(api.cudaFree, address)
         return address
 
-    def pinned(self, size_bytes: int, what: str) -> PinnedMemory:
-        """New pinned memory of the host.
+    def pinned(self, size_bytes: int, purpose: str) -> PinnedMemory:
+        """Allocate pinned host memory.
 
         Raises:
-            CudaError: there is too little.
+            CudaError: there is not enough memory.
         """
         api = self._cuda.api
-        doing = f"allocating {size_bytes} pinned bytes for {what}"
+        action = f"allocating {size_bytes} pinned bytes for {purpose}"
         flags = api.cudaHostAllocDefault
-        address: int = self._cuda.check(api.cudaHostAlloc(size_bytes, flags), doing)
-        self.owned(api.cudaFreeHost, address)
+        address: int = self._cuda.check(api.cudaHostAlloc(size_bytes, flags), action)
+        self._free_on_close(api.cudaFreeHost, address)
         memory = (ctypes.c_uint8 * size_bytes).from_address(address)
         return PinnedMemory(address=address, data=np.ctypeslib.as_array(memory))
 
     def stream(self) -> Any:
-        """A new stream that does not wait for the default one; its work ends before it goes.
+        """Create a stream that does not synchronise with the default one.
 
         Raises:
-            CudaError: as the runtime says.
+            CudaError: the call failed.
         """
         api = self._cuda.api
         stream = self._cuda.check(
-            api.cudaStreamCreateWithFlags(api.cudaStreamNonBlocking), "making a stream"
+            api.cudaStreamCreateWithFlags(api.cudaStreamNonBlocking), "creating a stream"
         )
-        self.owned(api.cudaStreamDestroy, stream)
+        self._free_on_close(api.cudaStreamDestroy, stream)
         return stream
 
     def event(self) -> Any:
-        """A new event without a clock.
+        """Create an event without timing.
 
         Raises:
-            CudaError: as the runtime says.
+            CudaError: the call failed.
         """
         api = self._cuda.api
         event = self._cuda.check(
-            api.cudaEventCreateWithFlags(api.cudaEventDisableTiming), "making an event"
+            api.cudaEventCreateWithFlags(api.cudaEventDisableTiming), "creating an event"
         )
-        self.owned(api.cudaEventDestroy, event)
+        self._free_on_close(api.cudaEventDestroy, event)
         return event
 
-    def owned(self, free: Callable[[Any], Answer], handle: Any) -> None:
-        """Have `close` call `free(handle)`."""
-        # the answer is not looked at: it repeats an error that work on the GPU has raised before
-        self._stack.callback(free, handle)
-
     def close(self) -> None:
-        """Let go of everything; safe to call again."""
+        """Release everything. Can be called more than once."""
         self._stack.close()
+
+    def _free_on_close(self, free: Callable[[Any], CallResult], handle: Any) -> None:
+        # the result is ignored: it repeats an error that work on the GPU has raised before
+        self._stack.callback(free, handle)

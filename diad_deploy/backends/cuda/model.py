@@ -1,8 +1,8 @@
-"""A model on an NVIDIA GPU: batches on their way through, whatever runs the four graphs there.
+"""A model on an NVIDIA GPU, for any library that runs the four graphs.
 
-The batch sizes that can come are recorded when the model opens: powers of two, and the largest.
-A batch in between is filled up to the next of them by repeating its last image, so nothing is
-recorded anew while images come. All tensors keep their addresses for the model's lifetime.
+When the model opens, it prepares a fixed set of batch sizes: powers of two, and the largest. Other
+batches are padded to the next size by repeating the last image, so nothing is prepared while
+images are processed. All tensors keep their addresses for the model's lifetime.
 """
 
 from collections import deque
@@ -17,63 +17,62 @@ import numpy as np
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends.cuda.memory import CudaResources
 from diad_deploy.backends.cuda.pinned_copies import read_tensor, write_array
-from diad_deploy.backends.cuda.tensors import (
-    DeviceTensor,
-)
+from diad_deploy.backends.cuda.tensors import DeviceTensor
 from diad_deploy.backends.cuda.thread import CudaThread
-from diad_deploy.backends.cuda.transfers import INPUTS, OUTPUTS, Slot, Ticket
+from diad_deploy.backends.cuda.transfers import INPUTS, OUTPUTS, PendingBatch, Slot
 from diad_deploy.backends.cuda.workspace import SLOTS, Workspace, make_workspace
+from diad_deploy.backends.tracebacks import clear_frames
 from diad_deploy.bundle.manifest import Manifest
-from diad_deploy.diffusion.stages import BatchResult, Collect, Order
+from diad_deploy.diffusion.stages import BatchResult, Collect, Pipeline
 from diad_deploy.errors import BackendError, CudaError
 
 
 class Program(Protocol):
-    """The four graphs made ready for one batch size."""
+    """The four graphs prepared for one batch size."""
 
     @property
     def outputs(self) -> dict[str, DeviceTensor]:
-        """Where `launch` leaves its results, by the names of `OUTPUTS`."""
+        """The tensors that `launch` writes its results to, by the names in `OUTPUTS`."""
 
     def launch(self) -> None:
-        """Put the whole pass on the compute stream; does not wait for the GPU."""
+        """Put the whole pipeline on the compute stream, without waiting for the GPU."""
         ...
 
-    def run(self, order: Order) -> None:
-        """Run another order of the stages once, as it is, without a recording."""
+    def run(self, pipeline: Pipeline) -> None:
+        """Run another pipeline once, eagerly, without a CUDA graph."""
         ...
 
     def close(self) -> None:
-        """Release what belongs to this size."""
+        """Release the resources of this batch size."""
         ...
 
 
 class Programs(Protocol):
-    """A backend's engines or sessions, loaded."""
+    """The loaded engines or sessions of a backend."""
 
     def prepare(self, batch: int) -> Program:
-        """Make one batch size ready, recording where the backend records."""
+        """Prepare a batch size; captures CUDA graphs if the backend uses them."""
         ...
 
     def close(self) -> None:
-        """Release the engines or sessions; all programs were closed before."""
+        """Release the engines or sessions; all programs have been closed before."""
         ...
 
 
 class CudaModel:
-    """The four graphs on one GPU. Calls may come from several threads.
+    """The four graphs on a GPU. Can be called from several threads.
 
-    It is made in its thread, which makes all CUDA calls but the waiting for results.
+    It is created in its own thread, which makes all CUDA calls except waiting for results.
 
     Args:
-        manifest: the graphs' tensors and the schedule.
-        thread: ended with the model.
-        smallest_batch, largest_batch: fewest and most images that run at once.
-        load: makes the backend's programs in this workspace.
+        manifest: describes the graphs' tensors and the schedule.
+        thread: the model's thread, which ends with the model.
+        smallest_batch, largest_batch: range of the batch sizes that can run.
+        load: creates the backend's programs in a workspace.
 
     Raises:
-        CudaError: there is too little memory.
-        BackendError: as of `load` and `Programs.prepare`.
+        CudaError: there is not enough memory.
+        BackendError: `load` or `Programs.prepare` failed.
     """
 
     max_pending = SLOTS
@@ -104,33 +103,35 @@ class CudaModel:
             self._loaded = load(space)
             for batch in batch_sizes(smallest_batch, largest_batch):
                 self._programs[batch] = self._loaded.prepare(batch)
-        except BaseException:
+        except BaseException as error:
+            # sessions and engines that its frames refer to must be gone before the streams are
+            clear_frames(error)
             self._release()
             raise
 
     @property
     def largest_batch(self) -> int:
-        """Most images that run at once; `submit` splits more."""
+        """Largest number of images that run at once; `submit` splits larger batches."""
         return self._largest
 
     def submit(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Collect:
-        """Begin a batch `[B, ...]`, in as many parts as `largest_batch` needs.
+        """Begin a batch `[B, ...]`, split into parts of at most `largest_batch` images.
 
         Raises:
             BackendError: the model is closed, or failed.
         """
         arrays = dict(zip(INPUTS, (image, noise, posterior_noise), strict=True))
         parts = (slice(at, at + self._largest) for at in range(0, len(image), self._largest))
-        tickets = [self._begin({n: array[part] for n, array in arrays.items()}) for part in parts]
-        return partial(_collect, tickets)
+        pending = [self._begin({n: array[part] for n, array in arrays.items()}) for part in parts]
+        return partial(_collect, pending)
 
-    def run_unrecorded(
-        self, order: Order, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
+    def run_eagerly(
+        self, pipeline: Pipeline, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
     ) -> None:
-        """Run one batch of at most `largest_batch` images stage by stage, without a recording.
+        """Run a pipeline on a batch of at most `largest_batch` images without a CUDA graph.
 
-        `order` runs once and may look at any tensor, by `download`, before it goes on. Where there
-        are fewer images than a recorded size, the last one fills the rest.
+        The pipeline can read any tensor with `download`. The batch is padded to a prepared size by
+        repeating its last image.
 
         Raises:
             BackendError: the model is closed, or failed.
@@ -138,10 +139,10 @@ class CudaModel:
         arrays = dict(zip(INPUTS, (image, noise, posterior_noise), strict=True))
         with self._lock:
             self._check_open()
-            self._thread.call(lambda: self._run_unrecorded(order, arrays))
+            self._thread.call(lambda: self._run_eagerly(pipeline, arrays))
 
     def download(self, tensor: DeviceTensor) -> FloatArray:
-        """What lies in a tensor of the stages, once all work before is done.
+        """The content of a tensor of the stages, after all previous work is done.
 
         Raises:
             CudaError: the GPU has failed.
@@ -157,13 +158,13 @@ class CudaModel:
                 self._thread.call_last(self._release)
 
     def _release(self) -> None:
-        # on a GPU that has failed nothing runs any more, and everything still has to go
+        # a GPU that has failed cannot be synchronised, but everything must still be released
         with suppress(CudaError):
             if hasattr(self, "_workspace"):
                 self._workspace.synchronize()
         for slot in self._slots:
-            if slot.ticket is not None:
-                slot.ticket.drop()
+            if slot.batch is not None:
+                slot.batch.abandon()
         for program in self._programs.values():
             program.close()
         self._programs.clear()
@@ -176,67 +177,67 @@ class CudaModel:
         if self._closed:
             raise BackendError("the model is closed; open it again")
 
-    def _run_unrecorded(self, order: Order, arrays: dict[str, FloatArray]) -> None:
+    def _run_eagerly(self, pipeline: Pipeline, arrays: dict[str, FloatArray]) -> None:
         count = len(arrays["image"])
-        batch = self._fitting(count)
+        batch = self._padded_size(count)
         inputs, space = self._workspace.inputs(batch), self._workspace
         space.synchronize()
         for name, array in arrays.items():
-            filling = np.repeat(array[-1:], batch - count, axis=0)
-            whole = np.ascontiguousarray(np.concatenate([array, filling]))
-            write_array(self._cuda, space.streams.compute, inputs[name].address, whole)
-        self._programs[batch].run(order)
+            padding = np.repeat(array[-1:], batch - count, axis=0)
+            padded = np.ascontiguousarray(np.concatenate([array, padding]))
+            write_array(self._cuda, space.streams.compute, inputs[name].address, padded)
+        self._programs[batch].run(pipeline)
         space.synchronize()
 
-    def _fitting(self, count: int) -> int:
-        """The smallest recorded size that holds `count` images."""
+    def _padded_size(self, count: int) -> int:
+        """The smallest prepared batch size for `count` images."""
         return min(batch for batch in self._programs if batch >= count)
 
-    def _begin(self, arrays: dict[str, FloatArray]) -> Ticket:
-        """Put at most `largest_batch` images on the GPU, once there is a slot for them."""
+    def _begin(self, arrays: dict[str, FloatArray]) -> PendingBatch:
+        """Begin at most `largest_batch` images once a slot is free."""
         while True:
             with self._lock:
                 self._check_open()
-                earlier = self._slots[0].ticket
-                if earlier is None or earlier.settled:
+                previous = self._slots[0].batch
+                if previous is None or previous.done:
                     return self._thread.call(lambda: self._enqueue(arrays))
-            # neither the lock nor the model's thread waits for the GPU
-            earlier.settle()
+            # wait for the GPU without holding the lock or blocking the model's thread
+            previous.wait()
 
-    def _enqueue(self, arrays: dict[str, FloatArray]) -> Ticket:
+    def _enqueue(self, arrays: dict[str, FloatArray]) -> PendingBatch:
         try:
             return self._enqueue_in(self._slots[0], arrays)
         except BaseException:
-            # nothing may still use what the next batch, or the memory's end, takes away
+            # no work may still use memory that the next batch overwrites or `close` frees
             with suppress(CudaError):
                 self._workspace.synchronize()
             raise
 
-    def _enqueue_in(self, slot: Slot, arrays: dict[str, FloatArray]) -> Ticket:
+    def _enqueue_in(self, slot: Slot, arrays: dict[str, FloatArray]) -> PendingBatch:
         count = len(arrays["image"])
-        batch = self._fitting(count)
+        batch = self._padded_size(count)
         program = self._programs[batch]
-        if slot.ticket is not None:
-            # one whose caller was interrupted may have come in between
-            slot.ticket.settle()
+        if slot.batch is not None:
+            # a batch whose caller was interrupted may have taken the slot in between
+            slot.batch.wait()
         slot.upload(arrays, batch)
         slot.copy_in(self._workspace.inputs(batch))
         program.launch()
         slot.copy_out(program.outputs)
         slot.download(program.outputs)
-        slot.ticket = Ticket(slot, program.outputs, count)
+        slot.batch = PendingBatch(slot, program.outputs, count)
         self._slots.rotate(-1)
-        return slot.ticket
+        return slot.batch
 
 
 def batch_sizes(smallest: int, largest: int) -> list[int]:
-    """The sizes to record: powers of two between both, and both."""
+    """The batch sizes to prepare: `smallest`, `largest`, and the powers of two between them."""
     powers = (2**exponent for exponent in range(largest.bit_length()))
     return sorted({smallest, largest, *(size for size in powers if smallest < size < largest)})
 
 
-def _collect(tickets: list[Ticket]) -> BatchResult:
-    results = [ticket.result() for ticket in tickets]
+def _collect(pending: list[PendingBatch]) -> BatchResult:
+    results = [batch.result() for batch in pending]
     if len(results) == 1:
         return results[0]
     return BatchResult(

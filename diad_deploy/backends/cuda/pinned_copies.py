@@ -1,7 +1,8 @@
-"""Single arrays to and from the GPU, waited for: what is copied once, or looked at.
+"""Synchronous copies of single arrays to and from the GPU.
 
-A copy from pageable memory returns before the GPU has it, and work on a non-blocking stream does
-not wait for it. So these go through pinned memory, on the stream of the work that needs them.
+A copy from pageable memory can return before the GPU has the data, and work on a non-blocking
+stream does not wait for it. These copies use pinned memory, on the stream of the work that needs
+them.
 """
 
 from typing import Any
@@ -16,10 +17,10 @@ from diad_deploy.backends.cuda.tensors import DeviceTensor
 
 
 def write_array(cuda: Cuda, stream: Any, address: int, array: npt.NDArray[Any]) -> None:
-    """Copy a C-contiguous array to the GPU, and wait.
+    """Copy a C-contiguous array to the GPU and wait for the copy.
 
     Raises:
-        CudaError: there is too little memory for the copy, or the GPU has failed.
+        CudaError: there is not enough pinned memory, or the GPU has failed.
     """
     kind = cuda.api.cudaMemcpyKind.cudaMemcpyHostToDevice
     resources = CudaResources(cuda)
@@ -34,10 +35,10 @@ def write_array(cuda: Cuda, stream: Any, address: int, array: npt.NDArray[Any]) 
 
 
 def read_tensor(cuda: Cuda, stream: Any, tensor: DeviceTensor) -> FloatArray:
-    """What a tensor holds once all work on `stream` is done.
+    """The content of a tensor after all work on `stream` is done.
 
     Raises:
-        CudaError: there is too little memory for the copy, or the GPU has failed.
+        CudaError: there is not enough pinned memory, or the GPU has failed.
     """
     kind = cuda.api.cudaMemcpyKind.cudaMemcpyDeviceToHost
     size = tensor.size_bytes

@@ -1,4 +1,4 @@
-"""Where the stages' tensors lie on the GPU: made once, for the largest batch."""
+"""The tensors of the stages on the GPU, allocated once for the largest batch."""
 
 import math
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ from diad_deploy.errors import BackendError
 
 _SCALARS = ("timestep", "latents_scale", "noise_scale")
 SCALARS_BYTES = len(_SCALARS) * ALIGNMENT
-"""What one step's scalars take."""
+"""Size of the scalars of a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DeviceTensor:
-    """Memory on the GPU: its address, and the sizes and type (a NumPy name) of what lies there."""
+    """A tensor on the GPU: its address, shape, and type (a NumPy name)."""
 
     address: int
     shape: tuple[int, ...]
@@ -27,23 +27,23 @@ class DeviceTensor:
 
     @property
     def size_bytes(self) -> int:
-        """Of what lies there."""
+        """Size of the tensor."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 class DeviceTensors:
-    """Every tensor that goes between the stages, but for the scalars.
+    """All inputs and outputs of the stages except for the scalars.
 
-    Latents go back and forth between `latents` and `next_latents`. Batches of all sizes lie in
-    the same memory, as one is worked on at a time.
+    Latents alternate between `latents` and `next_latents`. Batches of all sizes share the same
+    memory, since only one is computed at a time.
 
     Args:
-        manifest: the graphs' tensors.
-        largest_batch: most images a batch.
-        resources: own the memory.
+        manifest: describes the tensors.
+        largest_batch: largest number of images per batch.
+        resources: owns the memory.
 
     Raises:
-        CudaError: there is too little memory.
+        CudaError: there is not enough memory.
     """
 
     def __init__(self, manifest: Manifest, largest_batch: int, resources: CudaResources) -> None:
@@ -55,7 +55,7 @@ class DeviceTensors:
         }
 
     def tensor(self, name: str, batch: int) -> DeviceTensor:
-        """The tensor called `name` for a batch of so many images."""
+        """The tensor `name` for a batch of `batch` images."""
         spec = self._specs[name]
         return DeviceTensor(
             address=self._addresses[name], shape=_shape(spec, batch), dtype=spec.dtype
@@ -63,20 +63,20 @@ class DeviceTensors:
 
 
 class StepScalars:
-    """The denoiser's three scalars for every step, on the GPU from the beginning.
+    """The denoiser's three scalars for every step, in GPU memory.
 
-    A recording has addresses in it, so each step has its own place.
+    A CUDA graph contains addresses, so each step has its own.
 
     Args:
-        steps: all steps that will be asked for.
-        resources: own the memory.
+        steps: the steps of the loop.
+        resources: owns the memory.
 
     Attributes:
-        address: of all places together, where `values` belong.
-        values: float32 `[steps, 3, ALIGNMENT / 4]`; the caller writes them to `address`.
+        address: start of the memory for `values`.
+        values: float32 `[steps, 3, ALIGNMENT / 4]`; the caller copies them to `address`.
 
     Raises:
-        CudaError: there is too little memory.
+        CudaError: there is not enough memory.
     """
 
     def __init__(self, steps: Iterable[DdimStep], resources: CudaResources) -> None:
@@ -87,10 +87,10 @@ class StepScalars:
         self.address = resources.device(self.values.nbytes, "the steps' scalars")
 
     def tensors(self, step: DdimStep) -> list[DeviceTensor]:
-        """Timestep, latents' scale and noise's scale: each float32 `[1]`, one after the other.
+        """Timestep, latents scale and noise scale of a step: float32 `[1]` each.
 
         Raises:
-            BackendError: the step is none of those given.
+            BackendError: the step is not one of `steps`.
         """
         if step not in self._places:
             raise BackendError(
@@ -101,13 +101,13 @@ class StepScalars:
 
 
 def scalar_tensors(address: int) -> list[DeviceTensor]:
-    """A step's three scalars, float32 `[1]` each, which lie from `address` on."""
+    """The three scalars of a step at `address`: float32 `[1]` each."""
     addresses = (address + place * ALIGNMENT for place in range(len(_SCALARS)))
     return [DeviceTensor(address=place, shape=(1,), dtype="float32") for place in addresses]
 
 
 def tensor_specs(manifest: Manifest) -> dict[str, TensorSpec]:
-    """The graphs' tensors by name, but for the scalars."""
+    """The inputs and outputs of the graphs by name, except for the scalars."""
     specs: dict[str, TensorSpec] = {}
     for name in GRAPH_TENSORS:
         graph = manifest.graph(name)
@@ -116,7 +116,7 @@ def tensor_specs(manifest: Manifest) -> dict[str, TensorSpec]:
 
 
 def tensor_bytes(spec: TensorSpec, batch: int) -> int:
-    """What one tensor takes for a batch of so many images."""
+    """Size of a tensor for a batch of `batch` images."""
     return math.prod(_shape(spec, batch)) * np.dtype(spec.dtype).itemsize
 
 

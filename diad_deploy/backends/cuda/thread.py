@@ -1,4 +1,4 @@
-"""The thread that makes a model's CUDA calls."""
+"""The thread that makes the CUDA calls of a model."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,10 +11,10 @@ from diad_deploy.errors import BackendError, CudaError, DiadError
 
 
 class Closable(Protocol):
-    """Has memory to be released."""
+    """An object with resources."""
 
     def close(self) -> None:
-        """Release it. Can be called more than once."""
+        """Release the resources. Can be called more than once."""
 
 
 T = TypeVar("T")
@@ -22,14 +22,13 @@ C = TypeVar("C", bound=Closable)
 
 
 class CudaThread:
-    """A thread of a model's own, with the model's device as its current one.
+    """A thread for one model, in which the model's device is current.
 
-    The current device is a property of the thread: so the caller's stays as it was, and whichever
-    thread calls a model, its work goes to the right GPU. ONNX Runtime also keeps its recordings a
-    thread.
+    CUDA's current device is a property of the thread. This way the caller's does not change, and a
+    model can be called from any thread. ONNX Runtime also keeps its CUDA graphs per thread.
 
     Args:
-        cuda: the runtime, on the model's device.
+        cuda: the runtime for the model's device.
     """
 
     def __init__(self, cuda: Cuda) -> None:
@@ -39,12 +38,13 @@ class CudaThread:
         self._closed = False
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call `function` in the thread, and wait; in the thread itself, call it at once.
+        """Call `function` in the thread and wait for its result.
+
+        Called from the thread itself, it calls `function` directly.
 
         Raises:
-            CudaError: there is no such device, or it has failed. What `function` raises comes
-                through.
-            BackendError: the thread was ended.
+            CudaError: there is no such device, or it has failed.
+            BackendError: the thread has ended. Errors of `function` are passed on.
         """
         if get_ident() == self._ident:
             return function()
@@ -62,14 +62,14 @@ class CudaThread:
             return self._pool.submit(self._prepared, function)
         except RuntimeError as error:
             raise BackendError(
-                "the program is ending, and with it the model's thread; detect before that"
+                "the interpreter is shutting down and the model's thread has ended; detect earlier"
             ) from error
 
     def call_last(self, function: Callable[[], None]) -> None:
-        """Call `function` in the thread, wait, and end the thread.
+        """Call `function` in the thread, wait for it, and end the thread.
 
-        At the program's end, the thread has ended before what `atexit` holds is called: there the
-        caller's thread does it.
+        When the interpreter shuts down, the thread ends before `atexit` handlers run; in this case
+        `function` is called in the caller's thread.
         """
         try:
             try:
@@ -96,12 +96,12 @@ class CudaThread:
 
 
 def make_in_thread(cuda: Cuda, make: Callable[[CudaThread], C]) -> C:
-    """What `make` gives, called in a new thread that it takes over; ended where it fails.
+    """Call `make` in a new thread, which its result owns; the thread ends if `make` fails.
 
-    Where Ctrl-C comes meanwhile, what is made is waited for and closed.
+    If Ctrl-C interrupts the caller, the result is waited for and closed.
 
     Raises:
-        CudaError: as of `CudaThread.call`. What `make` raises comes through.
+        CudaError: there is no such device, or it has failed. Errors of `make` are passed on.
     """
     thread = CudaThread(cuda)
     made = thread.begin(lambda: make(thread))

@@ -1,11 +1,11 @@
-"""Batches on their way to the GPU and results on their way back, beside the work of others.
+"""Asynchronous transfer of batches to the GPU and of results back, overlapping with computation.
 
     pinned -> (upload stream) -> device   ─┐
-                                (compute)  copy in, replay, copy out
+                                (compute)  copy in, run, copy out
     pinned <- (download stream) <- device ─┘
 
-Each batch goes through a slot of its own. Events order the three streams, so that a slot's
-copies run while another slot's batch is worked on.
+Each pending batch uses a slot. Events order the three streams, so that the copies of one slot
+overlap with the computation of another.
 """
 
 from dataclasses import dataclass
@@ -28,49 +28,51 @@ OUTPUTS = ("anomaly_map", "image_score", "reconstruction")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
-    """The three streams: to the GPU, on it, and from it."""
+    """The three streams of a model."""
 
     upload: Any
     compute: Any
     download: Any
 
 
-class Ticket:
-    """A batch in a slot; its result stays once it is fetched, by whichever thread.
+class PendingBatch:
+    """A batch in a slot. Its result is kept once a thread has fetched it.
 
     Args:
-        slot: where the batch is.
-        outputs: where the stages leave its results.
-        count: images in it; what the slot holds beyond them is filling.
+        slot: the slot of the batch.
+        outputs: the tensors that the stages write its results to.
+        count: number of images without padding.
     """
 
     def __init__(self, slot: "Slot", outputs: dict[str, DeviceTensor], count: int) -> None:
         self._slot: Slot | None = slot
-        # whoever needs the slot again waits for whoever is fetching from it
+        # the result may be fetched by its caller and by the caller that needs the slot next
         self._lock = Lock()
         self._outputs = outputs
         self._count = count
         self._result: BatchResult | None = None
 
     def result(self) -> BatchResult:
-        """Wait for the result; several threads may.
+        """Wait for the result. Can be called by several threads.
 
         Raises:
             CudaError: the GPU has failed.
-            BackendError: the model was closed before.
+            BackendError: the model was closed before the result was fetched.
         """
-        self.settle()
+        self.wait()
         if self._result is None:
-            raise BackendError("the model was closed before its results were taken")
+            raise BackendError(
+                "the model was closed before its results were collected; collect them first"
+            )
         return self._result
 
     @property
-    def settled(self) -> bool:
-        """Whether the slot is free: the result was fetched, or the slot's memory goes."""
+    def done(self) -> bool:
+        """Whether the slot is free: the result was fetched, or the batch abandoned."""
         return self._slot is None
 
-    def settle(self) -> None:
-        """Wait until the slot is free, fetching the result.
+    def wait(self) -> None:
+        """Fetch the result if that was not done yet, which frees the slot.
 
         Raises:
             CudaError: the GPU has failed.
@@ -80,27 +82,27 @@ class Ticket:
                 self._result = self._slot.fetch(self._outputs, self._count)
                 self._slot = None
 
-    def drop(self) -> None:
-        """Forget the slot, whose memory goes."""
+    def abandon(self) -> None:
+        """Give up the result, since the slot's memory is about to be freed."""
         with self._lock:
             self._slot = None
 
 
 class Slot:
-    """Memory and events for one batch at a time.
+    """Memory and events for one pending batch.
 
     Args:
         cuda: the runtime.
-        manifest: the graphs' tensors.
-        largest_batch: most images a batch.
-        streams: where the work goes.
-        resources: own the memory and the events.
+        manifest: describes the graphs' tensors.
+        largest_batch: largest number of images per batch.
+        streams: the model's streams.
+        resources: owns the memory and the events.
 
     Attributes:
-        ticket: the batch that is or was in it.
+        batch: the last batch that used the slot.
 
     Raises:
-        CudaError: there is too little memory.
+        CudaError: there is not enough memory.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class Slot:
         streams: Streams,
         resources: CudaResources,
     ) -> None:
-        self.ticket: Ticket | None = None
+        self.batch: PendingBatch | None = None
         self._cuda = cuda
         self._streams = streams
         specs = tensor_specs(manifest)
@@ -123,10 +125,7 @@ class Slot:
         self._downloaded = resources.event()
 
     def upload(self, arrays: dict[str, FloatArray], batch: int) -> None:
-        """Copy arrays `[n, ...]` into pinned memory and begin their way to the GPU.
-
-        Where n is below `batch`, the last image fills the rest.
-        """
+        """Copy arrays `[n, ...]` to pinned memory and begin their upload, padded to `batch`."""
         for name, array in arrays.items():
             pinned = _view(self._pinned[name], (batch, *array.shape[1:]))
             pinned[: len(array)] = array
@@ -138,23 +137,23 @@ class Slot:
                 self._cuda.api.cudaMemcpyKind.cudaMemcpyHostToDevice,
                 self._streams.upload,
             )
-        self._record(self._uploaded, self._streams.upload)
+        self._record_event(self._uploaded, self._streams.upload)
 
     def copy_in(self, tensors: dict[str, DeviceTensor]) -> None:
-        """On the compute stream: once uploaded, copy the inputs to where the stages read them."""
-        self._wait(self._streams.compute, self._uploaded)
+        """On the compute stream, after the upload: copy the inputs to the stages' tensors."""
+        self._wait_for_event(self._streams.compute, self._uploaded)
         for name, tensor in tensors.items():
             self._copy_on_gpu(tensor.address, self._device[name], tensor.size_bytes)
 
     def copy_out(self, tensors: dict[str, DeviceTensor]) -> None:
-        """On the compute stream: copy the outputs from where the stages write them."""
+        """On the compute stream: copy the outputs from the stages' tensors."""
         for name, tensor in tensors.items():
             self._copy_on_gpu(self._device[name], tensor.address, tensor.size_bytes)
-        self._record(self._computed, self._streams.compute)
+        self._record_event(self._computed, self._streams.compute)
 
     def download(self, tensors: dict[str, DeviceTensor]) -> None:
-        """Once they are there, begin the outputs' way back to pinned memory."""
-        self._wait(self._streams.download, self._computed)
+        """Begin the download of the outputs to pinned memory, after they are computed."""
+        self._wait_for_event(self._streams.download, self._computed)
         for name, tensor in tensors.items():
             self._copy(
                 self._pinned[name].address,
@@ -163,20 +162,22 @@ class Slot:
                 self._cuda.api.cudaMemcpyKind.cudaMemcpyDeviceToHost,
                 self._streams.download,
             )
-        self._record(self._downloaded, self._streams.download)
+        self._record_event(self._downloaded, self._streams.download)
 
     def fetch(self, tensors: dict[str, DeviceTensor], count: int) -> BatchResult:
-        """Wait for the outputs and take the first `count` images' out; the slot is free then."""
+        """Wait for the outputs and return those of the first `count` images."""
         cuda = self._cuda
-        # in the caller's thread, which is left as it was
-        mode = cuda.exchange_mode(cuda.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
+        # this runs in the caller's thread, whose capture mode is restored
+        mode = cuda.exchange_capture_mode(
+            cuda.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        )
         try:
-            done = cuda.api.cudaEventSynchronize(self._downloaded)
+            synchronized = cuda.api.cudaEventSynchronize(self._downloaded)
         finally:
-            left = cuda.api.cudaThreadExchangeStreamCaptureMode(mode)
-        # on a GPU that has failed, both have: the first is the one to tell
-        cuda.check(done, "waiting for a batch's results")
-        cuda.check(left, "leaving a thread as it was")
+            restored = cuda.api.cudaThreadExchangeStreamCaptureMode(mode)
+        # if the GPU has failed, both calls have, and the first error is the relevant one
+        cuda.check(synchronized, "waiting for a batch's results")
+        cuda.check(restored, "restoring a thread's capture mode")
         arrays = {
             name: _view(self._pinned[name], tensor.shape)[:count].copy()
             for name, tensor in tensors.items()
@@ -188,19 +189,19 @@ class Slot:
         self._copy(target, source, size_bytes, kind, self._streams.compute)
 
     def _copy(self, target: int, source: int, size_bytes: int, kind: Any, stream: Any) -> None:
-        begun = self._cuda.api.cudaMemcpyAsync(target, source, size_bytes, kind, stream)
-        self._cuda.check(begun, f"copying {size_bytes} bytes")
+        result = self._cuda.api.cudaMemcpyAsync(target, source, size_bytes, kind, stream)
+        self._cuda.check(result, f"copying {size_bytes} bytes")
 
-    def _record(self, event: Any, stream: Any) -> None:
+    def _record_event(self, event: Any, stream: Any) -> None:
         self._cuda.check(self._cuda.api.cudaEventRecord(event, stream), "recording an event")
 
-    def _wait(self, stream: Any, event: Any) -> None:
-        waited = self._cuda.api.cudaStreamWaitEvent(stream, event, 0)
-        self._cuda.check(waited, "having a stream wait")
+    def _wait_for_event(self, stream: Any, event: Any) -> None:
+        result = self._cuda.api.cudaStreamWaitEvent(stream, event, 0)
+        self._cuda.check(result, "making a stream wait for an event")
 
 
 def slot_bytes(manifest: Manifest, largest_batch: int) -> int:
-    """What one slot takes on the GPU."""
+    """GPU memory of a slot."""
     specs = tensor_specs(manifest)
     return sum(tensor_bytes(specs[name], largest_batch) for name in (*INPUTS, *OUTPUTS))
 

@@ -1,4 +1,4 @@
-"""What a model on a GPU works with: fixed memory and the streams, made once when it opens."""
+"""The fixed memory and streams of a model on a GPU, allocated when it opens."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,14 @@ from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.diffusion.schedule import ddim_steps
 
 SLOTS = 2
-"""Batches that are pending at once, each with memory of its own."""
+"""Number of batches that can be pending, each with its own memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Workspace:
-    """What a model's programs work with: fixed memory, and the streams.
+    """The memory and streams that a model's programs use.
 
-    `resources` own all of it and whatever a backend adds; they go with the model.
+    `resources` owns all of it, and what a backend adds, until the model is closed.
     """
 
     cuda: Cuda
@@ -35,7 +35,7 @@ class Workspace:
     resources: CudaResources
 
     def inputs(self, batch: int) -> dict[str, DeviceTensor]:
-        """Where the stages read a batch of this size."""
+        """The input tensors of the stages for a batch size."""
         return {name: self.tensors.tensor(name, batch) for name in INPUTS}
 
     def synchronize(self) -> None:
@@ -51,10 +51,10 @@ class Workspace:
 def make_workspace(
     manifest: Manifest, cuda: Cuda, largest_batch: int, resources: CudaResources
 ) -> Workspace:
-    """Allocate everything for batches of at most `largest_batch` images.
+    """Allocate a workspace for batches of at most `largest_batch` images.
 
     Raises:
-        CudaError: there is too little memory.
+        CudaError: there is not enough memory.
     """
     streams = Streams(
         upload=resources.stream(), compute=resources.stream(), download=resources.stream()
@@ -72,6 +72,6 @@ def make_workspace(
 
 
 def buffer_bytes(manifest: Manifest, batch: int) -> int:
-    """What the tensors between the stages and the slots take on the GPU."""
+    """GPU memory of the stages' tensors and of the slots."""
     tensors = sum(tensor_bytes(spec, batch) for spec in tensor_specs(manifest).values())
     return tensors + SLOTS * slot_bytes(manifest, batch)

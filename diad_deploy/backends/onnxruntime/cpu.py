@@ -1,4 +1,4 @@
-"""The four graphs on ONNX Runtime's CPU provider, on NumPy arrays."""
+"""The four graphs on ONNX Runtime's CPU provider."""
 
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from diad_deploy.errors import BackendError
 
 
 class OnnxRuntimeStages(ArrayStages):
-    """One session a graph; tensors are NumPy arrays."""
+    """One session per graph, on NumPy arrays."""
 
     def __init__(self, sessions: dict[str, Any]) -> None:
         self._sessions = sessions
@@ -23,17 +23,17 @@ class OnnxRuntimeStages(ArrayStages):
 
         Args:
             bundle: an opened bundle.
-            threads: threads an operator may use; None takes the cores this process may use.
+            threads: threads per operator; None for the cores this process may use.
 
         Raises:
-            BackendError: ONNX Runtime is not installed or refuses a graph.
+            BackendError: ONNX Runtime is not installed or cannot load a graph.
             BundleDamagedError: a graph is invalid, reads files that the manifest does not record,
-                or has other tensors than the manifest says.
+                or has other tensors than the manifest states.
         """
         return cls(open_sessions(bundle, "cpu", threads=threads))
 
     def close(self) -> None:
-        """Let go of the sessions."""
+        """Release the sessions."""
         self._sessions.clear()
 
     def _run(self, name: str, *values: FloatArray) -> list[FloatArray]:
@@ -45,8 +45,8 @@ class OnnxRuntimeStages(ArrayStages):
             results: list[FloatArray] = session.run(outputs, dict(zip(inputs, values, strict=True)))
         except Exception as error:
             raise BackendError(
-                f"{name}: ONNX Runtime failed on inputs "
+                f"{name}: ONNX Runtime failed with inputs of shape "
                 f"{', '.join(str(list(value.shape)) for value in values)}: {one_line(error)}; "
-                f"if memory ran out, take a smaller batch"
+                f"if it ran out of memory, use a smaller --batch-size"
             ) from error
         return results

@@ -1,15 +1,16 @@
-"""ONNX Runtime on CUDA: its sessions read and write fixed addresses, replayed as CUDA graphs.
+"""ONNX Runtime on CUDA: sessions with fixed addresses, replayed as CUDA graphs.
 
-Each graph has one session with a free batch, so weights are on the GPU once, and one recording a
-batch size. A whole loop cannot be recorded by us, since a session's run cannot be captured by its
-caller: the replays of a pass follow each other on one stream without the host waiting.
+Each graph has one session with a dynamic batch size, so the weights are on the GPU only once, and
+one CUDA graph per batch size. The loop cannot be captured as a whole, since ONNX Runtime does not
+allow its caller to capture a run. Instead, the replays of all stages are queued on one stream,
+without waiting for the GPU.
 """
 
 from dataclasses import dataclass
 from functools import partial
 
-from diad_deploy.backends.cuda.calls import Cuda, check_room, find_gpu
-from diad_deploy.backends.cuda.graph import end_recording, without_finalisers
+from diad_deploy.backends.cuda.calls import Cuda, check_free_memory, query_gpu
+from diad_deploy.backends.cuda.graph import abort_capture, gc_disabled
 from diad_deploy.backends.cuda.model import CudaModel
 from diad_deploy.backends.cuda.tensors import SCALARS_BYTES, DeviceTensor
 from diad_deploy.backends.cuda.thread import CudaThread, make_in_thread
@@ -17,58 +18,64 @@ from diad_deploy.backends.cuda.transfers import OUTPUTS
 from diad_deploy.backends.cuda.workspace import Workspace, buffer_bytes
 from diad_deploy.backends.onnxruntime.cuda_stages import OnnxRuntimeCudaStages
 from diad_deploy.backends.onnxruntime.module import (
+    check_cuda_provider,
     import_onnxruntime,
-    prepare_cuda_libraries,
+    preload_cuda_libraries,
 )
-from diad_deploy.backends.onnxruntime.sessions import FATAL_ONLY, check_provider, open_sessions
+from diad_deploy.backends.onnxruntime.sessions import FATAL_ONLY, open_sessions
 from diad_deploy.bundle.folder import Bundle
-from diad_deploy.diffusion.stages import Order, check_graphs
+from diad_deploy.diffusion.stages import Pipeline, check_graphs
 
-UNRECORDED = "-1"
-"""The graph id that has ONNX Runtime run its kernels one by one."""
+NO_GRAPH = "-1"
+"""The graph id for which ONNX Runtime launches each kernel instead of a CUDA graph."""
 
 
 def open_onnxruntime_cuda(
     bundle: Bundle,
     *,
-    order: Order,
+    pipeline: Pipeline,
     batch_size: int,
     device: int = 0,
     threads: int | None = None,
     tf32: bool = False,
-    record: bool = True,
+    cuda_graphs: bool = True,
 ) -> CudaModel:
-    """Load the four graphs on a GPU and record every batch size.
+    """Load the four graphs on a GPU and prepare all batch sizes.
 
     Args:
         bundle: an opened bundle.
-        order: one pass through the stages, with steps of the bundle's schedule.
-        batch_size: most images that will be handed in at once; more are split.
+        pipeline: runs the stages, with steps of the bundle's schedule.
+        batch_size: largest number of images per batch; larger batches are split.
         device: index of the GPU.
-        threads: threads that the little work on the CPU may use.
+        threads: threads for the few operators that run on the CPU.
         tf32: whether float32 is multiplied in TF32.
-        record: whether batches are replayed as CUDA graphs; without, each kernel is launched.
+        cuda_graphs: whether batches are captured in CUDA graphs; if not, each kernel is launched.
 
     Raises:
-        CudaError: there is no GPU, or too little memory on it.
-        BackendError: ONNX Runtime is not installed, not for CUDA, refuses a graph, or would run
-            part of one on the CPU.
-        BundleDamagedError: a graph is not what the manifest says.
+        CudaError: there is no GPU, or not enough memory on it.
+        BackendError: ONNX Runtime is not installed, not built for CUDA, cannot load a graph, or
+            would run part of it on the CPU.
+        BundleDamagedError: a graph differs from the manifest.
     """
     runtime = import_onnxruntime()
-    check_provider(runtime, "cuda")
-    # plans of cuDNN that do not fit are tried and passed over, each with a red line
+    check_cuda_provider(runtime)
+    # otherwise each cuDNN plan that is tried and does not fit is logged as an error
     runtime.set_default_logger_severity(FATAL_ONLY)
-    prepare_cuda_libraries()
+    preload_cuda_libraries()
     check_graphs(bundle.manifest)
     load = partial(
-        OnnxRuntimePrograms, bundle=bundle, order=order, threads=threads, tf32=tf32, record=record
+        OnnxRuntimePrograms,
+        bundle=bundle,
+        pipeline=pipeline,
+        threads=threads,
+        tf32=tf32,
+        cuda_graphs=cuda_graphs,
     )
 
     def make(thread: CudaThread) -> CudaModel:
         weights, buffers = _weight_bytes(bundle), buffer_bytes(bundle.manifest, batch_size)
-        gpu = find_gpu(thread.cuda)
-        check_room(thread.cuda, gpu, {"weights": weights, "buffers": buffers})
+        gpu = query_gpu(thread.cuda)
+        check_free_memory(thread.cuda, gpu, {"weights": weights, "buffers": buffers})
         return CudaModel(
             bundle.manifest, thread, smallest_batch=1, largest_batch=batch_size, load=load
         )
@@ -77,34 +84,35 @@ def open_onnxruntime_cuda(
 
 
 def provider_options(device: int, stream: int, *, tensor_cores: bool) -> dict[str, str]:
-    """How ONNX Runtime's CUDA provider runs a graph here.
+    """Options of ONNX Runtime's CUDA provider.
 
     Args:
         device: index of the GPU.
         stream: handle of the stream that all sessions share.
-        tensor_cores: whether they may be used, which multiply float32 in TF32.
+        tensor_cores: whether to use tensor cores, which multiply float32 in TF32.
     """
     return {
         "device_id": str(device),
         "user_compute_stream": str(stream),
-        # refused where anything but the arithmetic of shapes would run on the CPU
+        # ONNX Runtime then rejects graphs of which more than shape arithmetic runs on the CPU
         "enable_cuda_graph": "1",
-        # without it no convolution of any type has tensor cores
+        # without it, convolutions of no type use tensor cores
         "use_tf32": str(int(tensor_cores)),
-        # on an H100 the exhaustive search found nothing faster, and took longer to open
+        # on an H100, exhaustive search found nothing faster and took longer
         "cudnn_conv_algo_search": "HEURISTIC",
         "cudnn_conv_use_max_workspace": "1",
         "prefer_nhwc": "0",
-        # by powers of two, a large model would take up to twice what it needs
+        # extending by powers of two would take up to twice the memory of a large model
         "arena_extend_strategy": "kSameAsRequested",
     }
 
 
 class OnnxRuntimePrograms:
-    """The four sessions in a workspace.
+    """The four sessions, bound to a workspace.
 
     Raises:
-        BackendError, BundleDamagedError: as of `onnxruntime_sessions.open_sessions`.
+        BackendError, BundleDamagedError: see
+            `diad_deploy.backends.onnxruntime.sessions.open_sessions`.
     """
 
     def __init__(
@@ -112,21 +120,22 @@ class OnnxRuntimePrograms:
         workspace: Workspace,
         *,
         bundle: Bundle,
-        order: Order,
+        pipeline: Pipeline,
         threads: int | None,
         tf32: bool,
-        record: bool,
+        cuda_graphs: bool,
     ) -> None:
-        self._workspace, self._order, self._record = workspace, order, record
+        self._workspace, self._pipeline = workspace, pipeline
+        self._cuda_graphs = cuda_graphs
         self._runtime = import_onnxruntime()
-        self._scalars = workspace.resources.device(SCALARS_BYTES, "a step's scalars")
+        self._scalars = workspace.resources.device(SCALARS_BYTES, "the scalars of a step")
         stream = int(workspace.streams.compute)
         self._sessions = open_sessions(
             bundle,
             "cuda",
             threads=threads,
-            # else their allocations would break another model's recording
-            prepare=workspace.cuda.use,
+            # otherwise their allocations would invalidate captures of other models
+            prepare_thread=workspace.cuda.use,
             provider_options={
                 graph.name: provider_options(
                     workspace.cuda.device,
@@ -138,29 +147,29 @@ class OnnxRuntimePrograms:
         )
 
     def prepare(self, batch: int) -> "OnnxRuntimeProgram":
-        """Run one batch size once, which records it.
+        """Run a batch size once, during which ONNX Runtime captures its CUDA graphs.
 
         Raises:
             BackendError: ONNX Runtime failed.
         """
         space = self._workspace
         inputs = tuple(space.inputs(batch).values())
-        kernels = self._stages(batch, UNRECORDED)
-        stages = self._stages(batch, str(batch)) if self._record else kernels
+        eager = self._stages(batch, NO_GRAPH)
+        stages = self._stages(batch, str(batch)) if self._cuda_graphs else eager
         try:
-            with without_finalisers():
-                found = self._order(stages, *inputs)
+            with gc_disabled():
+                outputs = self._pipeline(stages, *inputs)
             space.synchronize()
         except BaseException:
-            # sessions that go while the stream is still being recorded end the process
-            end_recording(space.cuda, space.streams.compute)
+            # releasing sessions while their stream is being captured would abort the process
+            abort_capture(space.cuda, space.streams.compute)
             raise
         return OnnxRuntimeProgram(
-            order=self._order,
+            pipeline=self._pipeline,
             inputs=inputs,
             stages=stages,
-            kernels=kernels,
-            outputs={name: getattr(found, name) for name in OUTPUTS},
+            eager=eager,
+            outputs={name: getattr(outputs, name) for name in OUTPUTS},
         )
 
     def close(self) -> None:
@@ -170,7 +179,7 @@ class OnnxRuntimePrograms:
     def _stages(self, batch: int, graph_id: str) -> OnnxRuntimeCudaStages:
         options = self._runtime.RunOptions()
         options.add_run_config_entry("gpu_graph_id", graph_id)
-        # the host waits once a batch, for the event behind it
+        # the host waits only once per batch, for the event at its end
         options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         return OnnxRuntimeCudaStages(self._sessions, self._workspace, batch, self._scalars, options)
 
@@ -180,39 +189,39 @@ class OnnxRuntimeProgram:
     """One batch size of the sessions.
 
     Attributes:
-        order: the model's own.
-        inputs: where the stages read.
-        stages: replay recordings, where the model records.
-        kernels: launch each kernel.
+        pipeline: the model's pipeline.
+        inputs: the input tensors of the stages.
+        stages: stages that replay CUDA graphs, if the model uses them.
+        eager: stages that launch each kernel.
         outputs: see `Program`.
     """
 
-    order: Order
+    pipeline: Pipeline
     inputs: tuple[DeviceTensor, ...]
     stages: OnnxRuntimeCudaStages
-    kernels: OnnxRuntimeCudaStages
+    eager: OnnxRuntimeCudaStages
     outputs: dict[str, DeviceTensor]
 
     def launch(self) -> None:
-        """Put all stages on the stream, one after the other.
+        """Put all stages on the stream.
 
         Raises:
             BackendError: ONNX Runtime failed.
         """
-        self.order(self.stages, *self.inputs)
+        self.pipeline(self.stages, *self.inputs)
 
-    def run(self, order: Order) -> None:
-        """Run `order` once, its kernels one by one."""
-        order(self.kernels, *self.inputs)
+    def run(self, pipeline: Pipeline) -> None:
+        """Run a pipeline once, eagerly."""
+        pipeline(self.eager, *self.inputs)
 
     def close(self) -> None:
-        """Release the bindings; the recordings go with the sessions."""
+        """Release the bindings; the sessions own the CUDA graphs."""
         self.stages.close()
-        self.kernels.close()
+        self.eager.close()
 
 
 def _weight_bytes(bundle: Bundle) -> int:
-    """Of the graphs' files and what lies beside them: about what they take on the GPU."""
+    """Size of the graphs' files and external data, which is about their GPU memory."""
     files = [graph.file for graph in bundle.manifest.graphs]
     return sum(
         record.size_bytes

@@ -1,4 +1,4 @@
-"""The four graphs as runs of ONNX Runtime on a CUDA stream; nothing here waits for the GPU."""
+"""The four graphs as runs of ONNX Runtime on a CUDA stream, without waiting for the GPU."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from diad_deploy.errors import BackendError
 
 
 class OnnxRuntimeCudaStages:
-    """The four graphs bound to a workspace's tensors, for one batch size.
+    """The four graphs bound to the tensors of a workspace, for one batch size.
 
-    A recording has its addresses in it, so a step reads its scalars and latents always from the
-    same place: they are copied there, on the GPU, before it.
+    CUDA graphs contain addresses, so all steps read their scalars and latents from the same
+    addresses, to which they are copied on the GPU before each step.
 
     Args:
-        sessions: by graph, on the workspace's stream.
+        sessions: sessions by graph, on the workspace's stream.
         workspace: the tensors.
-        batch: images a batch.
-        scalars: address of `SCALARS_BYTES` for the step at hand.
-        options: of every run.
+        batch: images per batch.
+        scalars: address of `SCALARS_BYTES` for the scalars of the current step.
+        options: run options.
     """
 
     def __init__(
@@ -36,39 +36,39 @@ class OnnxRuntimeCudaStages:
     def encode(
         self, image: DeviceTensor, noise: DeviceTensor, posterior_noise: DeviceTensor
     ) -> tuple[DeviceTensor, DeviceTensor]:
-        """Latents `[B, C, h, w]` and hint `[B, C', h, w]`."""
+        """Return latents `[B, C, h, w]` and hint `[B, C', h, w]`."""
         del image, noise, posterior_noise
         self._run("encoder")
-        return self._own("latents"), self._own("hint")
+        return self._tensor("latents"), self._tensor("hint")
 
     def denoise(self, latents: DeviceTensor, hint: DeviceTensor, step: DdimStep) -> DeviceTensor:
-        """The next latents `[B, C, h, w]`, in the place of `latents`."""
+        """Return the next latents `[B, C, h, w]`, which overwrite `latents`."""
         del hint
         scalars, *_ = self._space.scalars.tensors(step)
         self._copy(self._scalars, scalars.address, SCALARS_BYTES)
         self._run("denoiser")
-        self._copy(latents.address, self._own("next_latents").address, latents.size_bytes)
+        self._copy(latents.address, self._tensor("next_latents").address, latents.size_bytes)
         return latents
 
     def decode(self, latents: DeviceTensor) -> DeviceTensor:
-        """Reconstruction `[B, 3, S, S]`."""
+        """Return the reconstruction `[B, 3, S, S]`."""
         del latents
         self._run("decoder")
-        return self._own("reconstruction")
+        return self._tensor("reconstruction")
 
     def score(
         self, image: DeviceTensor, reconstruction: DeviceTensor
     ) -> tuple[DeviceTensor, DeviceTensor]:
-        """Anomaly map `[B, S, S]` and image score `[B]`."""
+        """Return the anomaly map `[B, S, S]` and image score `[B]`."""
         del image, reconstruction
         self._run("scorer")
-        return self._own("anomaly_map"), self._own("image_score")
+        return self._tensor("anomaly_map"), self._tensor("image_score")
 
     def close(self) -> None:
         """Release the bindings."""
         self._bindings.clear()
 
-    def _own(self, name: str) -> DeviceTensor:
+    def _tensor(self, name: str) -> DeviceTensor:
         return self._space.tensors.tensor(name, self._batch)
 
     def _bind(self, graph: str) -> Any:
@@ -79,7 +79,7 @@ class OnnxRuntimeCudaStages:
         device = self._space.cuda.device
         for names, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
             for name in names:
-                tensor = own.get(name) or self._own(name)
+                tensor = own.get(name) or self._tensor(name)
                 dtype = np.dtype(tensor.dtype).type
                 bind(name, "cuda", device, dtype, tensor.shape, tensor.address)
         return binding
@@ -90,13 +90,13 @@ class OnnxRuntimeCudaStages:
         except Exception as error:
             raise BackendError(
                 f"{graph}: ONNX Runtime failed on cuda:{self._space.cuda.device} with a batch of "
-                f"{self._batch}: {one_line(error)}; if memory ran out, take a smaller "
-                f"--batch-size, or --tf32 or a bundle in float16, whose convolutions work in less"
+                f"{self._batch}: {one_line(error)}; if it ran out of memory, use a smaller "
+                f"--batch-size, or --tf32 or a float16 bundle, whose convolutions need less"
             ) from error
 
     def _copy(self, target: int, source: int, size_bytes: int) -> None:
         cuda = self._space.cuda
         kind = cuda.api.cudaMemcpyKind.cudaMemcpyDeviceToDevice
         stream = self._space.streams.compute
-        copied = cuda.api.cudaMemcpyAsync(target, source, size_bytes, kind, stream)
-        cuda.check(copied, "copying a step's scalars or latents")
+        result = cuda.api.cudaMemcpyAsync(target, source, size_bytes, kind, stream)
+        cuda.check(result, "copying the scalars or latents of a step")

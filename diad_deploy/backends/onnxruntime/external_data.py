@@ -1,9 +1,9 @@
-"""Which files an ONNX graph reads besides its own, found without onnx.
+"""The external data files of an ONNX graph, found without the onnx package.
 
-A graph can keep weights in other files and name them freely: `../../etc/passwd` is a valid name.
-Not every release of every inference library refuses that, so it is checked here: a graph may only
-read files that the manifest records. Of the protobuf format only what leads to a tensor's
-`external_data` is walked; everything else is skipped by its length.
+A graph can store weights in other files and refer to them by any path, such as
+`../../etc/passwd`. Not all versions of the inference libraries reject that, so it is checked here
+that a graph only reads files which the manifest records. Only those parts of the protobuf message
+are parsed that lead to a tensor's `external_data`.
 """
 
 import mmap
@@ -30,12 +30,12 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "SparseTensor": {1: "Tensor", 2: "Tensor"},
     "Tensor": {13: "Entry"},
 }
-"""Fields of onnx.proto3 by number that lead to tensors, and the message each of them holds."""
+"""Numbers of the fields of onnx.proto3 that lead to tensors, and the type of their message."""
 
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_DEEPEST = 100
-"""Nesting beyond this is refused, as protobuf itself does."""
+_MAX_DEPTH = 100
+"""Largest nesting depth, as in protobuf itself."""
 
 
 class _MalformedError(ValueError):
@@ -43,11 +43,11 @@ class _MalformedError(ValueError):
 
 
 def check_external_data(bundle: Bundle) -> None:
-    """Check that the graphs read no file but those the manifest records.
+    """Check that the graphs only read files that the manifest records.
 
     Raises:
-        BundleDamagedError: a graph is not ONNX, or names a file outside the bundle or one that
-            the manifest does not record; all of them.
+        BundleDamagedError: a graph is not ONNX, or refers to a file that is outside the bundle or
+            not recorded. Lists all of them.
     """
     recorded = {record.path for record in bundle.manifest.files}
     faults = []
@@ -63,18 +63,18 @@ def check_external_data(bundle: Bundle) -> None:
             continue
         folder = PurePosixPath(graph.file).parent
         faults += [
-            f"{graph.file}: reads {location!r}, which is not among the files the manifest records"
+            f"{graph.file}: reads {location!r}, which is not recorded in the manifest"
             for location in sorted(locations)
             if ".." in PurePosixPath(location).parts or str(folder / location) not in recorded
         ]
     if faults:
         raise BundleDamagedError(
-            f"{bundle.path}: {'; '.join(faults)}; get the bundle from where it was built"
+            f"{bundle.path}: {'; '.join(faults)}; copy the bundle again, or rebuild it"
         )
 
 
 def external_locations(path: Path) -> frozenset[str]:
-    """The files that the ONNX graph `path` names as external data, as it writes them.
+    """The locations of external data in an ONNX graph, as written in the file.
 
     Raises:
         ValueError: not a protobuf message.
@@ -88,19 +88,19 @@ def external_locations(path: Path) -> frozenset[str]:
 
 
 def _locations(data: mmap.mmap, start: int, end: int, message: str, depth: int) -> Iterator[str]:
-    if depth > _DEEPEST:
-        raise _MalformedError(f"nested deeper than {_DEEPEST}")
-    inner = _MESSAGES[message]
+    if depth > _MAX_DEPTH:
+        raise _MalformedError(f"nested deeper than {_MAX_DEPTH}")
+    fields = _MESSAGES[message]
     for number, first, last in _fields(data, start, end):
-        held = inner.get(number)
-        if held == "Entry":
+        inner = fields.get(number)
+        if inner == "Entry":
             yield from _location(data, first, last)
-        elif held is not None:
-            yield from _locations(data, first, last, held, depth + 1)
+        elif inner is not None:
+            yield from _locations(data, first, last, inner, depth + 1)
 
 
 def _location(data: mmap.mmap, start: int, end: int) -> Iterator[str]:
-    """The value of one key-value entry, where its key is `location`."""
+    """The value of a key-value entry if its key is `location`."""
     key, value = b"", b""
     for number, first, last in _fields(data, start, end):
         if number == _ENTRY_KEY:
@@ -112,7 +112,7 @@ def _location(data: mmap.mmap, start: int, end: int) -> Iterator[str]:
 
 
 def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, first and last + 1 byte of each field that holds bytes; steps over the others."""
+    """The number, start and end of each field of bytes; other fields are skipped."""
     place = start
     while place < end:
         tag, place = _varint(data, place, end)
@@ -120,7 +120,7 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
         if kind == _BYTES:
             length, place = _varint(data, place, end)
             if length > end - place:
-                raise _MalformedError("cut short")
+                raise _MalformedError("truncated")
             yield number, place, place + length
             place += length
         elif kind == _VARINT:
@@ -130,17 +130,17 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
         else:
             raise _MalformedError(f"unknown wire type {kind} at byte {place}")
     if place > end:
-        raise _MalformedError("cut short")
+        raise _MalformedError("truncated")
 
 
 def _varint(data: mmap.mmap, place: int, end: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if place >= end:
-            raise _MalformedError("cut short")
+            raise _MalformedError("truncated")
         byte = data[place]
         place += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, place
-    raise _MalformedError(f"a number without end at byte {place}")
+    raise _MalformedError(f"an unterminated number at byte {place}")

@@ -1,25 +1,28 @@
-"""ONNX Runtime's Python module: the one place of the runtime that imports it.
+"""Import of ONNX Runtime, here only, and of the CUDA libraries it needs.
 
-Its telemetry is off by then: importing `diad_deploy` has set ORT_DISABLE_TELEMETRY.
+Importing `diad_deploy` has disabled its telemetry before (ORT_DISABLE_TELEMETRY).
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from threading import Lock
 from types import ModuleType
 from typing import Any
 
 from diad_deploy.errors import BackendError
 
+CUDA_PROVIDER = "CUDAExecutionProvider"
+
 _CUDA_LIBRARIES = ("cublasLt", "cublas", "nvrtc", "curand", "cufft", "cudart", "cudnn")
-"""What ONNX Runtime's CUDA provider is linked with or opens."""
+"""Libraries that ONNX Runtime's CUDA provider is linked with or opens."""
 
 _PRELOADING = Lock()
 
 
 def import_onnxruntime() -> ModuleType:
-    """The module.
+    """Import ONNX Runtime.
 
     Raises:
         BackendError: it is not installed.
@@ -35,13 +38,39 @@ def import_onnxruntime() -> ModuleType:
     return module
 
 
+def check_cuda_provider(runtime: ModuleType) -> None:
+    """Check that ONNX Runtime was built for CUDA; whether that starts, a session shows.
+
+    Raises:
+        BackendError: it was not.
+    """
+    available = runtime.get_available_providers()
+    if CUDA_PROVIDER in available:
+        return
+    both = installed_version("onnxruntime-gpu") is not None
+    build = "the files of both onnxruntime and onnxruntime-gpu" if both else "the CPU build"
+    raise BackendError(
+        f"onnxruntime {runtime.__version__} cannot run on cuda: expected {CUDA_PROVIDER}, found "
+        f"{', '.join(available)} ({build}); pip uninstall -y onnxruntime onnxruntime-gpu && "
+        f'pip install "diad_deploy[gpu]", or use --device cpu'
+    )
+
+
+def installed_version(package: str) -> str | None:
+    """The version of an installed package; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 @cache
-def prepare_cuda_libraries() -> str:
-    """Load CUDA's and cuDNN's libraries from where pip put them, once a process.
+def preload_cuda_libraries() -> str:
+    """Load the CUDA and cuDNN libraries from the folders that pip installed them to.
 
     Returns:
-        What ONNX Runtime has to say of libraries that it did not find, in one line: a reason for
-        the error of a session that then does not open. Empty where it found them all.
+        ONNX Runtime's messages about libraries that it did not find, in one line, which explain
+        why a session then fails to open. Empty if it found all of them.
 
     Raises:
         BackendError: ONNX Runtime is not installed.
@@ -49,30 +78,30 @@ def prepare_cuda_libraries() -> str:
     preload = getattr(import_onnxruntime(), "preload_dlls", None)
     if preload is None:
         return ""
-    missed = _said(preload)
-    # it looks beside its own package alone, and passes some of them over in silence
+    messages = _capture_print(preload)
+    # ONNX Runtime only searches next to its own package, and ignores some libraries silently
     _load_from_other_folders()
-    return _said(preload) if missed else ""
+    return _capture_print(preload) if messages else ""
 
 
-def _said(preload: Callable[[], None]) -> str:
-    """Call it, and keep what it prints: standard output may be a program's JSON.
+def _capture_print(preload: Callable[[], None]) -> str:
+    """Call `preload` and return what it prints, since standard output may be a program's JSON.
 
-    Its own `print` is replaced, not sys.stdout, which other threads may be writing to.
+    The `print` of its module is replaced, not sys.stdout, which other threads may use.
     """
-    said: list[str] = []
+    printed: list[str] = []
     names: dict[str, Any] = getattr(preload, "__globals__", {})
     with _PRELOADING:
-        names["print"] = lambda *words: said.append(" ".join(map(str, words)))
+        names["print"] = lambda *words: printed.append(" ".join(map(str, words)))
         try:
             preload()
         finally:
             del names["print"]
-    return "; ".join(" ".join(line.split()) for line in said)
+    return "; ".join(" ".join(line.split()) for line in printed)
 
 
 def _load_from_other_folders() -> None:
-    """Load what is not loaded yet from any folder of packages, conda, or CUDA_HOME."""
+    """Load further libraries from any site-packages folder, conda, or CUDA_HOME."""
     try:
         from cuda.pathfinder import load_nvidia_dynamic_lib
     except ImportError:
@@ -84,6 +113,6 @@ def _load_from_other_folders() -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The message without its line breaks and without ONNX Runtime's code in front."""
+    """The message of an error without line breaks and without ONNX Runtime's prefix."""
     text = " ".join(str(error).split())
     return text.removeprefix("[ONNXRuntimeError] : ") or type(error).__name__

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions of a bundle's graphs, checked before anything runs."""
+"""ONNX Runtime sessions of a bundle's graphs, compared with the manifest."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from diad_deploy.backends.onnxruntime.external_data import check_external_data
 from diad_deploy.backends.onnxruntime.module import (
+    CUDA_PROVIDER,
+    check_cuda_provider,
     import_onnxruntime,
     one_line,
-    prepare_cuda_libraries,
+    preload_cuda_libraries,
 )
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import GraphSpec, TensorSpec
@@ -20,12 +22,20 @@ from diad_deploy.usable_cores import usable_cores
 
 Device = Literal["cpu", "cuda"]
 
-PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": CUDA_PROVIDER}
 
 FATAL_ONLY = 4
 _TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)"}
 _DAMAGED = {"InvalidProtobuf", "InvalidGraph", "NoModel", "NoSuchFile"}
-"""ONNX Runtime's errors that speak of the file, by class name; the others speak of the library."""
+"""Class names of ONNX Runtime's errors that are caused by the file."""
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "failed to allocate",
+    "bad_alloc",
+    "bad allocation",
+    "alloc_failed",
+)
+"""Parts of the messages with which ONNX Runtime, CUDA, cuDNN and C++ report a lack of memory."""
 
 
 def open_sessions(
@@ -34,55 +44,41 @@ def open_sessions(
     *,
     threads: int | None = None,
     provider_options: dict[str, dict[str, str]] | None = None,
-    prepare: Callable[[], None] | None = None,
+    prepare_thread: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """Sessions by graph, all on `device`.
+    """Load the four graphs on `device`; returns sessions by graph.
 
     Args:
         bundle: an opened bundle.
         device: where the graphs run.
-        threads: threads an operator may use; None takes the cores this process may use.
-        provider_options: of the device's provider, by graph. With `enable_cuda_graph`, ONNX Runtime
-            itself refuses a graph of which more than the arithmetic of shapes would run on the CPU.
-        prepare: called first in each thread that loads a graph.
+        threads: threads per operator; None for the cores this process may use.
+        provider_options: options of the device's provider, by graph. With `enable_cuda_graph`,
+            ONNX Runtime rejects graphs of which more than shape arithmetic would run on the CPU.
+        prepare_thread: called first in each thread that loads a graph.
 
     Raises:
-        BackendError: ONNX Runtime is not installed, does not start on the device, or refuses a
+        BackendError: ONNX Runtime is not installed, does not start on the device, or cannot load a
             graph.
         BundleDamagedError: a graph is invalid, reads files that the manifest does not record, or
-            has other tensors than the manifest says.
+            has other tensors than the manifest states.
     """
     runtime = import_onnxruntime()
-    check_provider(runtime, device)
+    if device == "cuda":
+        check_cuda_provider(runtime)
     check_graphs(bundle.manifest)
     check_external_data(bundle)
     options = _options(runtime, threads)
     given = provider_options or {}
 
     def load(name: str) -> Any:
-        if prepare is not None:
-            prepare()
+        if prepare_thread is not None:
+            prepare_thread()
         return _load(runtime, bundle, name, options, (PROVIDERS[device], given.get(name, {})))
 
-    # side by side: at full size the largest graph alone takes most of the time
+    # in parallel: at full size, the largest graph takes most of the time
     with ThreadPoolExecutor(max_workers=len(GRAPH_TENSORS)) as pool:
         sessions = pool.map(load, GRAPH_TENSORS)
         return dict(zip(GRAPH_TENSORS, sessions, strict=True))
-
-
-def check_provider(runtime: ModuleType, device: Device) -> None:
-    """Check that this ONNX Runtime was built for `device`; whether it starts, a session shows.
-
-    Raises:
-        BackendError: it was not.
-    """
-    available = runtime.get_available_providers()
-    if PROVIDERS[device] not in available:
-        raise BackendError(
-            f"onnxruntime {runtime.__version__} cannot run on {device}; expected "
-            f"{PROVIDERS[device]}, found {', '.join(available)}; pip uninstall onnxruntime and "
-            f'install "diad_deploy[gpu]" in its place, or take --device cpu'
-        )
 
 
 def _options(runtime: ModuleType, threads: int | None) -> Any:
@@ -90,25 +86,24 @@ def _options(runtime: ModuleType, threads: int | None) -> Any:
     options.intra_op_num_threads = default_threads() if threads is None else threads
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # what fails is raised, and says so once
+    # errors are raised and need not be logged as well
     options.log_severity_level = FATAL_ONLY
-    # by content a file could pass for ONNX Runtime's own format, which nothing here checks
+    # otherwise a file could be taken for ONNX Runtime's own format, which is not checked here
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # four sessions take turns: threads of one must not spin while the next one works
+    # the four sessions run in turn: idle threads of one must not spin while another runs
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    # sums by atomic additions would differ from replay to replay; the CPU's kernels have none
+    # sums by atomic additions would differ between runs on a GPU
     options.use_deterministic_compute = True
-    # denormals stay: "set_denormal_as_zero" would change the caller's own thread, and NumPy's
-    # numbers with it
+    # denormals are kept: "set_denormal_as_zero" would also affect NumPy in the caller's thread
     return options
 
 
 def default_threads() -> int:
-    """0, which is a thread a physical core, unless this process may not use all cores.
+    """The default of ONNX Runtime's `intra_op_num_threads` for this process.
 
-    There ONNX Runtime would start threads for all of them, fail to pin them where it is affinity
-    that bounds them, and be stopped for most of the time where it is a quota.
+    It is 0, one thread per physical core, unless this process may not use all cores. In that case
+    ONNX Runtime would fail to pin its threads (affinity) or would be throttled (quota).
     """
     usable = usable_cores()
     return 0 if usable >= (os.cpu_count() or 1) else usable
@@ -124,64 +119,68 @@ def _load(
     graph = bundle.manifest.graph(name)
     path = bundle.file(graph.file)
     try:
-        # a second try on the CPU, which prints, is not what was asked for
+        # otherwise ONNX Runtime would retry on the CPU and print a message
         session = runtime.InferenceSession(
             str(path), sess_options=options, providers=[provider], enable_fallback=0
         )
     except Exception as error:
-        raise _load_failure(f"{path}", error) from error
+        raise _load_error(f"{path}", error) from error
     faults = list(_mismatches(graph, session))
     if faults:
         raise BundleDamagedError(
-            f"{path}: the graph is not what the manifest says: {'; '.join(faults)}; build the "
-            f"bundle again"
+            f"{path}: the graph differs from the manifest: {'; '.join(faults)}; rebuild the bundle"
         )
     check_started(f"{path}", session, provider[0])
     return session
 
 
 def check_started(path: str, session: Any, provider: str) -> None:
-    """Check that the session came up on `provider`, and put its nodes there.
+    """Check that a session uses `provider` and has assigned nodes to it.
 
-    ONNX Runtime goes on on the CPU where a provider's libraries are missing, and says so in a log
-    only. That it mixes no other nodes in, it proves itself where CUDA graphs are enabled; all of
-    them elsewhere it would take.
+    If the libraries of a provider are missing, ONNX Runtime falls back to the CPU and only logs
+    it. With CUDA graphs enabled it rejects graphs that run partly on the CPU, but not those that
+    run there as a whole.
 
     Raises:
-        BackendError: it did not.
+        BackendError: the session does not run on `provider`.
     """
     found = session.get_providers()
-    if provider in found[:1] and not _holds_nodes(session, provider):
+    if provider in found[:1] and not _has_nodes(session, provider):
         raise BackendError(
-            f"{path}: ONNX Runtime would run none of it on {provider}; install another "
-            f"onnxruntime-gpu, or take --device cpu"
+            f"{path}: ONNX Runtime would run none of its nodes on {provider}; install another "
+            f"version of onnxruntime-gpu, or use --device cpu"
         )
     if provider not in found[:1]:
-        missing = prepare_cuda_libraries()
+        missing = preload_cuda_libraries()
         raise BackendError(
             f"{path}: ONNX Runtime did not start: expected {provider}, found {', '.join(found)}"
-            f"{f' ({missing})' if missing else ''}; install CUDA's and cuDNN's libraries with "
-            f'pip install "diad_deploy[gpu]", or take --device cpu'
+            f"{f' ({missing})' if missing else ''}; install the CUDA and cuDNN libraries with "
+            f'pip install "diad_deploy[gpu]", or use --device cpu'
         )
 
 
-def _holds_nodes(session: Any, provider: str) -> bool:
-    """Whether any node runs on `provider`; versions before 1.24 do not tell."""
+def _has_nodes(session: Any, provider: str) -> bool:
+    """Whether any node runs on `provider`; versions before 1.24 cannot be asked."""
     if not hasattr(session, "get_provider_graph_assignment_info"):
         return True
     parts = session.get_provider_graph_assignment_info()
     return any(part.ep_name == provider and part.get_nodes() for part in parts)
 
 
-def _load_failure(path: str, error: Exception) -> DiadError:
+def _load_error(path: str, error: Exception) -> DiadError:
     reason = one_line(error)
+    if isinstance(error, MemoryError) or any(part in reason.lower() for part in _OUT_OF_MEMORY):
+        return BackendError(
+            f"{path}: not enough memory to load the graph: {reason}; end other programs that use "
+            f"the device's memory, or use another --device"
+        )
     if type(error).__name__ in _DAMAGED or "external data" in reason.lower():
         return BundleDamagedError(
-            f"{path}: ONNX Runtime cannot read the graph: {reason}; build the bundle again"
+            f"{path}: ONNX Runtime cannot read the graph: {reason}; rebuild the bundle"
         )
     return BackendError(
-        f"{path}: ONNX Runtime refuses the graph: {reason}; upgrade onnxruntime, or build the "
-        f"bundle with this version's diad-export"
+        f"{path}: ONNX Runtime cannot load the graph: {reason}; upgrade onnxruntime, or rebuild "
+        f"the bundle with this version of diad-export"
     )
 
 
@@ -204,7 +203,7 @@ def _mismatches(graph: GraphSpec, session: Any) -> Iterator[str]:
 
 
 def _same_shape(spec: TensorSpec, found: list[int | str | None]) -> bool:
-    """Fixed sizes agree, and free ones are free; a size the graph leaves open fits either."""
+    """Whether the fixed sizes of the graph agree; its dynamic sizes match any."""
     if len(spec.shape) != len(found):
         return False
     return all(

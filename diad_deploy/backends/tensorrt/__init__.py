@@ -1,1 +1,1 @@
-"""TensorRT and TensorRT-RTX: engines of the bundle, run through the shared CUDA code."""
+"""TensorRT and TensorRT-RTX: the bundle's engines, run with the shared CUDA code."""

@@ -1,7 +1,7 @@
-"""What is used of TensorRT 10, 11 and TensorRT-RTX, and nothing else of them.
+"""The part of TensorRT 10, 11 and TensorRT-RTX that is used.
 
-The type checker holds the backend to these names, and a test holds these names to the installed
-library. All three have all of them, but for what the classes named `Rtx` say.
+The type checker limits the backend to these names, and a test compares them with the installed
+library. All three libraries have them, except for the classes named `Rtx`.
 """
 
 from collections import deque
@@ -14,13 +14,13 @@ from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.errors import BackendError
 
 MODULES: dict[Target, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
-RAISED = (RuntimeError, TypeError, ValueError, MemoryError)
-"""What TensorRT's bindings raise: where a call answers nothing, and for what C++ throws."""
-_KEPT_MESSAGES = 8
+BINDING_ERRORS = (RuntimeError, TypeError, ValueError, MemoryError)
+"""Exceptions of TensorRT's Python bindings: for C++ exceptions, and if a call returns nothing."""
+_KEPT_ERRORS = 8
 
 
 class IExecutionContext(Protocol):
-    """One engine made ready for one batch size."""
+    """An engine prepared for a batch size."""
 
     def set_input_shape(self, name: str, shape: tuple[int, ...], /) -> bool: ...
     def infer_shapes(self) -> list[str]: ...
@@ -30,20 +30,20 @@ class IExecutionContext(Protocol):
 
 
 class RtxExecutionContext(Protocol):
-    """What TensorRT-RTX has beside that, and TensorRT only in some versions."""
+    """Further members in TensorRT-RTX, and in some versions of TensorRT."""
 
     def is_stream_capturable(self, stream: int, /) -> bool: ...
 
 
 class RtxRuntimeCache(Protocol):
-    """What TensorRT-RTX compiled for a GPU; serialised, a buffer, or None where that fails."""
+    """Kernels that TensorRT-RTX compiled; `serialize` returns a buffer, or None if it fails."""
 
     def serialize(self) -> Any: ...
     def deserialize(self, content: bytes, /) -> bool: ...
 
 
 class RtxRuntimeConfig(Protocol):
-    """How TensorRT-RTX makes a context."""
+    """Settings for creating a context in TensorRT-RTX."""
 
     dynamic_shapes_kernel_specialization_strategy: Any
 
@@ -67,7 +67,7 @@ class ICudaEngine(Protocol):
 
 
 class RtxCudaEngine(Protocol):
-    """What TensorRT-RTX has beside that."""
+    """Further members of an engine in TensorRT-RTX."""
 
     def create_runtime_config(self) -> RtxRuntimeConfig: ...
 
@@ -117,26 +117,26 @@ class TensorRt(Protocol):
 
 
 class RtxTensorRt(Protocol):
-    """What `tensorrt_rtx` has beside that."""
+    """Further members of the module `tensorrt_rtx`."""
 
     DynamicShapesKernelSpecializationStrategy: RtxSpecializationStrategies
 
 
-class Messages(Protocol):
-    """A logger that keeps the last errors TensorRT spoke of."""
+class ErrorLog(Protocol):
+    """A logger that keeps the last errors TensorRT reported."""
 
     errors: deque[str]
 
 
 def import_tensorrt(target: Target) -> TensorRt:
-    """The module for `target`.
+    """Import the module for `target`.
 
     Raises:
         BackendError: it is not installed.
     """
     try:
         module = import_module(MODULES[target])
-    # a stub that lacks its libraries raises what it likes
+    # without its libraries, the module can raise any kind of exception
     except Exception as error:
         reason = " ".join(str(error).split())
         raise BackendError(
@@ -146,13 +146,13 @@ def import_tensorrt(target: Target) -> TensorRt:
     return cast(TensorRt, module)
 
 
-def collect_messages(trt: TensorRt) -> Messages:
-    """A logger for `trt.Runtime`; to be kept as long as anything made with it."""
+def make_error_log(trt: TensorRt) -> ErrorLog:
+    """A logger for `trt.Runtime`, which must outlive everything created with it."""
 
-    class Collector(trt.ILogger):  # type: ignore[misc, name-defined]
+    class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
-            self.errors: deque[str] = deque(maxlen=_KEPT_MESSAGES)
+            self.errors: deque[str] = deque(maxlen=_KEPT_ERRORS)
             severity = trt.ILogger.Severity
             self._kept = (severity.INTERNAL_ERROR, severity.ERROR)
 
@@ -160,27 +160,27 @@ def collect_messages(trt: TensorRt) -> Messages:
             if severity in self._kept:
                 self.errors.append(" ".join(message.split()))
 
-    collector: Messages = Collector()
-    return collector
+    logger: ErrorLog = Logger()
+    return logger
 
 
 @contextmanager
-def refusals_told(messages: Messages, doing: str) -> Iterator[None]:
-    """Have what TensorRT's bindings raise come out as one line.
+def translate_errors(log: ErrorLog, action: str) -> Iterator[None]:
+    """Translate exceptions of TensorRT's Python bindings.
 
     Raises:
-        BackendError: they raised; the message holds what TensorRT said last.
+        BackendError: the bindings raised; the message contains the last error of TensorRT.
     """
     try:
         yield
-    except RAISED as error:
-        said = last_error(messages) if messages.errors else " ".join(str(error).split())
+    except BINDING_ERRORS as error:
+        reason = last_error(log) if log.errors else " ".join(str(error).split())
         raise BackendError(
-            f"{doing} failed: {said or type(error).__name__}; free the GPU's memory if it ran out, "
-            f"build the engines again with `diad-export engines`, or take --backend onnxruntime"
+            f"{action} failed: {reason or type(error).__name__}; free GPU memory if it ran out, "
+            f"rebuild the engines with `diad-export engines`, or use --backend onnxruntime"
         ) from error
 
 
-def last_error(messages: Messages) -> str:
-    """What TensorRT said last, for a message."""
-    return messages.errors[-1] if messages.errors else "it gave no reason"
+def last_error(log: ErrorLog) -> str:
+    """The last error that TensorRT reported."""
+    return log.errors[-1] if log.errors else "no reason given"

@@ -1,7 +1,7 @@
-"""Which engines of a bundle fit this machine, and their bytes.
+"""Selection of the engines that fit this machine, and reading of their files.
 
-An engine is code: one whose hash is not the manifest's is never handed to TensorRT, however the
-bundle was opened.
+An engine contains code. If its hash differs from the manifest it is never passed to TensorRT, even
+if the bundle was opened without verification.
 """
 
 import hashlib
@@ -14,18 +14,21 @@ from diad_deploy.bundle.manifest import GRAPH_NAMES, Manifest
 from diad_deploy.errors import BackendError, BundleDamagedError
 
 
-def find_engines(bundle: Bundle, target: Target, gpu: Gpu, version: str) -> list[EngineSpec]:
-    """The engines of the four graphs, in their order, by what the manifest says of them.
+def select_engines(bundle: Bundle, target: Target, gpu: Gpu, version: str) -> list[EngineSpec]:
+    """Select the engines of the four graphs by their records in the manifest.
 
     Args:
         bundle: an opened bundle.
-        target: whose engines.
-        gpu: that they shall run on.
-        version: of the installed TensorRT.
+        target: the library.
+        gpu: the GPU to run on.
+        version: version of the installed library.
+
+    Returns:
+        The engines in the order of `GRAPH_NAMES`.
 
     Raises:
-        BackendError: one is missing, or was built for another GPU, by another version, or from
-            another graph; the message holds all of it and the command that builds them.
+        BackendError: an engine is missing, or was built for another GPU, by another version, or
+            from another graph; the message lists all faults and the command to rebuild them.
     """
     specs = [bundle.manifest.engine(target, name) for name in GRAPH_NAMES]
     found = [spec for spec in specs if spec is not None]
@@ -40,29 +43,29 @@ def find_engines(bundle: Bundle, target: Target, gpu: Gpu, version: str) -> list
 
 
 def has_engines(bundle: Bundle, target: Target) -> bool:
-    """Whether the bundle holds any engine for `target`."""
+    """Whether the bundle contains engines for `target`."""
     return any(engine.target == target for engine in bundle.manifest.engines)
 
 
 def rebuild_command(bundle: Bundle, target: Target, gpu: Gpu) -> str:
-    """What builds this bundle's engines for this GPU."""
+    """The command that builds the bundle's engines for this GPU."""
     command = f"diad-export engines {bundle.path} --target {target}"
-    if target == "tensorrt":  # builds on the GPU at hand
+    if target == "tensorrt":  # builds for the GPU of the machine it runs on
         return command
     return f"{command} --compute-capability {gpu.compute_capability}"
 
 
 def size_bytes(bundle: Bundle, specs: list[EngineSpec]) -> int:
-    """Size of the engines' files together, which is about what their weights need on the GPU."""
+    """Total size of the engines' files, which is about the GPU memory of their weights."""
     files = {spec.file for spec in specs}
     return sum(record.size_bytes for record in bundle.manifest.files if record.path in files)
 
 
 def read_engine(bundle: Bundle, spec: EngineSpec) -> bytes:
-    """The engine's bytes, which are those the manifest records.
+    """Read an engine and verify its hash.
 
     Raises:
-        BundleDamagedError: they are not, or cannot be read.
+        BundleDamagedError: the file cannot be read, or differs from the manifest.
     """
     path = bundle.file(spec.file)
     try:
@@ -74,9 +77,9 @@ def read_engine(bundle: Bundle, spec: EngineSpec) -> bytes:
     expected, found = _recorded_hash(bundle.manifest, spec.file), hashlib.sha256(content)
     if found.hexdigest() != expected:
         raise BundleDamagedError(
-            f"{path}: the engine has changed, so it is not loaded: expected SHA-256 "
-            f"{expected[:12]}…, found {found.hexdigest()[:12]}…; copy the bundle again, or build "
-            f"the engines again"
+            f"{path}: the engine has changed and is not loaded: expected SHA-256 "
+            f"{expected[:12]}…, found {found.hexdigest()[:12]}…; copy the bundle again, or rebuild "
+            f"the engines"
         )
     return content
 

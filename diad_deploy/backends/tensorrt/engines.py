@@ -1,7 +1,7 @@
-"""The four engines, loaded and checked, and contexts that run them.
+"""The four engines and the contexts that run them.
 
-What TensorRT-RTX compiles for the GPU at hand goes into one cache for all of them, which is kept
-from one start to the next (`runtime_cache`).
+TensorRT-RTX compiles kernels for the GPU when it runs. These go to a cache shared by the engines,
+which is stored on disk for the next start (`diad_deploy.backends.tensorrt.runtime_cache`).
 """
 
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ from typing import cast
 
 from diad_deploy.backends.cuda.calls import Gpu
 from diad_deploy.backends.tensorrt.api import (
-    RAISED,
+    BINDING_ERRORS,
+    ErrorLog,
     ICudaEngine,
     IExecutionContext,
-    Messages,
     RtxCudaEngine,
     RtxExecutionContext,
     RtxRuntimeCache,
     RtxTensorRt,
     Runtime,
     TensorRt,
-    collect_messages,
     last_error,
-    refusals_told,
+    make_error_log,
+    translate_errors,
 )
 from diad_deploy.backends.tensorrt.engine_files import read_engine
 from diad_deploy.backends.tensorrt.runtime_cache import RuntimeCacheFile
@@ -33,107 +33,106 @@ from diad_deploy.bundle.manifest import GraphSpec, TensorSpec
 from diad_deploy.errors import BackendError
 
 _PROFILE = 0
-"""Engines have one optimization profile."""
+"""Index of the only optimization profile."""
 
 
-class KeptKernels:
-    """What TensorRT-RTX compiled for these engines on this GPU, and the file it is kept in.
+class KernelCache:
+    """The kernels that TensorRT-RTX compiled for the engines on this GPU, and their file.
 
     Args:
-        cache: empty; lives as long as any context that was made with it.
-        file: read at once, where it fits.
+        cache: an empty cache; must outlive all contexts that use it.
+        file: the file; loaded into the cache if it is valid.
     """
 
     def __init__(self, cache: RtxRuntimeCache, file: RuntimeCacheFile) -> None:
         self.cache = cache
         self._file = file
         content = file.read()
-        # TensorRT-RTX refuses what another GPU, driver or version has left
-        fits = content is not None and cache.deserialize(content)
-        self._kept_bytes = len(content) if content is not None and fits else 0
+        # TensorRT-RTX rejects kernels of another GPU, driver or version
+        valid = content is not None and cache.deserialize(content)
+        self._saved_bytes = len(content) if content is not None and valid else 0
 
-    def keep(self) -> None:
-        """Write the file, where kernels came to those that it holds."""
+    def save(self) -> None:
+        """Write the file if there are new kernels."""
         content = b""
-        with suppress(*RAISED):
+        with suppress(*BINDING_ERRORS):
             content = bytes(self.cache.serialize() or b"")
-        if len(content) > self._kept_bytes:
+        if len(content) > self._saved_bytes:
             self._file.write(content)
-            self._kept_bytes = len(content)
+            self._saved_bytes = len(content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Engines:
-    """Loaded engines by graph, and the batch sizes that all of them take.
+    """Loaded engines by graph, and the range of batch sizes that all of them support.
 
-    Logger and runtime stand here because TensorRT asks for them as long as anything made with them
-    lives. `kernels` is None for TensorRT, which compiles when it builds.
+    It also keeps the logger and the runtime, which must outlive everything created with them.
+    `kernels` is None for TensorRT, which compiles kernels when an engine is built.
     """
 
     trt: TensorRt
     target: Target
-    messages: Messages
+    log: ErrorLog
     runtime: Runtime
     by_graph: dict[str, ICudaEngine]
-    kernels: KeptKernels | None
+    kernels: KernelCache | None
     smallest_batch: int
     largest_batch: int
 
     @property
     def scratch_bytes(self) -> int:
-        """Working memory of the hungriest one; they run one after another and can share it."""
+        """Largest working memory of an engine; they run in turn and can share it."""
         return max(engine.device_memory_size_v2 for engine in self.by_graph.values())
 
-    def keep_kernels(self) -> None:
-        """Have the next start find what was compiled; to be called once all batch sizes have run.
+    def save_kernels(self) -> None:
+        """Save compiled kernels for the next start; call it once all batch sizes have run.
 
-        Where it cannot be kept, the next start compiles it again.
+        If they cannot be saved, the next start compiles them again.
         """
         if self.kernels is not None:
-            self.kernels.keep()
+            self.kernels.save()
 
 
 def load_engines(
     bundle: Bundle, target: Target, trt: TensorRt, specs: list[EngineSpec], gpu: Gpu
 ) -> Engines:
-    """Load engines that `find_engines` has found for `gpu`, which is the current device.
+    """Load engines selected by `select_engines` for `gpu`, which is the current device.
 
     Raises:
-        BundleDamagedError: an engine's file is not what the manifest records.
-        BackendError: TensorRT refuses one, or it has other tensors than its graph.
+        BundleDamagedError: an engine's file differs from the manifest.
+        BackendError: TensorRT cannot load an engine, or its tensors differ from its graph's.
     """
-    messages = collect_messages(trt)
-    with refusals_told(messages, f"{bundle.path}: loading the {target} engines"):
-        runtime = trt.Runtime(messages)
-        engines = {spec.graph: _load_engine(bundle, spec, trt, runtime, messages) for spec in specs}
+    log = make_error_log(trt)
+    with translate_errors(log, f"{bundle.path}: loading the {target} engines"):
+        runtime = trt.Runtime(log)
+        engines = {spec.graph: _load_engine(bundle, spec, trt, runtime, log) for spec in specs}
         smallest, largest = _batch_sizes(bundle, engines)
     return Engines(
         trt=trt,
         target=target,
-        messages=messages,
+        log=log,
         runtime=runtime,
         by_graph=engines,
-        kernels=_find_kernels(bundle, target, trt, engines, gpu),
+        kernels=_open_kernel_cache(bundle, target, trt, engines, gpu),
         smallest_batch=smallest,
         largest_batch=largest,
     )
 
 
 def _load_engine(
-    bundle: Bundle, spec: EngineSpec, trt: TensorRt, runtime: Runtime, messages: Messages
+    bundle: Bundle, spec: EngineSpec, trt: TensorRt, runtime: Runtime, log: ErrorLog
 ) -> ICudaEngine:
     engine = runtime.deserialize_cuda_engine(read_engine(bundle, spec))
     if engine is None:
         raise BackendError(
-            f"{bundle.file(spec.file)}: {spec.target} cannot load the engine: "
-            f"{last_error(messages)}; build the engines again with `diad-export engines`, or free "
-            f"the GPU's memory if it ran out"
+            f"{bundle.file(spec.file)}: {spec.target} cannot load the engine: {last_error(log)}; "
+            f"rebuild the engines with `diad-export engines`, or free GPU memory if it ran out"
         )
     faults = list(_mismatches(trt, engine, bundle.manifest.graph(spec.graph)))
     if faults:
         raise BackendError(
-            f"{bundle.file(spec.file)}: the engine is not of the manifest's graph: "
-            f"{'; '.join(faults)}; build the engines again with `diad-export engines`"
+            f"{bundle.file(spec.file)}: the engine differs from the manifest's graph: "
+            f"{'; '.join(faults)}; rebuild the engines with `diad-export engines`"
         )
     return engine
 
@@ -141,42 +140,43 @@ def _load_engine(
 def make_context(
     engines: Engines, graph: GraphSpec, batch: int, scratch: tuple[int, int]
 ) -> IExecutionContext:
-    """A context for one batch size, without tensors' addresses.
+    """Create a context for a batch size. The addresses of its tensors are not set yet.
 
     Args:
         engines: the loaded engines.
-        graph: whose engine.
-        batch: images a batch.
+        graph: the graph to run.
+        batch: images per batch.
         scratch: address and size in bytes of working memory, at least `engines.scratch_bytes`.
 
     Raises:
-        BackendError: TensorRT refuses.
+        BackendError: TensorRT failed.
     """
-    doing = f"{graph.name}: making {engines.target} ready for a batch of {batch}"
-    with refusals_told(engines.messages, doing):
+    action = f"{graph.name}: preparing {engines.target} for a batch of {batch}"
+    with translate_errors(engines.log, action):
         context = _new_context(engines, engines.by_graph[graph.name])
         if context is None:
-            raise _refusal(engines, graph.name, "make a context")
+            raise _engine_error(engines, graph.name, "create a context")
         for tensor in graph.inputs:
-            if not context.set_input_shape(tensor.name, _sizes(tensor, batch)):
-                raise _refusal(engines, graph.name, f"take {tensor.name} {_sizes(tensor, batch)}")
+            shape = _sizes(tensor, batch)
+            if not context.set_input_shape(tensor.name, shape):
+                raise _engine_error(engines, graph.name, f"set {tensor.name} to shape {shape}")
         unknown = context.infer_shapes()
         if unknown:
-            raise _refusal(engines, graph.name, f"tell the shapes of {', '.join(unknown)}")
+            raise _engine_error(engines, graph.name, f"infer the shapes of {', '.join(unknown)}")
         context.set_device_memory(*scratch)
         return context
 
 
-def check_recordable(engines: Engines, graph: str, context: IExecutionContext, stream: int) -> None:
-    """Check that a context, whose tensors all have their addresses, can be recorded on a stream.
+def check_capturable(engines: Engines, graph: str, context: IExecutionContext, stream: int) -> None:
+    """Check that a context, whose tensors all have addresses, can be captured on a stream.
 
     Raises:
         BackendError: it cannot.
     """
     if hasattr(context, "is_stream_capturable"):
-        recordable = cast(RtxExecutionContext, context).is_stream_capturable(stream)
-        if not recordable:
-            raise _refusal(engines, graph, "have its work recorded into a CUDA graph")
+        capturable = cast(RtxExecutionContext, context).is_stream_capturable(stream)
+        if not capturable:
+            raise _engine_error(engines, graph, "be captured in a CUDA graph")
 
 
 def _new_context(engines: Engines, engine: ICudaEngine) -> IExecutionContext | None:
@@ -185,7 +185,7 @@ def _new_context(engines: Engines, engine: ICudaEngine) -> IExecutionContext | N
         return engine.create_execution_context(strategy)
     configuration = cast(RtxCudaEngine, engine).create_runtime_config()
     configuration.set_execution_context_allocation_strategy(strategy)
-    # lazily, kernels would be exchanged behind a recording's back
+    # otherwise kernels would be replaced later, after they were captured
     configuration.dynamic_shapes_kernel_specialization_strategy = cast(
         RtxTensorRt, engines.trt
     ).DynamicShapesKernelSpecializationStrategy.EAGER
@@ -194,30 +194,30 @@ def _new_context(engines: Engines, engine: ICudaEngine) -> IExecutionContext | N
     return engine.create_execution_context(configuration)
 
 
-def _find_kernels(
+def _open_kernel_cache(
     bundle: Bundle, target: Target, trt: TensorRt, engines: dict[str, ICudaEngine], gpu: Gpu
-) -> KeptKernels | None:
+) -> KernelCache | None:
     if target == "tensorrt":
         return None
-    # any engine makes one, and all of them can use it
-    anyone = cast(RtxCudaEngine, next(iter(engines.values())))
-    with suppress(*RAISED):
-        cache = anyone.create_runtime_config().create_runtime_cache()
+    # a cache created by one engine can be used by all of them
+    engine = cast(RtxCudaEngine, next(iter(engines.values())))
+    with suppress(*BINDING_ERRORS):
+        cache = engine.create_runtime_config().create_runtime_cache()
         if cache is not None:
-            return KeptKernels(cache, RuntimeCacheFile(bundle.manifest, gpu, trt.__version__))
+            return KernelCache(cache, RuntimeCacheFile(bundle.manifest, gpu, trt.__version__))
     return None
 
 
-def _refusal(engines: Engines, graph: str, what: str) -> BackendError:
+def _engine_error(engines: Engines, graph: str, action: str) -> BackendError:
     return BackendError(
-        f"{graph}: {engines.target} refuses to {what}: {last_error(engines.messages)}; if "
-        f"memory ran out, take a smaller --batch-size; else build the engines again with "
-        f"`diad-export engines`, or take --backend onnxruntime"
+        f"{graph}: {engines.target} cannot {action}: {last_error(engines.log)}; if it ran out of "
+        f"memory, use a smaller --batch-size, otherwise rebuild the engines with `diad-export "
+        f"engines`, or use --backend onnxruntime"
     )
 
 
 def _batch_sizes(bundle: Bundle, engines: dict[str, ICudaEngine]) -> tuple[int, int]:
-    """The smallest and the largest batch that every engine's own profile holds."""
+    """The smallest and the largest batch in the profiles of all engines."""
     ranges = [
         (int(smallest[0]), int(largest[0]))
         for name, engine in engines.items()
@@ -229,8 +229,8 @@ def _batch_sizes(bundle: Bundle, engines: dict[str, ICudaEngine]) -> tuple[int, 
     largest = min(high for _, high in ranges)
     if smallest > largest:
         raise BackendError(
-            f"{bundle.path}: no batch size fits all engines: one takes at least {smallest}, "
-            f"another at most {largest}; build the engines again with `diad-export engines`"
+            f"{bundle.path}: no batch size fits all engines: one needs at least {smallest} images, "
+            f"another takes at most {largest}; rebuild the engines with `diad-export engines`"
         )
     return smallest, largest
 

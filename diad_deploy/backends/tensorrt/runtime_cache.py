@@ -1,7 +1,7 @@
-"""What TensorRT-RTX compiled for a GPU, in files, so that the next start need not compile it.
+"""Cache files of the kernels that TensorRT-RTX compiles for a GPU.
 
-They lie in a cache folder of the user's, one for each set of engines, GPU and version. Nothing here
-raises: a folder that cannot be read or written costs the time that it would have saved.
+The user's cache folder contains one file per set of engines, GPU and version. Nothing here raises:
+without a usable cache, the kernels are compiled again at each start.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from diad_deploy.files.atomic_file import PARTIAL, write_atomically
 
 FOLDER_VARIABLE = "DIAD_CACHE_DIR"
 MAX_BYTES = 2**30
-"""Of all files together; those that were not used for the longest time go first."""
+"""Limit of all files together; the least recently used are removed first."""
 
 _TARGET: Target = "tensorrt-rtx"
 _SUFFIX = ".kernels"
@@ -29,12 +29,12 @@ _SUFFIX = ".kernels"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSize:
-    """How much is kept.
+    """The size of the cache.
 
     Attributes:
-        folder: where; it may not exist yet.
-        bundle_bytes: for one bundle's engines, on all GPUs.
-        total_bytes: for all bundles.
+        folder: the cache folder, which may not exist yet.
+        bundle_bytes: size for a bundle's engines, on all GPUs.
+        total_bytes: size for all bundles.
     """
 
     folder: Path
@@ -43,13 +43,13 @@ class CacheSize:
 
 
 def cache_folder() -> Path | None:
-    """The user's folder for these files, which may not exist yet; None where there is no home."""
+    """The user's cache folder, which may not exist yet; None if there is no home folder."""
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given).absolute() / _TARGET
     variable = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
     base = Path(os.environ.get(variable, ""))
-    # the XDG specification has relative paths ignored
+    # relative paths are ignored, as the XDG specification requires
     if not base.is_absolute():
         try:
             base = Path.home() / ("AppData/Local" if sys.platform == "win32" else ".cache")
@@ -59,7 +59,7 @@ def cache_folder() -> Path | None:
 
 
 def cache_size(manifest: Manifest) -> CacheSize | None:
-    """What is kept for a bundle and in all; None where there is nowhere to keep it."""
+    """The size of the cache for a bundle and in total; None if there is no cache folder."""
     folder = cache_folder()
     if folder is None:
         return None
@@ -73,12 +73,12 @@ def cache_size(manifest: Manifest) -> CacheSize | None:
 
 
 class RuntimeCacheFile:
-    """The file of one bundle's engines on one kind of GPU.
+    """The cache file for a bundle's engines on a type of GPU.
 
     Args:
-        manifest: of the bundle, with the engines' hashes.
-        gpu: what they run on.
-        version: of TensorRT-RTX.
+        manifest: the manifest, with the engines' hashes.
+        gpu: the GPU.
+        version: version of TensorRT-RTX.
     """
 
     def __init__(self, manifest: Manifest, gpu: Gpu, version: str) -> None:
@@ -87,23 +87,23 @@ class RuntimeCacheFile:
         self.path = folder and folder / f"{_engines_key(manifest)}-{machine}{_SUFFIX}"
 
     def read(self) -> bytes | None:
-        """What is kept; None where there is nothing, or where another user may have written it."""
+        """The content; None if there is no file, or if another user may have written it."""
         if self.path is None:
             return None
         try:
             with self.path.open("rb") as file:
-                # it is code: it must come from nobody else
+                # the file contains code, which must not come from another user
                 if not _is_own(os.fstat(file.fileno())):
                     return None
                 content = file.read()
-            # what is used stays longest
+            # marks the file as recently used
             os.utime(self.path)
         except OSError:
             return None
         return content
 
     def write(self, content: bytes) -> None:
-        """Keep it, whole or not at all, and remove the oldest files beyond `MAX_BYTES`."""
+        """Write the file atomically, and remove the least recently used beyond `MAX_BYTES`."""
         if self.path is None or len(content) > MAX_BYTES:
             return
         with suppress(OSError):
@@ -122,17 +122,17 @@ def _hash(parts: Iterable[str]) -> str:
 
 
 def _is_own(status: os.stat_result) -> bool:
-    if sys.platform == "win32":  # the folder's rights say it there
+    if sys.platform == "win32":  # the permissions of the folder ensure it
         return True
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """Those kept and what killed runs left, the one unused for the longest time first."""
+    """Cache files and leftovers of killed runs, the least recently used first."""
     found = []
     with suppress(OSError):
         for path in folder.iterdir():
-            # another process may remove it meanwhile
+            # another process may remove the file meanwhile
             with suppress(OSError):
                 if path.name.endswith((_SUFFIX, PARTIAL)):
                     found.append((path, path.stat()))

@@ -1,4 +1,4 @@
-"""Image files -> samples as stored, a module for each format.
+"""Decode image files to samples as stored; one module per format.
 
-file_check -> decode (opening, layout, png, jpeg, tiff) -> samples -> white_level
+opening -> decode (layout, png, jpeg, tiff) -> samples -> white_level
 """

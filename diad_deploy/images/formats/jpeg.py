@@ -1,4 +1,4 @@
-"""Damage in a JPEG that its decoder passes over in silence."""
+"""Detection of damage in JPEG files that Pillow does not report."""
 
 import re
 from pathlib import Path
@@ -6,34 +6,34 @@ from pathlib import Path
 import simplejpeg
 
 from diad_deploy.errors import ImageError
-from diad_deploy.images.formats.file_check import one_line
+from diad_deploy.images.formats.opening import one_line
 
 _END = b"\xff\xd9"
 _SCAN = 0xDA
 _WITHOUT_LENGTH = (0x01, *range(0xD0, 0xDA))
-_REMARKS = (*range(0xE0, 0xF0), 0xFE)
-"""Segments of programs, and comments: nothing of them is needed to decode the pixels."""
-_FILLING = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
-_MAX_FILLINGS = 32
+_METADATA = (*range(0xE0, 0xF0), 0xFE)
+"""Application segments and comments, which are not needed to decode the pixels."""
+_PADDING = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_MAX_PADDINGS = 32
 
 
 def check_jpeg(path: Path, content: bytes, mode: str) -> None:
-    """Decode the file once more, at an eighth of its size, with the decoder's warnings as errors.
+    """Decode the file again, at an eighth of its size, and raise on the decoder's warnings.
 
-    A hole in the middle of the pixels leaves a file that Pillow reads: what follows is shifted.
-    Equal bytes before a marker are passed over: with these cameras fill their buffers.
+    Pillow reads a file with missing data in the middle, and the pixels behind it are shifted. A
+    run of equal bytes before a marker is accepted: some cameras pad their buffers with it.
 
     Args:
         path: for the message.
         content: the file's bytes.
-        mode: Pillow's, of the image.
+        mode: Pillow's mode of the image.
 
     Raises:
         ImageError: the decoder warns of damage.
     """
-    pixels = _pixels_alone(content)
+    pixels = _without_metadata(content)
     colours = "CMYK" if mode == "CMYK" else "GRAY"
-    for _ in range(_MAX_FILLINGS):
+    for _ in range(_MAX_PADDINGS):
         try:
             simplejpeg.decode_jpeg(
                 pixels, colorspace=colours, min_factor=8, min_width=1, min_height=1, strict=True
@@ -42,7 +42,7 @@ def check_jpeg(path: Path, content: bytes, mode: str) -> None:
             warning = str(error)
         else:
             return
-        shorter = _without_filling(pixels, warning)
+        shorter = _without_padding(pixels, warning)
         if shorter is None:
             break
         pixels = shorter
@@ -50,14 +50,14 @@ def check_jpeg(path: Path, content: bytes, mode: str) -> None:
         raise ImageError(str(path), f"damaged ({one_line(warning)}); copy it again")
 
 
-def _pixels_alone(content: bytes) -> bytes:
-    """The first image's tables and scans, without what programs put before and behind them."""
+def _without_metadata(content: bytes) -> bytes:
+    """The first image's tables and scans, without metadata before and data behind them."""
     kept = [content[:2]]
     place = 2
     while place + 4 <= len(content):
         marker = content[place + 1]
         if content[place] != 0xFF or marker in (0x00, 0xFF):
-            place += 1  # filling between segments
+            place += 1  # padding between segments
             continue
         length = 2
         if marker not in _WITHOUT_LENGTH:
@@ -66,15 +66,15 @@ def _pixels_alone(content: bytes) -> bytes:
             end = content.find(_END, place + length)
             kept.append(content[place : None if end < 0 else end + len(_END)])
             break
-        if marker not in _REMARKS:
+        if marker not in _METADATA:
             kept.append(content[place : place + length])
         place += length
     return b"".join(kept)
 
 
-def _without_filling(content: bytes, warning: str) -> bytes | None:
-    """Without the equal bytes of which the decoder warns; None where it warns of others."""
-    found = _FILLING.search(warning)
+def _without_padding(content: bytes, warning: str) -> bytes | None:
+    """Remove the padding the decoder warns of; None if it warns of anything else."""
+    found = _PADDING.search(warning)
     if found is None:
         return None
     count, marker = int(found[1]), bytes([0xFF, int(found[2], 16)])

@@ -1,4 +1,4 @@
-"""Whether a file's format changed the values that were saved in it."""
+"""Detection of lossy compression."""
 
 import struct
 from pathlib import Path
@@ -10,24 +10,24 @@ _ALWAYS = ("AVIF", "JPEG", "MPO")
 _TIFF_COMPRESSIONS = ("jpeg", "tiff_jpeg", "webp")
 _SEARCHED_BYTES = 1 << 20
 _START = b"\xff\x4f\xff\x51"
-"""Of a JPEG 2000's codestream: then the segment of its size, then the others."""
+"""Start of a JPEG 2000 codestream, followed by its size segment and the others."""
 _CODING_STYLE = b"\xff\x52"
 _TRANSFORMATION_AT = 13
 _REVERSIBLE = 1
 
 
 def is_lossy(path: Path, format_name: str) -> bool:
-    """Whether the image was saved with loss, or may have been where its decoder does not tell.
+    """Whether the image was, or may have been, compressed with loss.
 
     Args:
-        path: of a file that was decoded without fault.
-        format_name: Pillow's.
+        path: a file that was decoded without an error.
+        format_name: Pillow's name of its format.
     """
     if format_name == "TIFF":
         try:
             with Image.open(path, formats=("TIFF",)) as image:
                 return image.info.get("compression") in _TIFF_COMPRESSIONS
-        except OSError:  # a kind that Pillow does not open holds its samples as they are
+        except OSError:  # the TIFFs that Pillow cannot open are stored without loss
             return False
     with path.open("rb") as file:
         if format_name == "WEBP":
@@ -38,7 +38,7 @@ def is_lossy(path: Path, format_name: str) -> bool:
 
 
 def _is_lossless_webp(file: BinaryIO) -> bool:
-    """Whether the first chunk of pixels is one of the lossless kind."""
+    """Whether the first chunk of pixels is lossless."""
     place = 12
     while True:
         file.seek(place)
@@ -47,13 +47,13 @@ def _is_lossless_webp(file: BinaryIO) -> bool:
             return False
         if header[:4] == b"VP8L":
             return True
-        # a frame of an animation holds chunks of its own, behind 16 bytes
+        # a frame of an animation contains chunks of its own, after 16 bytes
         size = 16 if header[:4] == b"ANMF" else struct.unpack("<I", header[4:])[0]
         place += 8 + size + size % 2
 
 
 def _is_reversible(content: bytes) -> bool:
-    """Whether a JPEG 2000 says that its transformation loses nothing."""
+    """Whether a JPEG 2000 uses the reversible wavelet transformation."""
     size_segment = content.find(_START) + 4
     length = int.from_bytes(content[size_segment : size_segment + 2], "big")
     place = content.find(_CODING_STYLE, size_segment + length)

@@ -1,24 +1,27 @@
-"""Pages and frames of a file beyond the first, which is the one that is read."""
+"""Description of the pages and frames of a file that are not read."""
 
 from contextlib import suppress
 
 from PIL import Image
 
 _MAX_PAGES = 64
-"""Pages whose sizes are looked at."""
+"""Largest number of pages whose sizes are read."""
 _PREVIEWS = ("JPEG", "MPO")
 """Formats whose further images are previews of the first."""
 
 
-def note_on(image: Image.Image) -> str | None:
-    """What of the file is not read; None where it holds one image. The image is used up."""
+def describe_unread(image: Image.Image) -> str | None:
+    """Describe what is not read of a file; None if it contains a single image.
+
+    The image cannot be used afterwards.
+    """
     note = None
-    # the first page is decoded already: damage in others costs the note, not the image
+    # the first page is already decoded: damage in others costs the note, not the image
     with suppress(Exception):
         if image.format in _PREVIEWS or not getattr(image, "is_animated", False):
             return None
         if image.format == "GIF":
-            return "an animation, the first frame was read"  # counting would decode them all
+            return "an animation, the first frame was read"  # counting frames would decode them
         pages = int(getattr(image, "n_frames", 1))
         what = "page" if image.format == "TIFF" else "frame"
         note = f"the first of {pages} {what}s was read"
@@ -30,7 +33,7 @@ def note_on(image: Image.Image) -> str | None:
 
 
 def _larger_page(image: Image.Image, pages: int) -> tuple[int, tuple[int, int]] | None:
-    """Number, counted from 1, and size of the largest page, where that is not the first."""
+    """Number, counted from 1, and size of the largest page; None if that is the first."""
     sizes = []
     for page in range(min(pages, _MAX_PAGES)):
         image.seek(page)

@@ -1,4 +1,4 @@
-"""What Pillow does not tell of a PNG: significant bits, damage, and the way past its metadata."""
+"""PNG chunks that Pillow does not evaluate: significant bits, checksums and large metadata."""
 
 import io
 import struct
@@ -14,14 +14,14 @@ from diad_deploy.errors import ImageError
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _TEXT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
-_MAY_TURN = (b"XML:com.adobe.xmp", b"Raw profile type exif", b"Raw profile type APP1")
-"""Keywords of texts that can hold the orientation."""
+_ORIENTATION_TEXTS = (b"XML:com.adobe.xmp", b"Raw profile type exif", b"Raw profile type APP1")
+"""Keywords of texts that can contain the orientation."""
 _MAX_TEXT_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 20
 
 
 def is_png(file: BinaryIO) -> bool:
-    """Whether the open file begins as a PNG; its place is not changed."""
+    """Whether the file starts with the PNG signature; keeps the file position."""
     place = file.tell()
     found = file.read(len(SIGNATURE)) == SIGNATURE
     file.seek(place)
@@ -29,7 +29,7 @@ def is_png(file: BinaryIO) -> bool:
 
 
 def significant_bits(file: BinaryIO) -> tuple[int, ...]:
-    """What the chunk sBIT says, a number a channel; empty without one."""
+    """The significant bits per channel from the sBIT chunk; empty if there is none."""
     for kind, length in _chunks(file):
         if kind == b"sBIT" and length <= 4:
             return tuple(file.read(length))
@@ -39,11 +39,11 @@ def significant_bits(file: BinaryIO) -> tuple[int, ...]:
 
 
 def are_scaled(values: npt.NDArray[Any], bits: int) -> bool:
-    """Whether 16-bit samples of so many significant bits are scaled up to all 16.
+    """Whether 16-bit samples with `bits` significant bits are scaled up to 16 bits.
 
-    The standard asks for it; what a camera's bits were left at the bottom contradicts it: then
-    nothing is above them, and the bits that scaling fills with zeros (or, rounded, at most 1) hold
-    more. An image that shows neither is taken by the standard.
+    The standard requires it, but some writers keep the camera's values. In that case no value
+    exceeds `bits` bits, and the low bits, which scaling leaves at zero (or 1 with rounding), have
+    larger values. An image that shows neither is assumed to follow the standard.
     """
     if values.max() >= 1 << bits:
         return True
@@ -51,10 +51,10 @@ def are_scaled(values: npt.NDArray[Any], bits: int) -> bool:
 
 
 def check_pixels(path: Path, file: BinaryIO) -> None:
-    """Compare the checksum of each part of the pixels, which Pillow passes over.
+    """Verify the checksums of the pixel data, which Pillow ignores.
 
     Raises:
-        ImageError: one differs.
+        ImageError: a checksum does not match.
     """
     for kind, length in _chunks(file):
         if kind != b"IDAT":
@@ -63,25 +63,27 @@ def check_pixels(path: Path, file: BinaryIO) -> None:
         while length > 0:
             piece = file.read(min(length, _PIECE_BYTES))
             if not piece:
-                return  # cut short, which decoding tells better
+                return  # truncated; the decoder's message is better
             checksum = zlib.crc32(piece, checksum)
             length -= len(piece)
         stored = file.read(4)
         if len(stored) == 4 and struct.unpack(">I", stored)[0] != checksum:
-            reason = "damaged (a checksum of its pixels is wrong); copy it again"
+            reason = "damaged (a checksum of its pixels does not match); copy it again"
             raise ImageError(str(path), reason)
 
 
 def without_metadata(path: Path, file: BinaryIO) -> io.BytesIO:
-    """The same PNG without its large texts and its colour profile, in memory.
+    """A copy of the PNG in memory, without texts and colour profile.
+
+    Texts that can contain the orientation are kept.
 
     Raises:
-        ImageError: a text that may say how the image is turned is too large to be read.
+        ImageError: such a text is too large.
     """
     kept = io.BytesIO()
     kept.write(SIGNATURE)
     for kind, length in _chunks(file):
-        if kind in _TEXT and not _may_turn(path, file, kind, length):
+        if kind in _TEXT and not _can_contain_orientation(path, file, kind, length):
             continue
         kept.write(struct.pack(">I", length) + kind + file.read(length + 4))
         if kind == b"IEND":
@@ -90,29 +92,29 @@ def without_metadata(path: Path, file: BinaryIO) -> io.BytesIO:
     return kept
 
 
-def _may_turn(path: Path, file: BinaryIO, kind: bytes, length: int) -> bool:
-    """Whether a text may say how the image is turned; the file's place is kept.
+def _can_contain_orientation(path: Path, file: BinaryIO, kind: bytes, length: int) -> bool:
+    """Whether a text can contain the orientation; keeps the file position.
 
     Raises:
-        ImageError: it may, and is too large.
+        ImageError: it can, and is too large.
     """
     place = file.tell()
     content = file.read(min(length, _MAX_TEXT_BYTES))
     file.seek(place)
     keyword = content.split(b"\0", 1)[0]
-    if keyword not in _MAY_TURN:
+    if keyword not in _ORIENTATION_TEXTS:
         return False
     if length > _MAX_TEXT_BYTES or _inflated(kind, content) > _MAX_TEXT_BYTES:
         raise ImageError(
             str(path),
-            f"its metadata ({keyword.decode()}) is over {_MAX_TEXT_BYTES >> 20} MiB and may say "
-            f"how it is turned; save it without metadata",
+            f"its metadata ({keyword.decode()}) is over {_MAX_TEXT_BYTES >> 20} MiB and may "
+            f"contain the orientation; save it without metadata",
         )
     return True
 
 
 def _inflated(kind: bytes, content: bytes) -> int:
-    """Length of a text, at most a byte more than the largest that is read."""
+    """Length of a decompressed text, or one byte more than the limit if it is longer."""
     text = content.split(b"\0", 1)[-1]
     if kind == b"zTXt":
         packed = text[1:]
@@ -127,7 +129,7 @@ def _inflated(kind: bytes, content: bytes) -> int:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Kind and length of each chunk, the file's place at its content; ends where the file does."""
+    """Type and length of each chunk, with the file positioned at its content."""
     place = len(SIGNATURE)
     while True:
         file.seek(place)

@@ -1,4 +1,4 @@
-"""Samples as a file stores them, where Pillow gives less."""
+"""Samples as stored in a file, for formats of which Pillow returns less."""
 
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -10,9 +10,9 @@ from diad_deploy.images.formats.samples import SampleArray
 
 
 def decode_raw(file: BinaryIO) -> SampleArray | None:
-    """Samples as they are stored, `[H, W]` or `[H, W, 3]` RGB; None where OpenCV cannot.
+    """Decode with OpenCV: `[H, W]` or `[H, W, 3]` RGB; None if it does not support the file.
 
-    A TIFF is turned upright by it, a PNG is not.
+    OpenCV applies the orientation of a TIFF, but not that of a PNG.
     """
     file.seek(0)
     values: Any = None

@@ -1,7 +1,7 @@
-"""Which value of a sample is white: said for a whole run, never guessed from one image.
+"""The sample value that is white, set for a whole run and never guessed from a single image.
 
-A camera of 12 bits writes 0 to 4095 into samples of 16 bits. Nothing in most files says so, and a
-guess by an image's largest value would scale a darker image otherwise than its neighbour.
+A 12-bit camera stores 0 to 4095 in 16-bit samples. Most files do not state that, and guessing from
+an image's largest value would scale a darker image differently from the next.
 """
 
 import math
@@ -16,11 +16,12 @@ MAX_BITS = 32
 class WhiteLevel:
     """The value that is white in samples of more than 8 bits and in floats.
 
-    Neither: each file's own, as it says itself (PNG's sBIT, TIFF's MaxSampleValue, a PGM's maxval)
-    or as its samples hold at most; 1.0 for floats. Samples of 8 bits and less are not scaled.
+    Without `bit_depth` and `white`, it is what each file states (PNG's sBIT, TIFF's
+    MaxSampleValue, PGM's maxval), else the largest value of its sample type; 1.0 for floats.
+    Samples of up to 8 bits are never scaled.
 
     Attributes:
-        bit_depth: bits that the camera uses; white is 2 to that power, minus 1.
+        bit_depth: the camera's bits per sample; white is `2**bit_depth - 1`.
         white: the value itself.
 
     Raises:
@@ -33,8 +34,8 @@ class WhiteLevel:
     def __post_init__(self) -> None:
         if self.bit_depth is not None and self.white is not None:
             raise OptionError(
-                f"--bit-depth {self.bit_depth} and --white {self.white:g} exclude each other: "
-                f"take one"
+                f"--bit-depth {self.bit_depth} and --white {self.white:g} exclude each other; use "
+                f"one of them"
             )
         if self.bit_depth is not None and not 1 <= self.bit_depth <= MAX_BITS:
             raise OptionError(f"--bit-depth {self.bit_depth}: expected 1 to {MAX_BITS}, or auto")
@@ -43,28 +44,28 @@ class WhiteLevel:
 
     @property
     def value(self) -> float | None:
-        """The value that is white; None where each file's own holds."""
+        """The value that is white; None if it depends on the file."""
         return self.white if self.bit_depth is None else float(2**self.bit_depth - 1)
 
     @property
-    def shown(self) -> str:
-        """The option that gives it."""
-        return shown_white(self.value)
+    def option(self) -> str:
+        """The command-line option that sets it."""
+        return format_white(self.value)
 
 
 AUTO_WHITE = WhiteLevel()
 
 
-def shown_white(value: float | None) -> str:
-    """The option for a value that is white: `--bit-depth 12`; None is `--bit-depth auto`."""
+def format_white(value: float | None) -> str:
+    """The option that sets a white level, such as `--bit-depth 12`; `--bit-depth auto` for None."""
     if value is None:
         return "--bit-depth auto"
-    bits = bits_of(value)
+    bits = exact_bit_depth(value)
     return f"--white {value:.10g}" if bits is None else f"--bit-depth {bits}"
 
 
-def bits_of(value: float) -> int | None:
-    """Number of bits of which `value` is the largest number; None where it is no such value."""
+def exact_bit_depth(value: float) -> int | None:
+    """The number of bits whose largest value is `value`; None if there is none."""
     if not 1 <= value < 2**MAX_BITS or value != int(value):
         return None
     bits = int(value).bit_length()
@@ -75,18 +76,18 @@ def resolve_white(given: WhiteLevel | None, kept: WhiteLevel | None, *, where: s
     """The white level of a run.
 
     Args:
-        given: as the user says; None says nothing.
-        kept: what the thresholds were set with; None where there are none.
-        where: names the thresholds in the message.
+        given: the user's option; None if not set.
+        kept: the white level the thresholds were set with; None if there are no thresholds.
+        where: the thresholds' file, for the message.
 
     Raises:
-        OptionError: they differ, so scores would not be those that the thresholds are for.
+        OptionError: they differ, so the thresholds would not fit the scores.
     """
     if kept is None:
         return given or AUTO_WHITE
     if given is not None and given.value != kept.value:
         raise OptionError(
-            f"{given.shown}: the thresholds in {where} were set with {kept.shown}, so these scores "
-            f"would be others; leave the option away, or calibrate again with it"
+            f"{given.option}: the thresholds in {where} were set with {kept.option} and do not fit "
+            f"scores of another white level; omit the option, or calibrate again with it"
         )
     return kept

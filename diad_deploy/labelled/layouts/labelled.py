@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diad_deploy.errors import InputError
-from diad_deploy.images.classes import GOOD, is_good, name_good
+from diad_deploy.images.classes import GOOD, is_good, resolve_io_folders
 from diad_deploy.images.discover import SUFFIXES
 
 
@@ -93,7 +93,7 @@ def class_folders(folder: Path, marked: Callable[[Path], bool]) -> Iterator[tupl
 
 def kind_of(folder: Path) -> str:
     """The kind of defect that a folder of a test set holds; `good` for whatever means that."""
-    [(name,)] = name_good([(folder.name,)], above=folder.parent.name)
+    [(name,)] = resolve_io_folders([(folder.name,)], above=folder.parent.name)
     return GOOD if is_good(name) else name
 
 

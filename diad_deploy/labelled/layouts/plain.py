@@ -15,9 +15,9 @@ from diad_deploy.images.classes import (
     IN_ORDER,
     MASK_FOLDERS,
     folder_key,
-    good_by_folders,
     is_good,
-    name_good,
+    label_from_folders,
+    resolve_io_folders,
 )
 from diad_deploy.labelled.layouts.labelled import (
     LabelledImage,
@@ -47,7 +47,7 @@ def _label_folders(root: Path) -> Iterator[tuple[Path, str]]:
     `normal` may also be what a class is called: then it holds such folders of its own.
     """
     found = folders_called(root, {*LABELS, IN_ORDER})
-    named = name_good([(place.name,) for place in found], above=root.resolve().name)
+    named = resolve_io_folders([(place.name,) for place in found], above=root.resolve().name)
     for place, (label,) in zip(found, named, strict=True):
         key = folder_key(label)
         is_label = key in DEFECT_FOLDERS or key == GOOD
@@ -65,7 +65,7 @@ def _images(folder: Path, root: Path, product: str) -> Iterator[LabelledImage]:
             if folder_key(place.name) in MASK_FOLDERS:
                 continue
             inner = place.relative_to(whole).parts
-            good = bool(good_by_folders((label, *inner)))
+            good = bool(label_from_folders((label, *inner)))
             # a kind that is called good would turn the label round
             plain = not inner or is_good(inner[0])
             kind = GOOD if good else folder_key(whole.name) if plain else place.name

@@ -182,7 +182,7 @@ def _check_autoencoder(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Non
 
 def _read_context(path: Path) -> Tensor:
     try:
-        values = read_npy(path, most_bytes=MAX_CONTEXT_BYTES)
+        values = read_npy(path, max_bytes=MAX_CONTEXT_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CheckpointError(f"{path}: cannot be read as a NumPy array: {reason}") from None

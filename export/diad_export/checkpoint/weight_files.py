@@ -93,7 +93,7 @@ def _read_shards(index: Path) -> tuple[TensorFile, tuple[Path, ...]]:
 def _weight_map(index: Path) -> dict[str, str]:
     """Key -> name of the shard that holds it, checked."""
     try:
-        placed = parse_object(read_regular_file(index, most_bytes=MAX_JSON_BYTES))["weight_map"]
+        placed = parse_object(read_regular_file(index, max_bytes=MAX_JSON_BYTES))["weight_map"]
         names = set(placed.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from diad_deploy.backends.tensorrt.runtime_cache import CacheSize, cache_size
+from diad_deploy.backends import CacheSize, cache_size
 from diad_deploy.bundle.engine_spec import EngineSpec, LayerTypes
 from diad_deploy.bundle.manifest import Manifest
 

@@ -15,9 +15,9 @@ from diad_deploy.arrays import BoolArray, ImageArray
 from diad_deploy.errors import InputError
 from diad_deploy.images.classes import (
     MASK_FOLDERS,
-    below_masks,
-    good_by_folders,
-    name_good,
+    label_from_folders,
+    mask_folder_index,
+    resolve_io_folders,
 )
 from diad_deploy.images.discover import find_images
 from diad_deploy.images.formats.decode import read_samples
@@ -87,8 +87,10 @@ def find_labelled(
     if not places:
         raise InputError(f"{folder}: all {len(found)} images lie in folders of masks; name theirs")
     inner_roots = sorted(inner_masks) if masks is None else []
-    named = name_good([place.parent.parts for place in places], above=folder.resolve().name)
-    good = [good_by_folders(parts) for parts in named]
+    named = resolve_io_folders(
+        [place.parent.parts for place in places], above=folder.resolve().name
+    )
+    good = [label_from_folders(parts) for parts in named]
     # where some are good, those of any other folder are defective
     others = False if True in good else None
     images = []
@@ -112,7 +114,7 @@ def _mask_folders(folder: Path) -> list[Path]:
 
 def _masks_around(place: Path) -> Path | None:
     """The folder of masks that holds `place`, relative as that is; None where none does."""
-    depth = below_masks(place.parent.parts)
+    depth = mask_folder_index(place.parent.parts)
     return None if depth is None else Path(*place.parts[: depth + 1])
 
 

@@ -7,8 +7,14 @@ from tempfile import TemporaryDirectory
 from typing import Literal, Protocol
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
-from diad_deploy.backends.cuda.model import CudaModel
+from diad_deploy.backends import (
+    AUTO,
+    CudaModel,
+    ModelRequest,
+    OpenedModel,
+    check_choice,
+    open_model,
+)
 from diad_deploy.backends.onnxruntime.cpu import OnnxRuntimeStages
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.diffusion import pipeline
@@ -114,7 +120,7 @@ def trace_bundle(
     steps = ddim_steps(bundle.manifest.schedule)
     request = ModelRequest(
         bundle=bundle,
-        order=pipeline.in_order(steps),
+        pipeline=pipeline.make_pipeline(steps),
         threads=None,
         batch_size=batch_size,
         tf32=tf32,

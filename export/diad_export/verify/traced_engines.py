@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.backends.cuda.model import CudaModel
-from diad_deploy.backends.cuda.tensors import DeviceTensor
+from diad_deploy.backends import CudaModel, DeviceTensor
 from diad_deploy.diffusion import pipeline
 from diad_deploy.diffusion.schedule import DdimStep
 
@@ -47,8 +46,8 @@ class TracedEngines:
         def observe(name: str, tensor: DeviceTensor) -> None:
             seen[name] = self._model.download(tensor)[: len(image)]
 
-        def order(stages: Any, image: Any, noise: Any, posterior_noise: Any, /) -> Any:
+        def traced(stages: Any, image: Any, noise: Any, posterior_noise: Any, /) -> Any:
             return pipeline.run(stages, image, noise, posterior_noise, self._steps, observe=observe)
 
-        self._model.run_unrecorded(order, image, noise, posterior_noise)
+        self._model.run_eagerly(traced, image, noise, posterior_noise)
         return seen

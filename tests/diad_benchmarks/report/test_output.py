@@ -68,5 +68,5 @@ def test_nothing_is_measured_where_nothing_can_be_written(tmp_path: Path) -> Non
         pytest.fail("measured in vain")
         yield
 
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         keep_results(growing(), tmp_path / "out", force=False, echo=nothing)

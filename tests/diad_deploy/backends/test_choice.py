@@ -1,4 +1,4 @@
-"""The best that the bundle and the machine hold, and one line where nothing fits."""
+"""The best supported backend is chosen; if none is, the error is one line."""
 
 import sys
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from diad_deploy import Detector
+from diad_deploy.backends import choice
 from diad_deploy.bundle.engine_spec import EngineSpec
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError, CudaError, OptionError
@@ -28,8 +29,8 @@ def test_engines_for_this_gpu_come_first(
     rtx = with_engines(standin_bundle, tmp_path / "rtx")
     full = with_engines(standin_bundle, tmp_path / "full", "tensorrt")
     assert opened(rtx) == ("tensorrt-rtx", "not tensorrt: no engines for it in the bundle")
-    assert opened(full) == ("tensorrt", "the best that the bundle and the machine hold")
-    assert opened(full, device="cpu") == ("onnxruntime", "asked for")
+    assert opened(full) == ("tensorrt", "the best that the bundle and the machine support")
+    assert opened(full, device="cpu") == ("onnxruntime", "requested")
     assert opened(full, backend="onnxruntime")[0] == "onnxruntime"
 
 
@@ -41,7 +42,7 @@ def test_without_engines_and_without_cuda(standin_bundle: Bundle) -> None:
     assert "\n" not in reason
 
 
-def test_engines_that_do_not_fit_are_passed_over_and_told(
+def test_engines_that_do_not_fit_are_skipped_with_a_reason(
     machine: Machine, standin_bundle: Bundle, tmp_path: Path
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle")
@@ -71,7 +72,7 @@ def test_cuda_with_an_onnxruntime_for_the_cpu(standin_bundle: Bundle) -> None:
     with pytest.raises(BackendError, match=r"expected CUDAExecutionProvider, found .*\[gpu\]"):
         Detector.open(standin_bundle, device="cuda", backend="onnxruntime")
     with pytest.raises(
-        BackendError, match=r"on device cuda: tensorrt: no engines.*; expected CUDAE"
+        BackendError, match=r"on device cuda: tensorrt: no engines.*: expected CUDAE"
     ):
         Detector.open(standin_bundle, device="cuda")
 
@@ -131,6 +132,23 @@ def test_engines_of_another_make(
     command = f"diad-export engines {bundle.path} --target tensorrt-rtx --compute-capability 8.9"
     assert command in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_the_reason_of_a_backend_is_complete(
+    machine: Machine, standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise BackendError("decoder: one fault; another fault; rebuild the engines")
+
+    bundle = with_engines(standin_bundle, tmp_path / "bundle")
+    monkeypatch.setattr(choice, "open_tensorrt", fail)
+    _, reason = opened(bundle)
+    assert "not tensorrt-rtx: decoder: one fault; another fault; not onnxruntime-cuda: " in reason
+    assert "rebuild" not in reason
+    machine.onnxruntime.for_cuda = True
+    monkeypatch.setattr(choice, "open_onnxruntime_cuda", fail)
+    with pytest.raises(BackendError, match=r"another fault; rebuild the engines$"):
+        Detector.open(bundle, device="cuda")
 
 
 def test_a_bundle_without_engines(machine: Machine, standin_bundle: Bundle) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diad_deploy.backends.devices import Devices, find_indices, parse_devices
+from diad_deploy.backends.devices import Devices, parse_devices, resolve_indices
 from diad_deploy.errors import CudaError, OptionError
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.machine import Machine
@@ -33,7 +33,7 @@ def test_what_is_read(text: str, expected: Devices) -> None:
 )
 def test_what_is_refused(text: str) -> None:
     with pytest.raises(
-        OptionError, match=r"expected auto, cpu, cuda, .*cuda:0,cuda:1, or cuda:all"
+        OptionError, match=r"expected auto, cpu, cuda, cuda:all, or GPUs .*cuda:0,cuda:1"
     ):
         parse_devices(text)
 
@@ -45,19 +45,19 @@ def test_a_device_given_twice() -> None:
 
 def test_which_gpus_are_meant(machine: Machine) -> None:
     # what opens the first GPU says by itself what is missing
-    assert find_indices(parse_devices("cuda")) == (0,)
+    assert resolve_indices(parse_devices("cuda")) == (0,)
     assert machine.cudart.calls == []
-    assert find_indices(parse_devices("cuda:all")) == (0,)
+    assert resolve_indices(parse_devices("cuda:all")) == (0,)
     with pytest.raises(OptionError, match=r"device cuda:7: expected cuda:0; .*VISIBLE_DEVICES"):
-        find_indices(parse_devices("cuda:0,cuda:7"))
+        resolve_indices(parse_devices("cuda:0,cuda:7"))
     machine.cudart.device_count = 2
-    assert find_indices(parse_devices("cuda:all")) == (0, 1)
-    assert find_indices(parse_devices("cuda:1,cuda:0")) == (1, 0)
+    assert resolve_indices(parse_devices("cuda:all")) == (0, 1)
+    assert resolve_indices(parse_devices("cuda:1,cuda:0")) == (1, 0)
     with pytest.raises(OptionError, match="device cuda:2, cuda:7: expected cuda:0 to cuda:1"):
-        find_indices(parse_devices("cuda:2,cuda:1,cuda:7"))
+        resolve_indices(parse_devices("cuda:2,cuda:1,cuda:7"))
 
 
 def test_no_gpu_at_all(machine: Machine) -> None:
     machine.cudart.failure = Failure(1, Errors.cudaErrorNoDevice, "cudaGetDeviceCount")
-    with pytest.raises(CudaError, match="expected an NVIDIA GPU; --device cpu"):
-        find_indices(parse_devices("cuda:all"))
+    with pytest.raises(CudaError, match="expected an NVIDIA GPU; use --device cpu"):
+        resolve_indices(parse_devices("cuda:all"))

@@ -12,7 +12,12 @@ import pytest
 
 from diad_deploy.backends import fair_lock as line_module
 from diad_deploy.backends.fair_lock import FairLock, Turn
-from tests.diad_deploy.backends.told_turn import TIMEOUT_S, InterruptsFirst, ToldTurn, wait_joined
+from tests.diad_deploy.backends.queued_turn import (
+    TIMEOUT_S,
+    InterruptsFirst,
+    QueuedTurn,
+    wait_joined,
+)
 
 
 def take(line: FairLock, turn: Turn, work: Callable[[], Any] = lambda: None) -> None:
@@ -31,12 +36,12 @@ def is_free(line: FairLock) -> bool:
 
 
 def test_those_who_wait_come_in_the_order_of_their_arrival() -> None:
-    line, first, order = FairLock(), ToldTurn(), []
+    line, first, order = FairLock(), QueuedTurn(), []
     with ThreadPoolExecutor(6) as pool:
         line.wait(first)
         wait_joined()
         for name in range(6):
-            pool.submit(take, line, ToldTurn(), lambda name=name: order.append(name))
+            pool.submit(take, line, QueuedTurn(), lambda name=name: order.append(name))
             wait_joined()
         assert order == []
         first.end()
@@ -59,13 +64,13 @@ def test_one_at_a_time() -> None:
 
 
 def test_ctrl_c_while_waiting_lets_the_next_one_wait_for_the_one_before() -> None:
-    line, first, given_up, order = FairLock(), ToldTurn(), ToldTurn(), []
+    line, first, given_up, order = FairLock(), QueuedTurn(), QueuedTurn(), []
     line.wait(first)
     wait_joined()
 
     def another_comes() -> None:
         wait_joined()
-        pool.submit(take, line, ToldTurn(), lambda: order.append("behind"))
+        pool.submit(take, line, QueuedTurn(), lambda: order.append("behind"))
         wait_joined()
 
     first.ended = InterruptsFirst(first.ended, another_comes)  # type: ignore[assignment]

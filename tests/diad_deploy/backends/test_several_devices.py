@@ -20,7 +20,12 @@ from diad_deploy.backends.several_devices import SharedModel
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.diffusion.stages import BatchResult, Collect, Model
 from diad_deploy.errors import BackendError, CudaError
-from tests.diad_deploy.backends.told_turn import TIMEOUT_S, InterruptsFirst, ToldTurn, wait_joined
+from tests.diad_deploy.backends.queued_turn import (
+    TIMEOUT_S,
+    InterruptsFirst,
+    QueuedTurn,
+    wait_joined,
+)
 from tests.diad_deploy.test_detector import make_images
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
@@ -121,7 +126,7 @@ def test_many_threads_get_their_own() -> None:
 
 
 def test_requests_take_turns_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several_devices, "Turn", ToldTurn)
+    monkeypatch.setattr(several_devices, "Turn", QueuedTurn)
     begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     def wait() -> None:
@@ -144,7 +149,7 @@ def test_requests_take_turns_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_ctrl_c_while_waiting_loses_nobody_s_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several_devices, "Turn", ToldTurn)
+    monkeypatch.setattr(several_devices, "Turn", QueuedTurn)
     begun, go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -164,7 +169,7 @@ def test_ctrl_c_while_waiting_loses_nobody_s_batch(monkeypatch: pytest.MonkeyPat
         first = pool.submit(submit, model, 1)
         wait_joined()
         assert begun.wait(TIMEOUT_S)
-        turn = model._devices[0].line._last
+        turn = model._devices[0].lock._last
         turn.ended = InterruptsFirst(turn.ended, another_comes)  # type: ignore[assignment]
         with pytest.raises(KeyboardInterrupt):
             submit(model, 2)
@@ -224,7 +229,7 @@ class Opener:
             raise CudaError("cudaErrorMemoryAllocation", "too little memory; take less")
         self.opened.append(request.device_index)
         stages = OnnxRuntimeStages.open(request.bundle, threads=1)
-        model = HostModel(stages, request.order, upload=lambda x: x, download=lambda x: x)
+        model = HostModel(stages, request.pipeline, upload=lambda x: x, download=lambda x: x)
         close, index = model.close, request.device_index
         model.close = lambda: (close(), self.closed.append(index))[0]  # type: ignore[method-assign]
         return model

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from diad_deploy import Detector
@@ -26,6 +25,7 @@ def score(bundle: Path) -> float:
 
 def with_external_data(bundle: Bundle, name: str = "encoder.onnx") -> Bundle:
     """The same bundle, with all weights of one graph in a file beside it."""
+    onnx = pytest.importorskip("onnx")
     with BundleWriter(bundle.path, force=True) as writer:
         shutil.copytree(bundle.path, writer.folder, dirs_exist_ok=True)
         model = onnx.load(writer.folder / name)
@@ -70,7 +70,7 @@ def test_a_link_to_something_else_is_refused(
     (tmp_path / "other.npy").write_bytes(other)
     path.unlink()
     path.symlink_to(tmp_path / "other.npy")
-    with pytest.raises(BundleDamagedError, match=r"noise\.npy': leads out .*other\.npy.* changed"):
+    with pytest.raises(BundleDamagedError, match=r"noise\.npy': is outside .*other\.npy.* changed"):
         Bundle.open(own_bundle.path, verify=verify)
 
 
@@ -84,7 +84,9 @@ def test_a_link_to_no_plain_file_is_refused_at_once(
     targets = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path}
     os.mkfifo(targets["pipe"])
     path.symlink_to(targets.get(what, path))
-    with pytest.raises(BundleError, match=r"expected a plain file|cannot be read|a folder without"):
+    with pytest.raises(
+        BundleError, match=r"expected a regular file|cannot be read|a folder without"
+    ):
         Bundle.open(own_bundle.path)
 
 
@@ -96,7 +98,7 @@ def test_a_folder_that_leads_out_is_refused(own_bundle: Bundle, tmp_path: Path) 
         bundle = writer.finish(own_bundle.manifest)
     (bundle.path / "below").rename(tmp_path / "elsewhere")
     (bundle.path / "below").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BundleDamagedError, match=r"below/more': leads out of the bundle"):
+    with pytest.raises(BundleDamagedError, match=r"below/more': is outside the bundle"):
         Bundle.open(bundle.path)
 
 
@@ -107,5 +109,5 @@ def test_a_linked_manifest_without_a_checksum_is_refused(
     (own_bundle.path / MANIFEST_NAME).write_text(older)
     assert Bundle.open(own_bundle.path).manifest.format_revision == 3
     snapshot = lay_cache(own_bundle.path, tmp_path / "cache")
-    with pytest.raises(BundleDamagedError, match="no checksum that proves it; copy the files"):
+    with pytest.raises(BundleDamagedError, match="no checksum to verify it; replace the links"):
         Bundle.open(snapshot)

@@ -90,16 +90,16 @@ def test_older_formats_have_no_checksum(standin_bundle: Bundle, revision: int) -
     [
         ("schedule.timesteps", [501, -1], "expected 0 to 999, found -1"),
         ("schedule.timesteps", [10**9, 1], "expected 0 to 999, found 1000000000"),
-        ("schedule.timesteps", [1, 501], "expected falling numbers"),
-        ("schedule.timesteps", [501, 501], "expected falling numbers"),
+        ("schedule.timesteps", [1, 501], "expected decreasing numbers"),
+        ("schedule.timesteps", [501, 501], "expected decreasing numbers"),
         ("schedule.start_timestep", 1000, "expected 0 to 999, found 1000"),
         ("schedule.train_timesteps", 10**10, "train_timesteps: expected 1 to 10000"),
         ("schedule.train_timesteps", 0, "train_timesteps: expected 1 to 10000"),
-        ("schedule.alphas", [0.5, 0.5], "alphas: expected rising numbers"),
+        ("schedule.alphas", [0.5, 0.5], "alphas: expected increasing numbers"),
         ("schedule.alphas", [0.0, 0.5], "expected numbers above 0 and up to 1"),
-        ("schedule.alphas_prev", [0.7, 0.9], "expected each to be the next of schedule.alphas"),
+        ("schedule.alphas_prev", [0.7, 0.9], "expected schedule.alphas shifted by one"),
         ("schedule.alphas", [float("nan"), 0.5], r"schedule\.alphas\.0: expected a finite"),
-        ("schedule.beta_end", 1.5, "beta_start and beta_end to rise between 0 and 1"),
+        ("schedule.beta_end", 1.5, "expected 0 < beta_start <= beta_end < 1"),
         ("latents.scale", 0.0, r"latents\.scale: expected a number from 1e-6"),
         ("latents.scale", -1.0, r"latents\.scale: expected a number from 1e-6"),
         ("latents.scale", float("nan"), r"latents\.scale: expected a finite number, found nan"),
@@ -111,8 +111,16 @@ def test_older_formats_have_no_checksum(standin_bundle: Bundle, revision: int) -
         ("image.std", [0.5, 0.5, float("inf")], r"image\.std\.2: expected a finite number"),
         ("heatmap.high", float("inf"), r"heatmap\.high: expected a finite number"),
         ("heatmap.high", -1.0, "heatmap: expected low below high"),
-        ("heatmap.low", -1e308, "heatmap: expected low below high by a finite float32"),
-        ("heatmap.high", 10**400, r"heatmap\.high: expected a finite number, found one of 401"),
+        (
+            "heatmap.low",
+            -1e308,
+            "heatmap: expected low below high, with a difference finite in float32",
+        ),
+        (
+            "heatmap.high",
+            10**400,
+            r"heatmap\.high: expected a finite number, found an integer of 401",
+        ),
         ("fusion.sigma_px", float("nan"), r"fusion\.sigma_px: expected a finite number"),
     ],
 )
@@ -141,7 +149,7 @@ def test_a_key_that_is_there_twice(standin_bundle: Bundle) -> None:
     text = to_json(standin_bundle.manifest)
     double = text.replace('"steps": 2', '"steps": 2,\n    "steps": 2')
     assert double != text
-    with pytest.raises(BundleDamagedError, match="the key 'steps' is there twice"):
+    with pytest.raises(BundleDamagedError, match="the key 'steps' is repeated"):
         from_json(double, where="m")
 
 

@@ -244,7 +244,8 @@ INTERRUPTED = """
     def before(batch):
         if batch == 2:
             print("in the model", file=sys.stderr, flush=True)
-            time.sleep(20)
+            for _ in range(2000):  # a signal just before one long sleep would wait for its end
+                time.sleep(0.01)
 
     detector = FakeDetector(before=before)
     inspection.Detector.open = lambda *_, **__: detector

@@ -35,7 +35,7 @@ def test_leading_counts(asked: int, run: int) -> None:
     ("asked", "near"), [(3, "2 or 4"), (9, "8 or 10"), (27, "26 or 28"), (1000, "500")]
 )
 def test_leading_counts_that_leave_the_schedule(asked: int, near: str) -> None:
-    with pytest.raises(OptionError, match=f"take {near}, or --spacing trailing"):
+    with pytest.raises(OptionError, match=f"use --steps {near}, or --spacing trailing"):
         make_schedule(asked)
 
 

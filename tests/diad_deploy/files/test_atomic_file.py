@@ -88,4 +88,4 @@ def test_no_file_is_replaced_while_it_is_open(own_bundle: Bundle, tmp_path: Path
     for _ in range(2):
         with AtomicFolder(tmp_path / "folder", marker="m", force=True) as whole:
             (whole.folder / "m").write_text("x")
-            whole.place()
+            whole.commit()

@@ -19,10 +19,10 @@ def begin(path: Path) -> AtomicFolder:
 
 def finish(whole: AtomicFolder) -> None:
     (whole.folder / "m").write_text("x")
-    whole.place()
+    whole.commit()
 
 
-@pytest.mark.parametrize("end", [finish, AtomicFolder.place])
+@pytest.mark.parametrize("end", [finish, AtomicFolder.commit])
 def test_a_folder_that_is_removed_while_it_is_written(
     tmp_path: Path, end: Callable[[AtomicFolder], None]
 ) -> None:
@@ -31,7 +31,7 @@ def test_a_folder_that_is_removed_while_it_is_written(
             shutil.rmtree(whole.folder.parent)
             end(whole)
 
-    with pytest.raises(OutputError, match="was removed meanwhile"):
+    with pytest.raises(OutputError, match="was removed while it was being written"):
         run()
     assert list(tmp_path.iterdir()) == []
 

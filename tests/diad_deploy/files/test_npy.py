@@ -38,7 +38,7 @@ def test_what_numpy_writes(
 ) -> None:
     values = VALUES.astype(dtype, order=order)
     (tmp_path / "a.npy").write_bytes(saved(values, version))
-    found = read_npy(tmp_path / "a.npy", most_bytes=values.nbytes)
+    found = read_npy(tmp_path / "a.npy", max_bytes=values.nbytes)
     assert found.dtype == values.dtype
     assert np.array_equal(found, values)
     found += 1  # it is the caller's own
@@ -47,16 +47,16 @@ def test_what_numpy_writes(
 @pytest.mark.parametrize("shape", [(), (5,), (0, 2)])
 def test_shapes_at_the_edge(tmp_path: Path, shape: tuple[int, ...]) -> None:
     np.save(tmp_path / "a.npy", np.ones(shape))
-    assert read_npy(tmp_path / "a.npy", most_bytes=999).shape == shape
+    assert read_npy(tmp_path / "a.npy", max_bytes=999).shape == shape
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no NumPy file"),
-        (b"\x93NUMPY", "no NumPy file"),
+        (b"", "not a NumPy file"),
+        (b"\x93NUMPY", "not a NumPy file"),
         (b"\x93NUMPY\x01\x00", "found the header ''"),
-        (b"PK\x03\x04 an archive", "no NumPy file"),
+        (b"PK\x03\x04 an archive", "not a NumPy file"),
         (with_header(HUGE), "claims .*400000000000 bytes, found 16"),
         (with_header(BRACKETS), "found the header"),
         (with_header("-" * 9000), "found the header"),
@@ -69,10 +69,10 @@ def test_shapes_at_the_edge(tmp_path: Path, shape: tuple[int, ...]) -> None:
 def test_what_is_none(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        read_npy(tmp_path / "a.npy", most_bytes=100_000)
+        read_npy(tmp_path / "a.npy", max_bytes=100_000)
 
 
 def test_objects_are_never_made(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="expected floating-point numbers"):
-        read_npy(tmp_path / "a.npy", most_bytes=100_000)
+        read_npy(tmp_path / "a.npy", max_bytes=100_000)

@@ -1,4 +1,4 @@
-"""What stands under a name is read only where it is a plain file of a bounded size."""
+"""What stands under a name is read only where it is a regular file of a bounded size."""
 
 import os
 import socket
@@ -12,25 +12,25 @@ from diad_deploy.files.regular_file import NotRegularFileError, read_regular_fil
 def test_a_plain_file_and_a_link_to_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     (tmp_path / "link").symlink_to("file")
-    assert read_regular_file(tmp_path / "file", most_bytes=5) == b"12345"
-    assert read_regular_file(tmp_path / "link", most_bytes=9) == b"12345"
+    assert read_regular_file(tmp_path / "file", max_bytes=5) == b"12345"
+    assert read_regular_file(tmp_path / "link", max_bytes=9) == b"12345"
     with pytest.raises(NotRegularFileError, match="at most 4 bytes, found 5"):
-        read_regular_file(tmp_path / "link", most_bytes=4)
+        read_regular_file(tmp_path / "link", max_bytes=4)
     with pytest.raises(FileNotFoundError):
-        read_regular_file(tmp_path / "absent", most_bytes=4)
+        read_regular_file(tmp_path / "absent", max_bytes=4)
 
 
 def test_a_file_that_says_it_is_empty_is_bounded_too() -> None:
     """Files of `/proc` have size 0."""
     with pytest.raises(NotRegularFileError, match="larger than 3 bytes"):
-        read_regular_file("/proc/self/maps", most_bytes=3)
+        read_regular_file("/proc/self/maps", max_bytes=3)
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(NotRegularFileError, match=f"found {1 << 40}"):
-        read_regular_file(tmp_path / "huge", most_bytes=9)
+        read_regular_file(tmp_path / "huge", max_bytes=9)
 
 
 def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,5 +41,5 @@ def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind("socket")
         for name in ("pipe", "folder", "zero", "socket"):
-            with pytest.raises(NotRegularFileError, match="expected a plain file, found"):
-                read_regular_file(name, most_bytes=9)
+            with pytest.raises(NotRegularFileError, match="expected a regular file, found"):
+                read_regular_file(name, max_bytes=9)

@@ -27,8 +27,8 @@ def out_of_order(pair: Pair) -> list[str]:
         (b"[" * 200_000, "not JSON"),
         (b"9" * 5000, "not JSON"),
         (b"[1]", "not a JSON object"),
-        (b'{"a": 1, "b": 2, "a": 1}', "the key 'a' is there twice"),
-        (b'{"deep": [{"a": 1, "a": 2}]}', "the key 'a' is there twice"),
+        (b'{"a": 1, "b": 2, "a": 1}', "the key 'a' is repeated"),
+        (b'{"deep": [{"a": 1, "a": 2}]}', "the key 'a' is repeated"),
     ],
 )
 def test_no_object(text: bytes, message: str) -> None:
@@ -48,8 +48,8 @@ def test_a_record_comes_back() -> None:
         ('{"low": "2"}', "^low: .*; high: Field required$"),
         ('{"low": NaN, "high": 1, "odd": [{"x": -1e999}]}', r"^low: .* nan; odd\.0\.x: .* -inf; "),
         ('{"low": 1, "high": Infinity}', "^high: expected a finite number, found inf$"),
-        ('{"low": 1, "high": 1' + "0" * 400 + "}", "^high: .* found one of 401 digits$"),
-        ('{"low": -1' + "0" * 400 + ', "high": 1}', "^low: .* found one of"),
+        ('{"low": 1, "high": 1' + "0" * 400 + "}", "^high: .* found an integer of 401 digits$"),
+        ('{"low": -1' + "0" * 400 + ', "high": 1}', "^low: .* found an integer of"),
         ('{"low": 1, "high": 2, "x": "\\ud800"}', "Invalid JSON"),
         ('{"low": 1, "high": 2, "x": ' + "[" * 900 + "]" * 900 + "}", "recursion|deep"),
     ],

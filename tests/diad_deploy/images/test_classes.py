@@ -9,9 +9,9 @@ from diad_deploy.images.classes import (
     DEFECT_FOLDERS,
     GOOD_FOLDERS,
     MASK_FOLDERS,
-    class_among,
-    class_below,
-    good_by_folders,
+    class_from_folders,
+    innermost_class,
+    label_from_folders,
 )
 
 FORMATS = Path(__file__).parents[3] / "docs/formats.md"
@@ -33,7 +33,7 @@ FORMATS = Path(__file__).parents[3] / "docs/formats.md"
     ],
 )
 def test_the_first_folder_that_is_a_class(folders: tuple[str, ...], expected: str | None) -> None:
-    assert class_below(folders) == expected
+    assert class_from_folders(folders) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def test_the_first_folder_that_is_a_class(folders: tuple[str, ...], expected: st
     ],
 )
 def test_what_folders_say_of_an_image(folders: tuple[str, ...], expected: bool | None) -> None:
-    assert good_by_folders(folders) is expected
+    assert label_from_folders(folders) is expected
 
 
 def test_the_innermost_known_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"screw", "gear"}
-    assert class_among("photos/screw/test/scratch/1.png", known) == "screw"
-    assert class_among("/gear/photos/screw/1.png", known) == "screw"
-    assert class_among("photos/screws/1.png", known) is None
-    assert class_among("photos/screw", known) is None
-    assert class_among("screw/1.png", ()) is None
+    assert innermost_class("photos/screw/test/scratch/1.png", known) == "screw"
+    assert innermost_class("/gear/photos/screw/1.png", known) == "screw"
+    assert innermost_class("photos/screws/1.png", known) is None
+    assert innermost_class("photos/screw", known) is None
+    assert innermost_class("screw/1.png", ()) is None
     (tmp_path / "gear").mkdir()
     monkeypatch.chdir(tmp_path / "gear")
-    assert class_among("1.png", known) == "gear"
-    assert class_among("../other/1.png", known) is None
+    assert innermost_class("1.png", known) == "gear"
+    assert innermost_class("../other/1.png", known) is None
 
 
 @pytest.mark.parametrize(

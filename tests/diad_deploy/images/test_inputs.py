@@ -7,7 +7,7 @@ import pytest
 
 from diad_deploy.errors import ImageError, InputError
 from diad_deploy.images.formats.white_level import WhiteLevel
-from diad_deploy.images.inputs import decode, in_chunks, path_of
+from diad_deploy.images.inputs import decode, in_chunks, source_path
 from diad_deploy.images.reader import ImageReader
 from tests.diad_deploy.fake_detector import plain, write_image
 
@@ -16,8 +16,8 @@ def test_arrays_and_paths_become_the_same(tmp_path: Path) -> None:
     path = write_image(tmp_path / "a.png", red=7)
     for given in (path, str(path), plain(7)):
         np.testing.assert_array_equal(decode(given, ImageReader()), plain(7))
-    assert path_of(str(path)) == path_of(path) == path
-    assert path_of(plain(7)) is None
+    assert source_path(str(path)) == source_path(path) == path
+    assert source_path(plain(7)) is None
 
 
 def test_what_is_no_image(tmp_path: Path) -> None:
@@ -34,7 +34,9 @@ def test_16_bit_arrays_need_a_white_level() -> None:
         decode(wide, ImageReader())
     found = decode(wide, ImageReader(WhiteLevel(bit_depth=12)))
     assert (found.dtype, found[0].max(), found[1].min()) == (np.uint8, 128, 255)
-    with pytest.raises(InputError, match="holds the value 4095, bit_depth=10 allows up to 1023"):
+    with pytest.raises(
+        InputError, match="contains the value 4095, but bit_depth=10 allows at most 1023"
+    ):
         decode(wide, ImageReader(WhiteLevel(bit_depth=10)))
     assert decode(wide, ImageReader(WhiteLevel(white=1023))).min() == 255
     with pytest.raises(InputError, match=r"found uint16 \[2, 3\]"):

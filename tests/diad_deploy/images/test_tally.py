@@ -54,7 +54,7 @@ def test_each_kind_of_sample_is_looked_at_for_itself(tmp_path: Path) -> None:
 
 def test_where_the_depth_is_settled_no_other_one_is_advised(tmp_path: Path) -> None:
     (warning,) = told(tmp_path, full(300, "uint16"), level=WhiteLevel(bit_depth=12))
-    assert "are dark: white is 4095, and none holds more than 300" in warning
+    assert "are dark: white is 4095, but no value is above 300" in warning
     assert "--bit-depth" not in warning
     reader = ImageReader()
     reader.read(write_tiff(tmp_path / "a.tif", full(300, "uint16"), more={281: (3, [4095])}))
@@ -64,15 +64,15 @@ def test_where_the_depth_is_settled_no_other_one_is_advised(tmp_path: Path) -> N
 
 def test_what_an_earlier_part_read_may_be_missing(tmp_path: Path) -> None:
     reader = ImageReader()
-    reader.tally.begin_late()
+    reader.tally.mark_incomplete()
     reader.read(write_tiff(tmp_path / "a.tif", full(300, "uint16")))
-    assert reader.warnings()[0].startswith("1 of 1 images read since the run went on (TIFF)")
+    assert reader.warnings()[0].startswith("1 of 1 images read since the run was resumed (TIFF)")
 
 
 def test_floats_far_above_white(tmp_path: Path) -> None:
     assert told(tmp_path, full(1.4, "float32")) == ()
     (warning,) = told(tmp_path, full(0.5, "float32"), full(254.5, "float32"))
-    assert "1 of 2 images (TIFF) hold values over 1.5 times white (1), up to 254.5" in warning
+    assert "1 of 2 images (TIFF) have values above 1.5 times white (1), up to 254.5" in warning
     assert warning.endswith("such as --white 255")
 
 
@@ -81,12 +81,12 @@ def test_files_that_say_different_whites(tmp_path: Path) -> None:
     reader.read(write_tiff(tmp_path / "a.tif", full(4000, "uint16"), more={281: (3, [4095])}))
     reader.read(write_tiff(tmp_path / "b.tif", full(40000, "uint16")))
     (warning,) = reader.warnings()
-    assert "TIFF files differ in the value that is white: 4095 in 1, 65535 in 1 of 2" in warning
+    assert "TIFF files differ in their white level: 4095 in 1, 65535 in 1 of 2" in warning
 
 
 def test_an_option_that_changed_nothing(tmp_path: Path) -> None:
     (warning,) = told(tmp_path, full(200, "uint8"), level=WhiteLevel(white=100))
-    assert warning.startswith("--white 100 changed nothing: none of 1 images")
+    assert warning.startswith("--white 100 had no effect: none of 1 images")
 
 
 def test_a_run_that_goes_on_counts_on(tmp_path: Path) -> None:

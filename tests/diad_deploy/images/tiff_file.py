@@ -20,7 +20,7 @@ def write_tiff(
     bits: int | None = None,
     photometric: int | None = None,
     orientation: int = 1,
-    apart: bool = False,
+    planar: bool = False,
     big_endian: bool = False,
     packed: bytes | None = None,
     more: Mapping[int, tuple[int, list[Any]]] | None = None,
@@ -30,16 +30,16 @@ def write_tiff(
     Args:
         bits: of a sample; None is the type's.
         photometric: None is RGB for three channels and "black is zero" else.
-        apart: a plane a channel.
+        planar: a plane a channel.
         packed: the pixels' bytes, where they are not the array's.
         more: further tags: type (3 short, 4 long, 11 float) and values.
     """
     order = ">" if big_endian else "<"
     height, width = values.shape[:2]
     channels = 1 if values.ndim == 2 else values.shape[2]
-    planes = np.moveaxis(values, -1, 0) if apart else values
+    planes = np.moveaxis(values, -1, 0) if planar else values
     pixels = packed or planes.astype(values.dtype.newbyteorder(order)).tobytes()
-    strips = channels if apart else 1
+    strips = channels if planar else 1
     kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
     tags: dict[int, tuple[int, list[Any]]] = {
         256: (4, [width]),
@@ -52,7 +52,7 @@ def write_tiff(
         277: (3, [channels]),
         278: (4, [height]),
         279: (4, [len(pixels) // strips] * strips),
-        284: (3, [2 if apart else 1]),
+        284: (3, [2 if planar else 1]),
         339: (3, [kind] * channels),
         **(more or {}),
     }

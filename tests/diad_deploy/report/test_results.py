@@ -193,7 +193,7 @@ def test_a_number_that_is_not_finite_is_refused_and_named(
     assert changed != line
     path = tmp_path / "results.jsonl"
     path.write_text(to_json_line(OK).decode() + changed)
-    with pytest.raises(OutputError, match=rf"line 2: .*{number} is no finite number.*--force"):
+    with pytest.raises(OutputError, match=rf"line 2: .*{name}: expected a finite number.*--force"):
         list(read_rows(path))
 
 

@@ -15,13 +15,13 @@ def test_results_come_in_the_order_of_the_items() -> None:
         time.sleep(0.02 if item % 4 == 0 else 0.0)
         return item * 10
 
-    assert list(prefetch(slow_first, range(20), threads=4, ahead=6)) == [
+    assert list(prefetch(slow_first, range(20), threads=4, max_pending=6)) == [
         item * 10 for item in range(20)
     ]
 
 
 def test_no_items() -> None:
-    assert list(prefetch(str, [], threads=2, ahead=2)) == []
+    assert list(prefetch(str, [], threads=2, max_pending=2)) == []
 
 
 def test_no_more_items_are_taken_than_asked() -> None:
@@ -34,7 +34,7 @@ def test_no_more_items_are_taken_than_asked() -> None:
             yield item
 
     release = threading.Event()
-    results = prefetch(lambda item: release.wait(5) and item, items(), threads=2, ahead=5)
+    results = prefetch(lambda item: release.wait(5) and item, items(), threads=2, max_pending=5)
     threading.Timer(0.1, release.set).start()
     assert next(results) == 0
     assert taken == 5
@@ -49,7 +49,7 @@ def test_work_is_done_ahead_of_the_consumer() -> None:
         done.release()
         return item
 
-    results = prefetch(work, range(10), threads=2, ahead=4)
+    results = prefetch(work, range(10), threads=2, max_pending=4)
     next(results)
     time.sleep(0.1)
     finished = 0
@@ -65,7 +65,7 @@ def test_an_exception_comes_at_its_place() -> None:
             raise ValueError("three")
         return item
 
-    results = prefetch(fail_at_three, range(10), threads=2, ahead=4)
+    results = prefetch(fail_at_three, range(10), threads=2, max_pending=4)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="three"):
         next(results)
@@ -80,7 +80,7 @@ def test_what_is_in_hand_is_handed_on_before_an_interruption() -> None:
         time.sleep(0.02)
         return item
 
-    results = prefetch(slow, items(), threads=1, ahead=8)
+    results = prefetch(slow, items(), threads=1, max_pending=8)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(KeyboardInterrupt):
         next(results)
@@ -97,13 +97,13 @@ def test_of_two_errors_the_one_that_stopped_the_items_is_told() -> None:
         raise in_hand
 
     with pytest.raises(BackendError) as raised:
-        list(prefetch(work, items(), threads=1, ahead=4))
+        list(prefetch(work, items(), threads=1, max_pending=4))
     assert raised.value.__cause__ is in_hand
 
 
 def test_closing_ends_the_threads() -> None:
     before = threading.active_count()
-    results = prefetch(str, range(100), threads=3, ahead=6)
+    results = prefetch(str, range(100), threads=3, max_pending=6)
     next(results)
     results.close()
     assert threading.active_count() == before

@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def stand_in_the_way(path: Path, what: str) -> None:
-    """Something else than a plain file of a bounded size in the place of thresholds."""
+    """Something else than a regular file of a bounded size in the place of thresholds."""
     if what == "pipe":
         os.mkfifo(path)
     elif what == "device":
@@ -171,7 +171,7 @@ def stand_in_the_way(path: Path, what: str) -> None:
 def test_what_is_no_small_plain_file_is_refused_at_once(own_bundle: Bundle, what: str) -> None:
     path = own_bundle.path / THRESHOLDS_NAME
     stand_in_the_way(path, what)
-    message = "leads out|cannot be read: expected (a plain file|at most)"
+    message = "leads out|cannot be read: expected (a regular file|at most)"
     for read in (
         lambda: find_thresholds(own_bundle.path, own_bundle.manifest),
         lambda: find_decider(own_bundle.path),
@@ -227,14 +227,14 @@ def test_in_a_hubs_cache_a_link_may_lead_only_into_it(
     (snapshot / THRESHOLDS_NAME).symlink_to(tmp_path / where)
     (snapshot / "unrelated").symlink_to(tmp_path / "gone.json")
     (snapshot / "circle").symlink_to(snapshot / "circle")
-    with pytest.raises(ThresholdsError, match=r"leads out of .*read_thresholds|plain file"):
+    with pytest.raises(ThresholdsError, match=r"leads out of .*read_thresholds|regular file"):
         find_thresholds(snapshot, own_bundle.manifest)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('"confidence": 0.95, "confidence": 0.5', "the key 'confidence' is there twice"),
+        ('"confidence": 0.95, "confidence": 0.5', "the key 'confidence' is repeated"),
         ('"confidence": NaN', "confidence: expected a finite number, found nan"),
         ('"confidence": 1e999', "confidence: expected a finite number, found inf"),
     ],

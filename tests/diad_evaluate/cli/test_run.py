@@ -132,7 +132,7 @@ def test_figures_are_told_where_another_run_took_the_folder(
     assert "bolt" in out
     assert "page:" not in out
     assert one_line(err.splitlines(keepends=True)[-1])
-    assert "exists already" in err
+    assert "already exists" in err
     assert names(tmp_path / "out") == ["a.png"]
 
 
@@ -171,7 +171,7 @@ def test_figures_are_told_where_the_folder_was_removed_meanwhile(
     assert "bolt" in out
     assert "page:" not in out
     assert one_line(err.splitlines(keepends=True)[-1])
-    assert "was removed meanwhile" in err
+    assert "was removed while it was being written" in err
 
 
 def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_an_index_that_leads_elsewhere(folder: Path, name: object) -> None:
         ("{}", "'weight_map'"),
         ('{"weight_map": []}', "expected a JSON object"),
         ('{"weight_map": {"a": []}}', "expected a JSON object"),
-        ('{"weight_map": {"a": "x", "a": "y"}}', "the key 'a' is there twice"),
+        ('{"weight_map": {"a": "x", "a": "y"}}', "the key 'a' is repeated"),
         ('{"weight_map": {}}', "found none"),
     ],
 )

@@ -10,7 +10,7 @@ from diad_deploy import Detector
 from diad_deploy.bundle.folder import Bundle, builtin_images
 from diad_deploy.errors import ImageError, InputError
 from diad_deploy.images.discover import find_images
-from diad_deploy.images.options import image_options_of
+from diad_deploy.images.options import make_image_options
 from diad_deploy.images.preprocess import prepare_batch
 from diad_export.onnx.components import image_spec
 from diad_export.onnx.parity import open_session
@@ -105,7 +105,7 @@ def test_images_of_12_bits_are_read_with_their_depth(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "a.png")
     (warning,) = read_calibration(tmp_path, IMAGE).warnings
     assert "are dark" in warning
-    found = read_calibration(tmp_path, IMAGE, image_options_of(bit_depth=12))
+    found = read_calibration(tmp_path, IMAGE, make_image_options(bit_depth=12))
     assert found.warnings == ()
     expected = np.rint(values / 4095 * 255).astype(np.uint8)[..., None].repeat(3, -1)
     np.testing.assert_array_equal(found.images, prepare_batch([expected], IMAGE))

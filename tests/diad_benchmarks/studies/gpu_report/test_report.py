@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from diad_benchmarks.cli.studies import gpu
 from diad_benchmarks.studies.gpu_report import run
 from diad_benchmarks.studies.gpu_report.steps import run_step
-from diad_deploy.backends.cuda.driver import Card, NvidiaDriver
+from diad_deploy.backends import Card, NvidiaDriver
 
 ROOT = Path(__file__).parents[4]
 CARD = Card(

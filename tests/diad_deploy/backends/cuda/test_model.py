@@ -8,13 +8,13 @@ import pytest
 from diad_deploy import Detector
 from diad_deploy.backends.onnxruntime.cuda import open_onnxruntime_cuda
 from diad_deploy.bundle.folder import Bundle
-from diad_deploy.diffusion.noise import for_batch
-from diad_deploy.diffusion.pipeline import in_order
+from diad_deploy.diffusion.noise import broadcast_noise
+from diad_deploy.diffusion.pipeline import make_pipeline
 from diad_deploy.diffusion.schedule import ddim_steps
 from diad_deploy.diffusion.stages import Collect
 from diad_deploy.errors import BackendError, CudaError
 from diad_deploy.images.preprocess import prepare_batch
-from tests.diad_deploy.backends.told_turn import TIMEOUT_S
+from tests.diad_deploy.backends.queued_turn import TIMEOUT_S
 from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors
 from tests.simulator.machine import Machine
@@ -25,12 +25,12 @@ def test_a_batch_that_waits_for_a_slot_holds_nothing(
     machine: Machine, standin_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     machine.onnxruntime.for_cuda = True
-    order = in_order(ddim_steps(standin_bundle.manifest.schedule))
+    pipeline = make_pipeline(ddim_steps(standin_bundle.manifest.schedule))
     model = open_onnxruntime_cuda(
-        standin_bundle, order=order, batch_size=1, device=0, threads=1, tf32=False
+        standin_bundle, pipeline=pipeline, batch_size=1, device=0, threads=1, tf32=False
     )
     image = prepare_batch(make_images(count), standin_bundle.manifest.image)
-    noises = [for_batch(noise, count) for noise in standin_bundle.noise()]
+    noises = [broadcast_noise(noise, count) for noise in standin_bundle.noise()]
     alone = model.submit(image, *noises)().image_score.tolist()
 
     waits, go_on = threading.Event(), threading.Event()
@@ -65,16 +65,16 @@ def test_a_batch_that_waits_for_a_slot_holds_nothing(
         submit()
 
 
-def test_a_batch_that_waits_while_the_model_closes_is_told(
+def test_a_batch_that_waits_while_the_model_closes_raises(
     machine: Machine, standin_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.onnxruntime.for_cuda = True
-    order = in_order(ddim_steps(standin_bundle.manifest.schedule))
+    pipeline = make_pipeline(ddim_steps(standin_bundle.manifest.schedule))
     model = open_onnxruntime_cuda(
-        standin_bundle, order=order, batch_size=1, device=0, threads=1, tf32=False
+        standin_bundle, pipeline=pipeline, batch_size=1, device=0, threads=1, tf32=False
     )
     image = prepare_batch(make_images(1), standin_bundle.manifest.image)
-    noises = [for_batch(noise, 1) for noise in standin_bundle.noise()]
+    noises = [broadcast_noise(noise, 1) for noise in standin_bundle.noise()]
     closing = threading.Event()
     wait_for_gpu = machine.cudart.cudaEventSynchronize
     wait_for_stream = machine.cudart.cudaStreamSynchronize
@@ -84,14 +84,14 @@ def test_a_batch_that_waits_while_the_model_closes_is_told(
         assert closing.wait(TIMEOUT_S)
         return wait_for_gpu(event)
 
-    def told(stream: object) -> object:
+    def signal_closing(stream: object) -> object:
         closing.set()
         return wait_for_stream(stream)
 
     for _ in range(model.max_pending):
         model.submit(image, *noises)
     monkeypatch.setattr(machine.cudart, "cudaEventSynchronize", wait)
-    monkeypatch.setattr(machine.cudart, "cudaStreamSynchronize", told)
+    monkeypatch.setattr(machine.cudart, "cudaStreamSynchronize", signal_closing)
     with (
         ThreadPoolExecutor(1) as pool,
         pytest.raises(BackendError, match="the model is closed; open it again"),
@@ -99,7 +99,7 @@ def test_a_batch_that_waits_while_the_model_closes_is_told(
         model.submit(image, *noises)
 
 
-def test_of_a_gpu_that_has_failed_the_first_error_is_told(
+def test_of_a_gpu_that_has_failed_the_first_error_is_raised(
     machine: Machine, standin_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.onnxruntime.for_cuda = True
@@ -114,6 +114,6 @@ def test_of_a_gpu_that_has_failed_the_first_error_is_told(
             return (broken,)
 
         monkeypatch.setattr(machine.cudart, "cudaEventSynchronize", fail)
-        with pytest.raises(CudaError, match="waiting for a batch's results: CUDA answered"):
+        with pytest.raises(CudaError, match="waiting for a batch's results failed with"):
             detector.detect(make_images(1))
         monkeypatch.setattr(machine.cudart, "cudaThreadExchangeStreamCaptureMode", exchange)

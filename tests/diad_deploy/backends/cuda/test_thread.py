@@ -54,7 +54,7 @@ def test_a_detector_whose_thread_has_ended_releases_all(
     model: Any = detector._model._devices[0].model
     # as the program's end does, before it calls what `atexit` holds
     model._thread._pool.shutdown()
-    with pytest.raises(BackendError, match="the program is ending"):
+    with pytest.raises(BackendError, match="the interpreter is shutting down"):
         detector.detect(make_images(1))
     detector.close()
     assert machine.cudart.left_over() == {}

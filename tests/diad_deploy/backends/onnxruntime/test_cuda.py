@@ -15,7 +15,6 @@ from diad_deploy.backends.onnxruntime.sessions import check_started
 from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
 from diad_deploy.errors import BackendError, CudaError, OptionError
 from diad_deploy.images.discover import find_images
-from diad_export.verify.traced_bundle import trace_bundle
 from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.machine import Machine
@@ -116,7 +115,7 @@ def test_a_session_that_is_refused_or_comes_up_elsewhere(
     machine: Machine, standin_bundle: Bundle
 ) -> None:
     machine.onnxruntime.refusal = "not all compute graph nodes are on CUDA"
-    with pytest.raises(BackendError, match=r"refuses the graph: .*not all compute graph nodes"):
+    with pytest.raises(BackendError, match=r"cannot load the graph: .*not all compute graph nodes"):
         Detector.open(standin_bundle, **ON_CUDA)
     machine.onnxruntime.refusal = None
     machine.onnxruntime.starts = False
@@ -136,11 +135,11 @@ def placed(**nodes: list[str]) -> SimpleNamespace:
 
 def test_a_graph_of_which_nothing_runs_on_cuda() -> None:
     check_started("a.onnx", placed(CUDA=["Conv"], CPU=["Concat"]), "CUDA")
-    with pytest.raises(BackendError, match="would run none of it on CUDA"):
+    with pytest.raises(BackendError, match="would run none of its nodes on CUDA"):
         check_started("a.onnx", placed(CPU=["Det"]), "CUDA")
 
 
-def test_too_little_memory_is_told_before_anything_is_loaded(
+def test_a_lack_of_memory_is_reported_before_anything_is_loaded(
     machine: Machine, standin_bundle: Bundle
 ) -> None:
     machine.cudart.memory_bytes = 50_000
@@ -165,6 +164,9 @@ def test_tensor_cores_are_for_tf32_and_float16_alone(
 
 
 def test_verify_sees_every_step(machine: Machine, standin_bundle: Bundle) -> None:
+    pytest.importorskip("torch")
+    from diad_export.verify.traced_bundle import trace_bundle
+
     rng = np.random.default_rng(0)
     image = rng.normal(size=(3, 3, 32, 32)).astype(np.float32)
     noise = rng.normal(size=(2, 3, 4, 4, 4)).astype(np.float32)
@@ -189,3 +191,22 @@ def test_the_second_card(machine: Machine, standin_bundle: Bundle) -> None:
     assert machine.cudart.current.device == 0
     with pytest.raises(OptionError, match=r"cuda:2: expected cuda:0 to cuda:1"):
         Detector.open(standin_bundle, backend="onnxruntime", device="cuda:2")
+
+
+def test_a_failed_open_frees_its_sessions_while_the_error_is_handled(
+    machine: Machine, standin_bundle: Bundle
+) -> None:
+    machine.onnxruntime.before_run = out_of_memory(2)
+    with pytest.raises(BackendError) as raised:
+        Detector.open(standin_bundle, **ON_CUDA)
+    assert not machine.onnxruntime.left_over()
+    assert raised.value.__traceback__ is not None
+
+
+def test_a_lack_of_memory_while_loading_is_not_blamed_on_the_version(
+    machine: Machine, standin_bundle: Bundle
+) -> None:
+    machine.onnxruntime.refusal = "BFCArena: Failed to allocate memory for requested buffer"
+    with pytest.raises(BackendError, match="not enough memory to load the graph") as raised:
+        Detector.open(standin_bundle, **ON_CUDA)
+    assert "upgrade" not in str(raised.value)

@@ -1,21 +1,32 @@
-"""What stands between a user and `--device cuda` is said in one line, the driver first."""
+"""The first thing that `--device cuda` lacks is reported in one line, the driver first."""
 
 import re
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from types import ModuleType
 
 import pytest
 
-from diad_deploy.backends.cuda.calls import Cuda, find_gpu
-from diad_deploy.backends.cuda.driver import ask_driver
-from diad_deploy.backends.onnxruntime import gpu_check
+from diad_deploy.backends.cuda.calls import Cuda, query_gpu
+from diad_deploy.backends.cuda.driver import query_driver
 from diad_deploy.backends.onnxruntime.gpu_check import check_gpu
-from diad_deploy.backends.onnxruntime.module import prepare_cuda_libraries
+from diad_deploy.backends.onnxruntime.module import preload_cuda_libraries
 from diad_deploy.errors import BackendError
 from tests.nvidia_driver import GIB, StandInDriver, use_driver
 
 PACKAGES = {"cuda-bindings": "13.0.1", "onnxruntime-gpu": "1.31.1"}
+
+
+def install(monkeypatch: pytest.MonkeyPatch, packages: dict[str, str]) -> None:
+    """Make these the installed packages."""
+
+    def version(name: str) -> str:
+        if name not in packages:
+            raise metadata.PackageNotFoundError(name)
+        return packages[name]
+
+    monkeypatch.setattr(metadata, "version", version)
 
 
 @pytest.fixture
@@ -27,11 +38,11 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     exec("missing = []\ndef preload_dlls():\n for line in missing: print(line)", module.__dict__)
     monkeypatch.setitem(sys.modules, "onnxruntime", module)
     monkeypatch.setitem(sys.modules, "cuda.pathfinder", None)
-    monkeypatch.setattr(gpu_check, "_version", PACKAGES.get)
+    install(monkeypatch, PACKAGES)
     use_driver(monkeypatch, StandInDriver())
-    prepare_cuda_libraries.cache_clear()
+    preload_cuda_libraries.cache_clear()
     yield module
-    prepare_cuda_libraries.cache_clear()
+    preload_cuda_libraries.cache_clear()
 
 
 def complaint(needs_bytes: int = 0) -> str:
@@ -56,12 +67,15 @@ def test_all_is_there(runtime: ModuleType, monkeypatch: pytest.MonkeyPatch) -> N
     ("driver", "expected"),
     [
         (None, r"no NVIDIA driver found.*expected driver 580.*apt-get install nvidia-driver-580"),
-        (StandInDriver(cuda=12080), r"too old: found one for CUDA 12\.8.*gpu-cuda12"),
+        (StandInDriver(cuda=12080), r"too old: .*found one for CUDA 12\.8.*gpu-cuda12"),
         (StandInDriver(fails={"cuInit": 100}), r"CUDA_ERROR_NO_DEVICE.*nvidia-smi"),
-        (StandInDriver(fails={"cuInit": 803}), r"error 803 to cuInit; see whether `nvidia-smi`"),
-        (StandInDriver(fails={"cuDevicePrimaryCtxRetain": 2}), r"OUT_OF_MEMORY.*fill the card"),
+        (StandInDriver(fails={"cuInit": 803}), r"error 803 from cuInit; check that `nvidia-smi`"),
+        (
+            StandInDriver(fails={"cuDevicePrimaryCtxRetain": 2}),
+            r"OUT_OF_MEMORY.*other programs use",
+        ),
         (StandInDriver(cards=(("GTX 1080", 6, 1),)), r"GTX 1080 is too old.*7\.5.*found 6\.1"),
-        (StandInDriver(free_bytes=GIB), r"too little memory: expected 4\.0 GiB free, found 1\.0"),
+        (StandInDriver(free_bytes=GIB), r"not enough memory: expected 4\.0 GiB free, found 1\.0"),
     ],
 )
 def test_driver_and_card(
@@ -79,7 +93,7 @@ def test_libraries_for_cuda_12_run_on_its_drivers(
     runtime: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime.cuda_version = "12.8"
-    monkeypatch.setattr(gpu_check, "_version", {"cuda-bindings": "12.9.2"}.get)
+    install(monkeypatch, {"cuda-bindings": "12.9.2"})
     use_driver(monkeypatch, StandInDriver(cuda=12000))
     assert check_gpu().cuda == (12, 0)
     use_driver(monkeypatch, StandInDriver(cuda=11080))
@@ -89,10 +103,10 @@ def test_libraries_for_cuda_12_run_on_its_drivers(
 def test_the_cpus_build(runtime: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime.get_available_providers = lambda: ["CPUExecutionProvider"]
     runtime.cuda_version = ""
-    monkeypatch.setattr(gpu_check, "_version", {}.get)
-    assert "found the CPU's build; pip uninstall -y onnxruntime" in complaint()
-    monkeypatch.setattr(gpu_check, "_version", PACKAGES.get)
-    assert "found the files of both" in complaint()
+    install(monkeypatch, {})
+    assert "(the CPU build); pip uninstall -y onnxruntime" in complaint()
+    install(monkeypatch, PACKAGES)
+    assert "(the files of both" in complaint()
 
 
 def test_bindings_and_libraries_of_another_cuda(
@@ -102,9 +116,9 @@ def test_bindings_and_libraries_of_another_cuda(
     assert (
         'Failed to load libcudnn.so.9: no such file; pip install "diad_deploy[gpu]"' in complaint()
     )
-    monkeypatch.setattr(gpu_check, "_version", {"cuda-bindings": "12.9.2"}.get)
+    install(monkeypatch, {"cuda-bindings": "12.9.2"})
     assert "expected 13.x" in complaint()
-    monkeypatch.setattr(gpu_check, "_version", {}.get)
+    install(monkeypatch, {})
     assert "found none" in complaint()
 
 
@@ -119,8 +133,8 @@ def test_no_driver_is_said_before_no_onnxruntime(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.gpu
 def test_the_real_driver_says_what_cuda_says() -> None:
     cuda = Cuda.load()
-    gpu = find_gpu(cuda)
-    card = ask_driver(12).cards[0]
+    gpu = query_gpu(cuda)
+    card = query_driver(12).cards[0]
     assert card.name == gpu.name
     assert ".".join(map(str, card.compute_capability)) == gpu.compute_capability
     assert 0 < card.free_bytes <= card.memory_bytes

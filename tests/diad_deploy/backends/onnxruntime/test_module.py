@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from diad_deploy.backends.onnxruntime.module import prepare_cuda_libraries
+from diad_deploy.backends.onnxruntime.module import preload_cuda_libraries
 
 PRELOADS = """
 def preload_dlls():
@@ -36,18 +36,18 @@ def preloading(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     pathfinder.load_nvidia_dynamic_lib = load
     monkeypatch.setitem(sys.modules, "onnxruntime", module)
     monkeypatch.setitem(sys.modules, "cuda.pathfinder", pathfinder)
-    prepare_cuda_libraries.cache_clear()
+    preload_cuda_libraries.cache_clear()
     yield module
-    prepare_cuda_libraries.cache_clear()
+    preload_cuda_libraries.cache_clear()
 
 
 def test_what_is_missed_is_one_line_and_not_on_standard_output(
     preloading: ModuleType, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    missed = prepare_cuda_libraries()
+    missed = preload_cuda_libraries()
     assert missed == "Failed to load libcufft.so.12: no such file; Please follow the page."
     calls = len(preloading.calls)
-    assert prepare_cuda_libraries() == missed
+    assert preload_cuda_libraries() == missed
     assert len(preloading.calls) == calls, "once a process"
     assert capfd.readouterr().out == ""
     preloading.preload_dlls()
@@ -56,7 +56,7 @@ def test_what_is_missed_is_one_line_and_not_on_standard_output(
 
 def test_libraries_in_another_folder_of_packages_are_found(preloading: ModuleType) -> None:
     preloading.elsewhere = {"cufft", "cudnn"}
-    assert prepare_cuda_libraries() == ""
+    assert preload_cuda_libraries() == ""
     assert preloading.loaded == {"cufft", "cudnn"}
 
 

@@ -150,7 +150,7 @@ def test_a_context_that_fails_at_any_stage(machine: Machine, bundle: Bundle) -> 
     for number in range(1, 2 * passes + 1):
         machine.tensorrt_rtx.executions = 0
         machine.tensorrt_rtx.before_execution = refuse(number)
-        with pytest.raises(BackendError, match="refused to run a batch of 1: an error of the"):
+        with pytest.raises(BackendError, match="cannot run a batch of 1: an error of the"):
             Detector.open(bundle, backend="tensorrt-rtx")
         assert machine.cudart.left_over() == {}
     # and the next one opens
@@ -168,7 +168,7 @@ def test_ctrl_c_while_enqueuing_and_recording(
         detector.detect(make_images(2))
 
 
-def test_too_little_memory_is_told_before_anything_is_loaded(
+def test_a_lack_of_memory_is_reported_before_anything_is_loaded(
     machine: Machine, bundle: Bundle
 ) -> None:
     machine.cudart.memory_bytes = 50_000
@@ -183,13 +183,13 @@ def test_an_engine_that_has_changed_is_never_loaded(machine: Machine, bundle: Bu
     content[10] ^= 1
     engine.write_bytes(content)
     unverified = Bundle.open(bundle.path, verify=False)
-    with pytest.raises(BundleDamagedError, match="has changed, so it is not loaded"):
+    with pytest.raises(BundleDamagedError, match="has changed and is not loaded"):
         Detector.open(unverified, backend="tensorrt-rtx")
 
 
 def test_an_engine_that_tensorrt_refuses(machine: Machine, bundle: Bundle) -> None:
     machine.tensorrt_rtx.refuse_engines = True
-    with pytest.raises(BackendError, match="the engine plan is not for this GPU; build"):
+    with pytest.raises(BackendError, match="the engine plan is not for this GPU; rebuild"):
         Detector.open(bundle, backend="tensorrt-rtx")
 
 
@@ -207,7 +207,7 @@ def test_an_engine_of_another_graph(
 
 def test_contexts_that_cannot_be_recorded(machine: Machine, bundle: Bundle) -> None:
     machine.tensorrt_rtx.capturable = False
-    with pytest.raises(BackendError, match="recorded into a CUDA graph"):
+    with pytest.raises(BackendError, match="captured in a CUDA graph"):
         Detector.open(bundle, backend="tensorrt-rtx")
 
 
@@ -238,7 +238,7 @@ def test_tensors_whose_shapes_are_not_settled_are_named(
     machine: Machine, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SimulatedContext, "infer_shapes", lambda _: ["image", "noise"])
-    with pytest.raises(BackendError, match=r"^encoder: .* refuses to tell the shapes of image, no"):
+    with pytest.raises(BackendError, match=r"^encoder: .* cannot infer the shapes of image, no"):
         Detector.open(bundle, backend="tensorrt-rtx")
     assert machine.cudart.left_over() == {}
 
@@ -252,11 +252,11 @@ def raise_error(*_: object) -> None:
     [
         (SimulatedTensorRt, "Runtime", r"loading the tensorrt-rtx engines failed: a C\+\+ exc"),
         (SimulatedRuntime, "deserialize_cuda_engine", "loading the tensorrt-rtx engines failed"),
-        (SimulatedContext, "infer_shapes", "encoder: making tensorrt-rtx ready for a batch of 1"),
+        (SimulatedContext, "infer_shapes", "encoder: preparing tensorrt-rtx for a batch of 1"),
         (SimulatedContext, "execute_async_v3", "encoder: running a batch of 1 on tensorrt-rtx"),
     ],
 )
-def test_what_the_bindings_raise_is_told_in_a_line(
+def test_what_the_bindings_raise_is_reported_in_a_line(
     machine: Machine,
     bundle: Bundle,
     monkeypatch: pytest.MonkeyPatch,
@@ -268,3 +268,13 @@ def test_what_the_bindings_raise_is_told_in_a_line(
     with pytest.raises(BackendError, match=message) as raised:
         Detector.open(bundle, backend="tensorrt-rtx")
     assert "\n" not in str(raised.value)
+
+
+def test_a_failed_open_frees_its_engines_while_the_error_is_handled(
+    machine: Machine, bundle: Bundle
+) -> None:
+    machine.tensorrt_rtx.before_execution = refuse(3)
+    with pytest.raises(BackendError) as raised:
+        Detector.open(bundle, backend="tensorrt-rtx")
+    assert not machine.tensorrt_rtx.left_over()
+    assert raised.value.__traceback__ is not None

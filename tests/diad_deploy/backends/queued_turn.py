@@ -1,4 +1,4 @@
-"""A turn that says when it stands in its line, so that tests need not wait for a time."""
+"""A turn that signals when it is queued, so that tests need not sleep."""
 
 from collections.abc import Callable
 from threading import Lock, Semaphore
@@ -8,14 +8,14 @@ from diad_deploy.backends.fair_lock import Turn
 TIMEOUT_S = 10
 
 
-class ToldTurn(Turn):
-    """Releases `joined` once it has somebody before itself."""
+class QueuedTurn(Turn):
+    """Releases `joined` once it has a predecessor."""
 
     joined = Semaphore(0)
 
     def __init__(self) -> None:
         self._before: Turn | None = None
-        self._told = False
+        self._signalled = False
         super().__init__()
 
     @property
@@ -25,19 +25,19 @@ class ToldTurn(Turn):
     @before.setter
     def before(self, turn: Turn | None) -> None:
         self._before = turn
-        if turn is not None and not self._told:
-            self._told = True
+        if turn is not None and not self._signalled:
+            self._signalled = True
             self.joined.release()
 
 
 def wait_joined() -> None:
-    assert ToldTurn.joined.acquire(timeout=TIMEOUT_S)
+    assert QueuedTurn.joined.acquire(timeout=TIMEOUT_S)
 
 
 class InterruptsFirst:
-    """In place of a turn's `ended`: Ctrl-C comes to the first who waits for it.
+    """Replaces the lock `ended` of a turn: the first thread that waits for it gets Ctrl-C.
 
-    A real signal that comes shortly before the waiting begins is not seen until it ends.
+    A real signal that arrives shortly before the wait begins is not handled until it ends.
     """
 
     def __init__(self, lock: Lock, before: Callable[[], None]) -> None:

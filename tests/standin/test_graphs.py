@@ -1,0 +1,12 @@
+"""The files that the runtime's tests use are what `graphs.py` makes."""
+
+import onnx
+
+from diad_deploy.bundle.manifest import GRAPH_NAMES
+from tests.standin import FOLDER
+from tests.standin.graphs import make_graphs
+
+
+def test_the_files_are_what_is_made_afresh() -> None:
+    made = {model.graph.name: model for model in make_graphs()}
+    assert {name: onnx.load(FOLDER / f"{name}.onnx") for name in GRAPH_NAMES} == made
