@@ -214,9 +214,11 @@ BACKENDS = (
     _onnxruntime_cpu("-winograd", ", Winograd", variant="winograd"),
     _onnxruntime_cuda("", ""),
     _onnxruntime_cuda("-tf32", ", TF32", tf32=True),
-    _onnxruntime_cuda("-no-graphs", ", no CUDA graphs", record=False),
+    _onnxruntime_cuda("-no-graphs", ", no CUDA graphs", cuda_graphs=False),
     _onnxruntime_cuda("-half", ", float16", variant="half"),
-    _onnxruntime_cuda("-half-no-graphs", ", float16, no CUDA graphs", variant="half", record=False),
+    _onnxruntime_cuda(
+        "-half-no-graphs", ", float16, no CUDA graphs", variant="half", cuda_graphs=False
+    ),
     Backend(
         name="openvino",
         title="OpenVINO",

@@ -51,7 +51,7 @@ class BundleRunner(Runner):
     whole, and its schedule is fixed.
 
     Args:
-        record: whether a backend that can records and replays CUDA graphs.
+        cuda_graphs: whether ONNX Runtime on CUDA captures batches in CUDA graphs.
         tf32: whether ONNX Runtime on CUDA multiplies float32 in TF32.
     """
 
@@ -61,7 +61,7 @@ class BundleRunner(Runner):
         *,
         backend: str,
         device: str,
-        record: bool = True,
+        cuda_graphs: bool = True,
         tf32: bool = False,
     ) -> None:
         bundle = Bundle.open(subject.bundle)
@@ -77,14 +77,14 @@ class BundleRunner(Runner):
             pipeline=self._order,
             threads=subject.threads,
             batch_size=subject.largest_batch,
-            record=record,
+            cuda_graphs=cuda_graphs,
             tf32=tf32,
         )
         opened = open_model(request, backend=backend, device=device)
         self._model = opened.model
         self.detail = f"{opened.backend}, {_version(backend)}"
         if self._whole:
-            self.detail += f", {'' if record else 'no '}CUDA graphs"
+            self.detail += f", {'' if cuda_graphs else 'no '}CUDA graphs"
 
     def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`."""
