@@ -20,13 +20,10 @@ PARSED_ONLY = {
     "diad-calibrate good/": ["--help"],
     "diad-run photos/ --bundle bundle -o report-3": ["--help"],
     "diad-run photos/ --bundle bundle -o report-gpu": ["--help"],
-    "python -m diad_benchmarks.studies.evaluation_metrics": ["--help"],
     "python -m demo.train": ["--help"],
     "python -m demo.choose": ["--help"],
     "python -m demo.show": ["--help"],
     "python -m demo.screenshot": ["--help"],
-    "python -m diad_benchmarks.studies.soak": ["--help"],
-    "python -m diad_benchmarks.studies.savings": ["--help"],
     "python -m diad_benchmarks": ["--help"],
 }
 """Commands that are not run as they stand: what is run of them instead, if anything."""

@@ -43,7 +43,7 @@ class PhaseTree:
 
 
 def make_monitor(module: Any, tell: Tell, is_cancelled: Callable[[], bool]) -> Any:
-    """An `IProgressMonitor` that tells each advance and stops the build when it is cancelled."""
+    """An `IProgressMonitor` that reports each advance, and stops the build when it is cancelled."""
 
     class Monitor(module.IProgressMonitor):  # type: ignore[misc]
         """Called from TensorRT's threads, one at a time."""
