@@ -20,7 +20,7 @@ demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/diad-run --demo -o $(DEMO_OUT) --force
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.installed
 	$(VENV)/bin/python -m pytest -m slow
