@@ -24,7 +24,7 @@ demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/diad-run --demo -o $(DEMO_OUT) --force
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # COVERAGE=--cov=diad_deploy measures lines and branches on the way; left out are the two longest
 # (the built-in bundle on simulated GPUs) and one that measures time

@@ -1,5 +1,6 @@
 """What tests of all packages share."""
 
+import os
 import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -10,6 +11,10 @@ import pytest
 from diad_deploy.backends.tensorrt.runtime_cache import FOLDER_VARIABLE
 from diad_deploy.bundle.folder import Bundle
 from tests.standin import write_standin_bundle
+
+# PyTorch's threads spin while they wait for one another: where other processes take the cores, six
+# times the work; before torch is imported, and for what tests start
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # a shell that starts the tests in the background has them ignore Ctrl-C, and what they start, too
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,6 +33,29 @@ if not LACKING:
     pytest_plugins.append("tests.trained")
 if find_spec("hypothesis") is not None:
     pytest_plugins.append("tests.repeatable")
+
+LONGEST_FILES = (
+    "diad_export/test_build.py",
+    "test_documents.py",
+    "diad_export/engines/test_builtin_engines.py",
+    "demo/test_train.py",
+    "diad_export/onnx/test_savings.py",
+    "diad_benchmarks/studies/test_savings.py",
+    "diad_export/verify/test_stages.py",
+    "diad_benchmarks/studies/test_ladder.py",
+    "diad_export/model/test_reference.py",
+    "demo/test_evaluate.py",
+    "diad_export/onnx/test_winograd_bundle.py",
+    "diad_benchmarks/test_benchmark.py",
+    "diad_export/precision/test_float16_graph.py",
+)
+"""They begin first, so that no process is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    order = {tests / name: place for place, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 def pytest_report_header() -> list[str]:

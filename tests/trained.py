@@ -18,6 +18,7 @@ from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, 
 from diad_export.options import BuildOptions, Recommended
 from tests.golden_case import golden_state_dict
 from tests.made_once import made_once
+from tests.traces import kept_traces, traces_folder
 
 SMALL = ModelSizes(
     unet=UnetSizes(channels=(32, 64), context_width=32, attention_levels=(True, False)),
@@ -60,14 +61,22 @@ def small_checkpoint(small_model: DiadModel, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def small_bundle(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def traces(pytestconfig: pytest.Config) -> Path:
+    """Traces that all builds share, those of the next run of unchanged code, too."""
+    return traces_folder(pytestconfig.cache.mkdir("traces"))
+
+
+@pytest.fixture(scope="session")
+def small_bundle(
+    small_checkpoint: Path, traces: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
     """The small checkpoint, built."""
-    path = made_once(
-        tmp_path_factory,
-        "small-bundle",
-        lambda path: build(small_checkpoint, path, BuildOptions()),
-    )
-    return Bundle.open(path)
+
+    def make(path: Path) -> None:
+        with kept_traces(traces):
+            build(small_checkpoint, path, BuildOptions())
+
+    return Bundle.open(made_once(tmp_path_factory, "small-bundle", make))
 
 
 @pytest.fixture(scope="session")
@@ -84,14 +93,18 @@ def calibration_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_float16_bundle(
-    small_checkpoint: Path, calibration_photos: Path, tmp_path_factory: pytest.TempPathFactory
+    small_checkpoint: Path,
+    calibration_photos: Path,
+    traces: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Bundle:
     """The small checkpoint, built in float16 by the command."""
 
     def make(path: Path) -> None:
         words = ["build", str(small_checkpoint), "-o", str(path), "--precision", "fp16"]
         words += ["--calibration", str(calibration_photos)]
-        CliRunner().invoke(command, words, catch_exceptions=False)
+        with kept_traces(traces):
+            CliRunner().invoke(command, words, catch_exceptions=False)
 
     return Bundle.open(made_once(tmp_path_factory, "small-half-bundle", make))
 

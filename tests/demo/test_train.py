@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,10 +39,21 @@ def short() -> Settings:
     )
 
 
+@pytest.fixture(scope="module")
+def unbroken(short: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training without a stop, with `model.safetensors` in it."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        train(short, folder, folder / "model.safetensors")
+    return folder
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_stopped_training_ends_where_an_unbroken_one_does(short: Settings, tmp_path: Path) -> None:
-    unbroken, broken = tmp_path / "unbroken.safetensors", tmp_path / "broken.safetensors"
-    train(short, tmp_path / "a", unbroken)
+def test_stopped_training_ends_where_an_unbroken_one_does(
+    short: Settings, unbroken: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.safetensors"
     rounds = 0
     while not broken.exists():
         results = train(short, tmp_path / "b", broken, stop_after=3)
@@ -49,17 +61,15 @@ def test_stopped_training_ends_where_an_unbroken_one_does(short: Settings, tmp_p
         assert rounds < 10
     assert rounds > 1
     assert all(result.finished for result in results)
-    one = load_model(read_checkpoint(unbroken)).state_dict()
+    one = load_model(read_checkpoint(unbroken / "model.safetensors")).state_dict()
     other = load_model(read_checkpoint(broken)).state_dict()
     for name, value in one.items():
         assert torch.allclose(value.float(), other[name].float(), atol=2e-3), name
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_log_says_what_each_stage_cost(short: Settings, tmp_path: Path) -> None:
-    train(short, tmp_path, tmp_path / "model.safetensors")
+def test_log_says_what_each_stage_cost(unbroken: Path) -> None:
     for name in TrainSettings.__slots__:
-        rows = list(read_log(tmp_path / f"{name}.log.jsonl"))
+        rows = list(read_log(unbroken / f"{name}.log.jsonl"))
         assert rows[-1]["step"] == STEPS
         assert rows[-1]["cpu_s"] > 0
         assert rows[-1]["pictures_per_s"] > 0

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from diad_export.onnx.export import write_graph
 from diad_export.onnx.parity import check_parity
 from diad_export.options import BuildOptions, Recommended, settle
 from tests.golden_case import TINY_A, TINY_B, GoldenCase, relative_error
+from tests.traces import kept_traces
 
 MAP_LIMIT, MAP_MEAN_LIMIT, SCORE_LIMIT = 1e-3, 1e-4, 1e-3
 
@@ -107,14 +107,21 @@ def test_text_and_context_projections_are_not_in_the_denoiser(small_bundle: Bund
     assert not [name for name in names if "cond_embedding" in name]
 
 
+@pytest.fixture(scope="module")
+def golden_traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of this run alone: every run traces the golden model; its two cases differ in one graph."""
+    return tmp_path_factory.mktemp("golden-traces")
+
+
 @pytest.mark.parametrize("case", [TINY_A, TINY_B], ids=lambda case: case.name)
 def test_golden_bundle_gives_the_recorded_values(
-    golden_checkpoint: Path, tmp_path: Path, case: GoldenCase
+    golden_checkpoint: Path, golden_traces: Path, tmp_path: Path, case: GoldenCase
 ) -> None:
     options = BuildOptions(
         image_size_px=128, posterior="sample", only_mid_control=case.only_mid_control
     )
-    bundle = build(golden_checkpoint, tmp_path / "bundle", options)
+    with kept_traces(golden_traces):
+        bundle = build(golden_checkpoint, tmp_path / "bundle", options)
     # a few of its constants survive float16, its weights do not
     assert {graph.stored_weights for graph in bundle.manifest.graphs} == {"float32"}
     recorded = case.arrays()
@@ -153,7 +160,6 @@ def test_killed_build_leaves_no_bundle(small_checkpoint: Path, tmp_path: Path) -
     for line in process.stderr:
         if "exporting the denoiser" in line:
             break
-    time.sleep(0.5)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stderr.close()

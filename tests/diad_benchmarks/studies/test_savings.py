@@ -7,10 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from diad_benchmarks.cli.studies import savings as command
+from diad_benchmarks.models import models
 from diad_benchmarks.models.standin import make_standin
 from diad_benchmarks.studies.savings import NAMES
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import OptionError
+from tests.traces import kept_traces
 from tests.trained import SMALL
 
 PUBLISHED, BUNDLE = NAMES.values()
@@ -31,9 +33,14 @@ def test_a_model_beside_its_bundle(small_checkpoint: Path, small_bundle: Bundle)
     assert found["rungs"][0]["work"]["multiply_adds"] > found["rungs"][-1]["work"]["multiply_adds"]
 
 
-def test_tables_of_a_bundle_that_is_built_for_it(small_checkpoint: Path) -> None:
+def test_tables_of_a_bundle_that_is_built_for_it(
+    small_checkpoint: Path, traces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # in this process, which has traces
+    monkeypatch.setattr(models, "apart", lambda build, *given, timeout_s: build(*given))
     arguments = ["--checkpoint", str(small_checkpoint)]
-    done = CliRunner().invoke(command, [*arguments, "--rounds", "1"])
+    with kept_traces(traces):
+        done = CliRunner().invoke(command, [*arguments, "--rounds", "1"])
     assert done.exit_code == 0, done.output
     for part in ("guidance", "times faster", "denoiser", "opening the bundle"):
         assert part in done.stdout

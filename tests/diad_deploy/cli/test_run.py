@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -236,7 +235,7 @@ def test_names_cannot_talk_to_the_terminal(run: Run, tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-    import sys, time
+    import sys, threading
     from diad_deploy.inspection import inspect as inspection
     from diad_deploy.cli.run import main
     from tests.diad_deploy.fake_detector import FakeDetector
@@ -244,8 +243,7 @@ INTERRUPTED = """
     def before(batch):
         if batch == 2:
             print("in the model", file=sys.stderr, flush=True)
-            for _ in range(2000):  # a signal just before one long sleep would wait for its end
-                time.sleep(0.01)
+            threading.Event().wait()
 
     detector = FakeDetector(before=before)
     inspection.Detector.open = lambda *_, **__: detector
@@ -270,7 +268,7 @@ def test_ctrl_c_keeps_what_is_finished(parts: Path, tmp_path: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.readline() == "in the model\n"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "diad-run: interrupted"
@@ -462,13 +460,10 @@ def test_the_test_for_heavy_imports_can_fail() -> None:
     assert python("import numpy\n" + HELP, "--help").stderr == "['numpy']\n"
 
 
-def test_help_comes_within_half_a_second() -> None:
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        python(HELP, "--help")
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.5
+def test_help_imports_few_modules() -> None:
+    """Of which its time consists: 128, most of them Python's own, take a tenth of a second."""
+    counted = HELP + "    print(len(sys.modules), file=sys.stderr)\n"
+    assert 50 < int(python(counted, "--help").stderr.splitlines()[-1]) < 200
 
 
 def test_help_explains_each_option_and_has_an_example() -> None:
@@ -496,7 +491,7 @@ def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: 
         stderr=other_end,
     ) as process:
         os.close(other_end)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
         shown = b""
         with suppress(OSError):  # how a terminal that nobody writes to any more ends
             while more := os.read(terminal, 100_000):
@@ -505,6 +500,22 @@ def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: 
     assert process.returncode == 0
     assert json.loads(out)["ok"] == 14
     assert b"14/14" in shown
+
+
+STOPS_ITSELF = """
+import os, signal
+from diad_deploy.cli.run import main
+from diad_deploy.inspection.rows_in_order import RowsInOrder
+
+def put(rows, *given):
+    put_row(rows, *given)
+    if rows.written >= 20:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+put_row = RowsInOrder.put
+RowsInOrder.put = put
+main()
+"""
 
 
 def test_a_run_killed_from_outside_goes_on_to_the_same_files(
@@ -516,13 +527,13 @@ def test_a_run_killed_from_outside_goes_on_to_the_same_files(
     assert python(MAIN, *arguments, "-o", tmp_path / "whole").returncode == 1
     out = tmp_path / "out"
     running = subprocess.Popen(
-        [sys.executable, "-c", MAIN, *map(str, arguments), "-o", str(out)],
+        [sys.executable, "-c", STOPS_ITSELF, *map(str, arguments), "-o", str(out)],
         cwd=ROOT,
         stderr=subprocess.DEVNULL,
     )
-    while sum(1 for _ in read_rows(out / "results.jsonl")) < 20:
-        time.sleep(0.002)
-    running.send_signal(signal.SIGSTOP)  # it must not end while another one tries
+    _, status = os.waitpid(running.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)  # it does not end while another one tries
+    assert sum(1 for _ in read_rows(out / "results.jsonl")) >= 20
     beside = python(MAIN, *arguments, "-o", out, "--resume")
     running.kill()
     assert running.wait() == -signal.SIGKILL, "the run ended before it could be killed"

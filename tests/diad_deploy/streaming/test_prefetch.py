@@ -1,7 +1,6 @@
 """Threads ahead of the consumer: in order, bounded, and nothing in hand is lost."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,10 +8,17 @@ import pytest
 from diad_deploy.errors import BackendError
 from diad_deploy.streaming.prefetch import prefetch
 
+TIMEOUT_S = 60
+"""Nothing takes so long; a test that waits so long has failed."""
+
 
 def test_results_come_in_the_order_of_the_items() -> None:
+    later = [threading.Event() for _ in range(21)]
+
     def slow_first(item: int) -> int:
-        time.sleep(0.02 if item % 4 == 0 else 0.0)
+        # an even item ends after the odd one that follows it
+        later[item].set()
+        assert item % 2 or later[item + 1].wait(TIMEOUT_S)
         return item * 10
 
     assert list(prefetch(slow_first, range(20), threads=4, max_pending=6)) == [
@@ -31,11 +37,17 @@ def test_no_more_items_are_taken_than_asked() -> None:
         nonlocal taken
         for item in range(100):
             taken += 1
+            if taken == 5:
+                release.set()
             yield item
 
     release = threading.Event()
-    results = prefetch(lambda item: release.wait(5) and item, items(), threads=2, max_pending=5)
-    threading.Timer(0.1, release.set).start()
+
+    def work(item: int) -> int:
+        assert release.wait(TIMEOUT_S)
+        return item
+
+    results = prefetch(work, items(), threads=2, max_pending=5)
     assert next(results) == 0
     assert taken == 5
     for handed_on, _ in enumerate(results, start=2):
@@ -51,12 +63,9 @@ def test_work_is_done_ahead_of_the_consumer() -> None:
 
     results = prefetch(work, range(10), threads=2, max_pending=4)
     next(results)
-    time.sleep(0.1)
-    finished = 0
-    while done.acquire(blocking=False):
-        finished += 1
-    assert finished == 4
+    assert all(done.acquire(timeout=TIMEOUT_S) for _ in range(4))
     results.close()
+    assert not done.acquire(blocking=False)
 
 
 def test_an_exception_comes_at_its_place() -> None:
@@ -72,12 +81,15 @@ def test_an_exception_comes_at_its_place() -> None:
 
 
 def test_what_is_in_hand_is_handed_on_before_an_interruption() -> None:
+    interrupted = threading.Event()
+
     def items() -> Iterator[int]:
         yield from range(3)
+        interrupted.set()
         raise KeyboardInterrupt
 
     def slow(item: int) -> int:
-        time.sleep(0.02)
+        assert interrupted.wait(TIMEOUT_S)
         return item
 
     results = prefetch(slow, items(), threads=1, max_pending=8)

@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,12 +64,22 @@ def test_files_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     results.close()
 
 
-def test_the_stopwatch_runs_while_the_model_does(tmp_path: Path) -> None:
+def test_the_stopwatch_runs_while_the_model_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_images(tmp_path / "parts", 4)
+    now = [0.0]
+
+    def pass_time(batch: int) -> None:
+        now[0] += 0.1
+
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr("diad_deploy.streaming.stream.time", clock)
     stopwatch = Stopwatch()
-    detector = FakeDetector(batch_size=2, seconds_per_image=0.05)
-    assert len(list(stream(find_images([tmp_path / "parts"]), detector, stopwatch))) == 4
-    assert 0.2 <= stopwatch.seconds < 1.0
+    detector = FakeDetector(batch_size=2, before=pass_time)
+    for _ in stream(find_images([tmp_path / "parts"]), detector, stopwatch):
+        now[0] += 7.0
+    assert stopwatch.seconds == pytest.approx(0.2)
 
 
 def test_a_model_that_fails_ends_the_run(tmp_path: Path) -> None:

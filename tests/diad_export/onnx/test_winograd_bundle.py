@@ -16,15 +16,18 @@ from diad_export.engines.bundle_engines import add_engines
 from diad_export.engines.options import EngineOptions
 from diad_export.onnx import winograd_tiles
 from diad_export.options import options_of
+from tests.traces import kept_traces
 
 RTX = EngineOptions(target="tensorrt-rtx", compute_capabilities=("8.9",))
 
 
 @pytest.fixture(scope="module")
-def rewritten(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def rewritten(
+    small_checkpoint: Path, traces: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
     """The small model has few channels, so the bounds under which nothing is rewritten go."""
     path = tmp_path_factory.mktemp("winograd") / "bundle"
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, kept_traces(traces):
         patched.setattr(winograd_tiles, "CHANNELS_LARGE", 8)
         patched.setattr(winograd_tiles, "CHANNELS_SMALL", 8)
         arguments = ["build", str(small_checkpoint), "-o", str(path), "--convolutions", "winograd"]
