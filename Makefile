@@ -1,6 +1,7 @@
-# make demo    what DiAD finds, on built-in pictures, without PyTorch
+# make demo    what DiAD finds, on built-in images, without PyTorch
 # make test    all tests (a development environment with PyTorch is made first)
 # make check   style, types, and the one-way flow of imports
+# make docs    the documentation's site: docs/_build/html
 # make gpu     test and measure on the NVIDIA GPU at hand: gpu-report/ and gpu-report.tar.gz
 # make train   train the demo's model again, and build its bundle
 
@@ -14,7 +15,7 @@ GPU_MINUTES ?= 10
 # torchvision fits one torch only; timm and diffusers import it
 TORCH = torch==2.14.1 torchvision==0.29.1
 
-.PHONY: demo test test-slow check gpu format train bundle clean
+.PHONY: demo test test-slow check docs gpu format train bundle clean
 
 demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/diad-run --demo -o $(DEMO_OUT) --force
@@ -30,6 +31,9 @@ check: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.installed
+	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 format: $(VENV)/.installed
 	$(VENV)/bin/ruff check --fix .
@@ -49,7 +53,7 @@ bundle: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet $(TORCH)
-	$(VENV)/bin/pip install --quiet --editable ".[cpu,export,tensorrt-rtx,demo,evaluate,benchmarks,dev]"
+	$(VENV)/bin/pip install --quiet --editable ".[cpu,export,tensorrt-rtx,demo,evaluate,benchmarks,docs,dev]"
 	touch $@
 
 $(DEMO_VENV)/.installed: pyproject.toml
@@ -58,4 +62,4 @@ $(DEMO_VENV)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO_VENV) $(DEMO_OUT) build dist
+	rm -rf $(VENV) $(DEMO_VENV) $(DEMO_OUT) build dist docs/_build
