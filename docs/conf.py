@@ -29,8 +29,6 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
-# two hyphens are an option, not a dash
-smartquotes = False
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
@@ -116,8 +114,11 @@ def find_public_name(app: Sphinx, env: Any, node: Any, contnode: nodes.Node) -> 
 
 
 def read_help(app: Sphinx, context: Any, lines: list[str]) -> None:
-    """Keep the asterisks of patterns."""
-    lines[:] = [line.replace("*", r"\*") for line in lines]
+    """Write options in a command's help as code, and keep the asterisks of patterns."""
+    for place, line in enumerate(lines):
+        if not line.startswith("..") and "``" not in line:
+            text = line.replace("**/*", r"\*\*/\*")
+            lines[place] = re.sub(r"(?<![\w-])--[a-z][a-z-]*[a-z]", r"``\g<0>``", text)
 
 
 def read_examples(app: Sphinx, context: Any, lines: list[str]) -> None:
@@ -132,5 +133,6 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-skip-member", skip_field)
     app.connect("autodoc-process-signature", read_signature)
     app.connect("sphinx-click-process-description", read_help)
+    app.connect("sphinx-click-process-options", read_help)
     app.connect("sphinx-click-process-epilog", read_examples)
     app.connect("missing-reference", find_public_name)
