@@ -1,6 +1,7 @@
 """Settings of the documentation's site: `make docs` builds it with Sphinx."""
 
 import importlib
+import inspect
 import re
 import sys
 from dataclasses import fields, is_dataclass
@@ -74,7 +75,12 @@ def read_docstring(
     if what not in ("attribute", "data") and not any(map(str.strip, lines)):
         logger.warning("%s %s has no docstring", what, name)
     if is_dataclass(obj):
-        missing = [field.name for field in fields(obj) if f"{field.name}:" not in "\n".join(lines)]
+        for base in obj.__mro__[1:]:
+            lines += attributes_section(base) if is_dataclass(base) else []
+        named = set(
+            re.findall(r"\w+", " ".join(re.findall(r"^ +([\w, ]+):", "\n".join(lines), re.M)))
+        )
+        missing = [field.name for field in fields(obj) if field.name not in named]
         if missing:
             logger.warning("%s: its docstring has no %s", name, ", ".join(missing))
     # of a property, napoleon takes the words before a colon for its type
@@ -83,13 +89,19 @@ def read_docstring(
         lines[:] = [with_array_names(line) or "" for line in lines]
 
 
-def skip_field(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool:
+def attributes_section(kind: type) -> list[str]:
+    """The lines of a class's docstring that list its attributes."""
+    found = re.search(r"^Attributes:\n(?: .*\n|\n)+", f"{inspect.getdoc(kind)}\n", re.MULTILINE)
+    return ["", *found[0].splitlines()] if found else []
+
+
+def skip_field(_app: Sphinx, what: str, _name: str, obj: Any, skip: bool, _options: Any) -> bool:
     """Skip fields: the docstring of their class lists them."""
     return skip or (what == "class" and not callable(obj) and not isinstance(obj, DESCRIPTORS))
 
 
 def read_signature(
-    app: Sphinx, what: str, name: str, obj: Any, options: Any, arguments: str, returns: str
+    _app: Sphinx, what: str, _name: str, obj: Any, _options: Any, arguments: str, returns: str
 ) -> tuple[str, str | None]:
     """Name arrays by their type; show no arguments of classes that `open` makes."""
     if what == "class" and hasattr(obj, "open"):
@@ -113,7 +125,7 @@ def find_public_name(app: Sphinx, env: Any, node: Any, contnode: nodes.Node) -> 
     return found[0][1] if found else None
 
 
-def read_help(app: Sphinx, context: Any, lines: list[str]) -> None:
+def read_help(_app: Sphinx, _context: Any, lines: list[str]) -> None:
     """Write options in a command's help as code, and keep the asterisks of patterns."""
     for place, line in enumerate(lines):
         if not line.startswith("..") and "``" not in line:
@@ -121,7 +133,7 @@ def read_help(app: Sphinx, context: Any, lines: list[str]) -> None:
             lines[place] = re.sub(r"(?<![\w-])--[a-z][a-z-]*[a-z]", r"``\g<0>``", text)
 
 
-def read_examples(app: Sphinx, context: Any, lines: list[str]) -> None:
+def read_examples(_app: Sphinx, _context: Any, lines: list[str]) -> None:
     """Show the examples at the end of a command's help as code."""
     if any(lines):
         lines[:] = [".. code-block:: text", "", *("   " + line.lstrip("| ") for line in lines)]
