@@ -57,7 +57,7 @@ def find_labelled_set(
             return LabelledSet(folder=folder, layout=each, pictures=_only(images, classes))
     looked = "; ".join(f"{each.title}: {each.looks_for}" for each in tried)
     raise InputError(
-        f"{folder}: no test images in a known layout; looked for {looked}; see docs/formats/test-sets.md"
+        f"{folder}: no test images in a known layout; looked for {looked}; see docs/formats.md"
     )
 
 
