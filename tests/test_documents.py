@@ -33,12 +33,15 @@ PARSED_ONLY = {
     "diad-export engines": ["--help"],
     "diad-run photos/ --bundle bundle -o report --fail-on-defect": ["--help"],
     "diad-run photos/ --bundle bundle -o report-gpu": ["--help"],
-    "python -m diad_benchmarks.studies": ["--help"],
     "python -m demo.train": ["--help"],
     "python -m demo.choose": ["--help"],
     "python -m demo.show": ["--help"],
     "python -m demo.screenshot": ["--help"],
     "diad-benchmark -o": ["--help"],
+    "diad-benchmark soak": ["--help"],
+    "diad-benchmark savings": ["--help"],
+    "diad-benchmark evaluation-metrics": ["--help"],
+    "diad-benchmark cuda-options": ["--help"],
 }
 """Commands that are not run as they stand: what is run of them instead, if anything."""
 SHORTENED = {
