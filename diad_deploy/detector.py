@@ -15,7 +15,7 @@ import numpy.typing as npt
 from diad_deploy.arrays import FloatArray
 from diad_deploy.backends import AUTO, ModelRequest, OpenedModel, check_choice, open_model
 from diad_deploy.backends.several_devices import SharedModel
-from diad_deploy.batch_detections import Found, all_detections, detections_of
+from diad_deploy.detection.batch import Found, all_detections, detections_of
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection

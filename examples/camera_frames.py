@@ -12,7 +12,7 @@ from PIL import Image
 
 from diad_deploy import Detector
 from diad_deploy.arrays import ImageArray
-from diad_deploy.report.heatmap import draw_heatmap
+from diad_deploy.detection.heatmap import draw_heatmap
 
 
 def camera(folder: Path) -> Iterator[ImageArray]:

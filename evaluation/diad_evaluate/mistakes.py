@@ -11,7 +11,7 @@ from PIL import Image
 
 from diad_deploy.arrays import BoolArray
 from diad_deploy.labelled.layouts.labelled import LabelledImage
-from diad_deploy.report.heatmap import draw_heatmap
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.streaming.stream import Inspected
 
 SHOWN = 12

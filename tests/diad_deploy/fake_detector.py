@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, ImageArray
-from diad_deploy.batch_detections import Found
+from diad_deploy.detection.batch import Found
 from diad_deploy.bundle.manifest import (
     FORMAT_REVISION,
     CheckpointOrigin,

@@ -25,7 +25,7 @@ from diad_deploy.inspection import inspect as inspection
 from diad_deploy.inspection.inspect import WRITERS, InspectionOptions, inspect
 from diad_deploy.inspection.summary import Progress, Summary
 from diad_deploy.report import folder as layout
-from diad_deploy.report.heatmap import draw_heatmap
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.report.results import ResultRow, read_rows
 from diad_deploy.thresholds.decide import Decider
 from tests.diad_deploy.fake_detector import FakeDetector, plain, write_image, write_images

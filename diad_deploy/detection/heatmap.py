@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, ImageArray
-from diad_deploy.report.colours import LEVELS, colour_table, cover_table
+from diad_deploy.detection.colours import LEVELS, colour_table, cover_table
 
 
 def draw_heatmap(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from diad_deploy.report.colours import colour_table, cover_table
+from diad_deploy.detection.colours import colour_table, cover_table
 
 
 def luminance() -> np.ndarray:
