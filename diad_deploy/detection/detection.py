@@ -1,15 +1,23 @@
-"""What the detector found on one image."""
+"""The result for one image."""
 
 import math
+import os
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.manifest import ImageSpec
-from diad_deploy.errors import OptionError
+from diad_deploy.deprecated import deprecated_attribute
+from diad_deploy.detection.annotations import AnnotatedImage, to_coco, to_label_studio
+from diad_deploy.detection.heatmap import colour_map, draw_heatmap
+from diad_deploy.detection.notebook import detection_html
+from diad_deploy.errors import OptionError, OutputError
+from diad_deploy.images.inputs import decode
+from diad_deploy.images.reader import ImageReader
 from diad_deploy.regions import Region, find_regions
 
 Decision = Literal["good", "defect"]
@@ -22,20 +30,26 @@ def rounded_score(score: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detection:
-    """Result for one image.
+    """The result for one image.
 
-    Raises:
-        OptionError: score or threshold are NaN or infinite, by which it would pass for good.
+    It holds no pixels of the image, so that the results of many large images fit in memory; what
+    draws over the image (`overlay`, `save`) is given the image.
 
     Attributes:
         score: the image score, the pooled maximum of the anomaly map; higher is more anomalous.
         anomaly_map: float32 `[S, S]`, in units of summed cosine distance.
-        reconstruction: float32 `[3, S, S]` as the decoder gives it: normalised, not clamped.
-        image_size_px: (height, width) of the image handed in.
-        image: the model input's side and normalisation, from the manifest.
-        class_name: the image's class, where it was given, or has a threshold of its own.
+        reconstruction: float32 `[3, S, S]` as the decoder returns it: normalised, not clamped.
+        image_size_px: (height, width) of the image in pixels.
+        image: side and normalisation of the model input, from the manifest.
+        class_name: the class of the image, where it was given or has a threshold of its own.
         threshold: the score above which the image is defective; None where none was given.
-        pixel_threshold: the map's value above which a region stands out; None likewise.
+        pixel_threshold: the value of the map above which a region stands out; None likewise.
+        path: the file that the image was read from; None for an array.
+        scale: (low, high) of heatmaps in units of the anomaly map, from the manifest.
+
+    Raises:
+        OptionError: the score or a threshold is NaN or infinite. Compared with NaN, every image
+            would be good.
     """
 
     score: float
@@ -46,6 +60,8 @@ class Detection:
     class_name: str | None = None
     threshold: float | None = None
     pixel_threshold: float | None = None
+    path: Path | None = None
+    scale: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         for name in ("score", "threshold", "pixel_threshold"):
@@ -55,25 +71,30 @@ class Detection:
 
     @property
     def margin(self) -> float | None:
-        """Score minus threshold, in the score's units, of six digits each."""
+        """Score minus threshold, both of six significant digits; None without a threshold."""
         if self.threshold is None:
             return None
         return rounded_score(rounded_score(self.score) - self.threshold)
 
     @property
     def decision(self) -> Decision | None:
-        """`defect` where the score, of six digits, is above the threshold; None without one."""
+        """`defect` if the score, of six digits, is above the threshold, else `good`.
+
+        None without a threshold.
+        """
         if self.threshold is None:
             return None
         return "defect" if rounded_score(self.score) > self.threshold else "good"
 
     def regions(self, above: float | None = None) -> tuple[Region, ...]:
-        """Where the anomaly map stands out, highest peak first, in the image's pixels.
+        """The regions where the anomaly map stands out, highest peak first.
+
+        Coordinates are pixels of the image, x to the right and y down.
 
         Args:
-            above: what bounds a region, in the map's units. None takes the pixel threshold, or,
-                on a defective image that nowhere exceeds it, the threshold of the score: the
-                score is an average of the map, so some of the map is above that.
+            above: the bound of a region, in units of the anomaly map. None takes the pixel
+                threshold, or, on a defective image that nowhere exceeds it, the threshold of the
+                score: the score is an average of the map, so some of the map is above that.
 
         Raises:
             OptionError: neither a threshold nor `above`, or `above` is NaN.
@@ -93,10 +114,15 @@ class Detection:
     def decided_by(
         self, threshold: float, pixel_threshold: float, *, class_name: str | None = None
     ) -> Self:
-        """The same with these thresholds.
+        """A copy with these thresholds; the arrays are shared.
+
+        Args:
+            threshold: the score above which the image is defective.
+            pixel_threshold: the value of the map above which a region stands out.
+            class_name: the class of the image.
 
         Raises:
-            OptionError: one is NaN or infinite.
+            OptionError: a threshold is NaN or infinite.
         """
         return replace(
             self, threshold=threshold, pixel_threshold=pixel_threshold, class_name=class_name
@@ -117,3 +143,124 @@ class Detection:
             (width, height), Image.Resampling.BILINEAR
         )
         return np.asarray(resized, dtype=np.float32)
+
+    def heatmap(self, *, at_image_size: bool = True) -> ImageArray:
+        """The anomaly map in the report's colours, on the bundle's scale.
+
+        Args:
+            at_image_size: resize the map to the image; False keeps the size of the map.
+
+        Returns:
+            uint8 `[height, width, 3]` RGB, or `[S, S, 3]`.
+        """
+        values = self.map_at_image_size() if at_image_size else self.anomaly_map
+        return colour_map(values, self.scale)
+
+    def overlay(self, image: ImageArray | str | os.PathLike[str]) -> ImageArray:
+        """The heatmap over the image, as the report draws it.
+
+        Args:
+            image: the image of this detection: uint8 `[height, width, 3]` RGB, or its file. A
+                file is read with its own white level: pass pixels where a bit depth was given.
+
+        Returns:
+            uint8 `[height, width, 3]` RGB.
+
+        Raises:
+            InputError: an array is not an image. ImageError: the file cannot be read.
+            OptionError: the image has another size than the one that was inspected.
+        """
+        pixels = decode(image, ImageReader())
+        if pixels.shape[:2] != tuple(self.image_size_px):
+            height, width = self.image_size_px
+            raise OptionError(
+                f"image: expected the inspected image of {width} x {height} px, found "
+                f"{pixels.shape[1]} x {pixels.shape[0]} px; pass the image of this detection"
+            )
+        return np.asarray(draw_heatmap(pixels, self.map_at_image_size(), self.scale))
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        image: ImageArray | str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Write the heatmap to a file, over the image where it is given.
+
+        Args:
+            path: the file to write; its suffix chooses the format, such as `.png`.
+            image: as for `overlay`; None draws the anomaly map alone.
+
+        Raises:
+            OptionError: the suffix names no image format, or as for `overlay`.
+            InputError, ImageError: as for `overlay`. OutputError: the file cannot be written.
+        """
+        drawn = Image.fromarray(self.heatmap() if image is None else self.overlay(image))
+        try:
+            drawn.save(path)
+        except ValueError as error:
+            raise OptionError(
+                f"{path}: expected a file of an image format, such as heatmap.png ({error})"
+            ) from error
+        except OSError as error:
+            raise OutputError(
+                f"{path}: cannot be written: {error.strerror or error}; check the folder"
+            ) from error
+
+    def annotated(self, file_name: str | None = None, above: float | None = None) -> AnnotatedImage:
+        """Size, score and regions, for `to_coco` and `to_label_studio`.
+
+        Args:
+            file_name: the name of the image in the annotations; None takes its path.
+            above: as for `regions`.
+
+        Raises:
+            OptionError: as for `regions`, or an array without a `file_name`.
+        """
+        if file_name is None and self.path is None:
+            raise OptionError(
+                "file_name: the image was an array, so there is no name for it in the "
+                "annotations; give one"
+            )
+        height, width = self.image_size_px
+        return AnnotatedImage(
+            file_name=str(self.path.as_posix() if file_name is None and self.path else file_name),
+            width=width,
+            height=height,
+            score=rounded_score(self.score),
+            regions=self.regions(above),
+        )
+
+    def to_coco(
+        self, file_name: str | None = None, *, above: float | None = None
+    ) -> dict[str, Any]:
+        """The regions as a COCO dataset of one image; `diad_deploy.to_coco` takes many.
+
+        Args and errors are those of `annotated`.
+        """
+        return to_coco([self.annotated(file_name, above)])
+
+    def to_label_studio(
+        self, file_name: str | None = None, *, above: float | None = None
+    ) -> dict[str, Any]:
+        """The regions as a Label Studio task; `diad_deploy.to_label_studio` takes many.
+
+        Args and errors are those of `annotated`.
+        """
+        [task] = to_label_studio([self.annotated(file_name, above)])
+        return task
+
+    def _repr_html_(self) -> str:
+        return detection_html(
+            score=rounded_score(self.score),
+            decision=self.decision,
+            threshold=self.threshold,
+            name=None if self.path is None else self.path.name,
+            class_name=self.class_name,
+            image_size_px=self.image_size_px,
+            images={
+                "reconstruction": self.reconstruction_rgb(),
+                "anomaly map": self.heatmap(at_image_size=False),
+            },
+        )
+
+    picture_size_px = deprecated_attribute("image_size_px")

@@ -15,7 +15,8 @@ def draw_heatmap(
     Args:
         image: uint8 `[H, W, 3]` RGB.
         anomaly_map: float32 `[H, W]`.
-        scale: (low, high) in the map's units: what is drawn clear, and in the last colour.
+        scale: (low, high) in units of the map: up to `low` the image shows through, from `high`
+            on the last colour covers it.
 
     Returns:
         RGB image of the same size.
@@ -24,6 +25,16 @@ def draw_heatmap(
     cover = level.point(cover_table().tolist())
     level.putpalette(colour_table().tobytes())
     return Image.composite(level.convert("RGB"), Image.fromarray(image), cover)
+
+
+def colour_map(anomaly_map: FloatArray, scale: tuple[float, float]) -> ImageArray:
+    """The map in the colours of the scale, alone: uint8 `[H, W, 3]` RGB.
+
+    Args:
+        anomaly_map: float32 `[H, W]`.
+        scale: (low, high) in units of the map: the first and the last colour.
+    """
+    return colour_table()[map_levels(anomaly_map, scale)]
 
 
 def map_levels(anomaly_map: FloatArray, scale: tuple[float, float]) -> ImageArray:

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import BoolArray
-from diad_deploy.labelled.layouts.labelled import LabelledImage
 from diad_deploy.detection.heatmap import draw_heatmap
+from diad_deploy.labelled.layouts.labelled import LabelledImage
 from diad_deploy.streaming.stream import Inspected
 
 SHOWN = 12

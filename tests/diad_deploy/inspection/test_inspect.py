@@ -19,13 +19,13 @@ import pytest
 from PIL import Image
 
 from diad_deploy.arrays import ImageArray
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.errors import BackendError, OptionError, OutputError
 from diad_deploy.images.discover import find_images
 from diad_deploy.inspection import inspect as inspection
 from diad_deploy.inspection.inspect import WRITERS, InspectionOptions, inspect
 from diad_deploy.inspection.summary import Progress, Summary
 from diad_deploy.report import folder as layout
-from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.report.results import ResultRow, read_rows
 from diad_deploy.thresholds.decide import Decider
 from tests.diad_deploy.fake_detector import FakeDetector, plain, write_image, write_images
