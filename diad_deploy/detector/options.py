@@ -1,17 +1,17 @@
 """Which backend runs a bundle, on which device, and how its images are read."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 from diad_deploy.backends import AUTO, check_choice
 from diad_deploy.errors import OptionError
-from diad_deploy.images.options import ImageOptions, image_options_of
+from diad_deploy.images.options import ReadingOptions
 
 MAX_THREADS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelOptions:
+class ModelOptions(ReadingOptions):
     """The options that `Detector.open` and every configuration of a run share.
 
     Attributes:
@@ -24,11 +24,7 @@ class ModelOptions:
         batch_size: most images to run at once; more need more memory.
         tf32: whether ONNX Runtime on CUDA multiplies float32 in TF32, whose numbers have 10 bits
             of mantissa, like those of float16. For engines the build decides.
-        bit_depth: bits that the camera uses in samples of more than 8, in files and in uint16
-            arrays. None takes the depth that the thresholds were set with; where there are none,
-            and with `auto`, each file's own depth holds.
-        white: the value that is white, in place of `bit_depth`.
-        max_megapixels: most pixels of an image file, in millions; None is 179.
+        bit_depth, white, max_megapixels: how images are read, as for `ReadingOptions`.
 
     Raises:
         OptionError: a value does not fit.
@@ -39,9 +35,6 @@ class ModelOptions:
     threads: int | None = None
     batch_size: int = 8
     tf32: bool = False
-    bit_depth: int | Literal["auto"] | None = None
-    white: float | None = None
-    max_megapixels: float | None = None
 
     def __post_init__(self) -> None:
         check_choice(self.backend, self.device)
@@ -50,13 +43,6 @@ class ModelOptions:
         if self.threads is not None and not 1 <= self.threads <= MAX_THREADS:
             raise OptionError(f"threads {self.threads}: expected 1 to {MAX_THREADS}")
         _ = self.reading
-
-    @property
-    def reading(self) -> ImageOptions:
-        """How images are read."""
-        return image_options_of(
-            bit_depth=self.bit_depth, white=self.white, max_megapixels=self.max_megapixels
-        )
 
     @property
     def arguments(self) -> dict[str, Any]:
