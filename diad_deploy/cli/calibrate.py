@@ -10,6 +10,7 @@ import click
 from diad_deploy import __version__
 from diad_deploy.cli.console import printable, run_command
 from diad_deploy.cli.image_options import image_options
+from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import model_options
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ Examples:
 @model_options
 @click.option("--force", is_flag=True, help="Write over thresholds that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@log_options
 @click.version_option(__version__, prog_name="diad-calibrate")
 def command(*, good_dir: Path, as_json: bool, reading: "ImageOptions", **given: Any) -> int:
     """Set the thresholds of a bundle from images of good parts.

@@ -10,6 +10,7 @@ import click
 from diad_deploy import __version__
 from diad_deploy.cli.console import printable, run_command
 from diad_deploy.cli.image_options import image_options
+from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import model_options
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ Examples:
 @click.option(
     "--demo", is_flag=True, help="Take the built-in bundle and images where none are given."
 )
+@log_options
 @click.version_option(__version__, prog_name="diad-run")
 def command(*, as_json: bool, **given: Any) -> int:
     """Find defects in images and write a report.

@@ -34,13 +34,14 @@ def load_model(bundle: Bundle, options: ModelOptions) -> OpenedModel:
     )
     opened = open_model(request, backend=options.backend, device=options.device)
     log.info(
-        "loaded %s with %s on %s in %.1f s (%s); batch size %d, %d batches at once",
+        "loaded %s with %s on %s in %.1f s (%s); batch size %d, threads %s, at most %d pending",
         bundle.path,
         opened.backend,
         ", ".join(opened.devices),
         time.perf_counter() - began,
         opened.reason,
         options.batch_size,
+        options.threads or "auto",
         opened.model.max_pending,
     )
     return opened

@@ -10,6 +10,7 @@ import click
 from diad_deploy import __version__
 from diad_deploy.cli.console import run_command
 from diad_deploy.cli.image_options import image_options, strict_option
+from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import model_options
 from diad_deploy.errors import OutputError
 
@@ -50,6 +51,7 @@ Examples:
 @model_options
 @click.option("--force", is_flag=True, help="Replace an earlier evaluation in the output folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@log_options
 @click.version_option(__version__, prog_name="diad-evaluate")
 def command(*, as_json: bool, reading: "ImageOptions", **given: Any) -> int:
     """Evaluate a bundle on labelled images: image and pixel AUROC, AP, F1-max, and AU-PRO.

@@ -21,6 +21,7 @@ from diad_deploy.bundle.folder import Bundle
 from diad_deploy.cli.run import main
 from diad_deploy.detector import Detector
 from diad_deploy.errors import BackendError, BundleMissingError
+from diad_deploy.images.formats.opening import LIMIT_PX
 from diad_deploy.report.results import read_rows
 from diad_deploy.thresholds.file import write_thresholds
 from tests.diad_deploy.fake_detector import FakeDetector, write_image, write_images
@@ -52,7 +53,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, detector: FakeDetector) -> list[dict
         calls.append({"bundle": bundle, **options})
         return detector
 
-    monkeypatch.setattr("diad_deploy.inspection.inspect.Detector.open", open_fake)
+    monkeypatch.setattr("diad_deploy.detector.Detector.open", open_fake)
     return calls
 
 
@@ -131,6 +132,9 @@ def test_options_reach_the_detector_and_the_report(
             "tf32": False,
             "batch_size": 3,
             "thresholds": None,
+            "bit_depth": None,
+            "white": None,
+            "max_megapixels": LIMIT_PX / 1e6,
         }
     ]
     record = json.loads((out / "run.json").read_text())
@@ -220,7 +224,7 @@ def test_a_bundle_that_does_not_open(
     def refuse(*_: object, **__: object) -> FakeDetector:
         raise error
 
-    monkeypatch.setattr("diad_deploy.inspection.inspect.Detector.open", refuse)
+    monkeypatch.setattr("diad_deploy.detector.Detector.open", refuse)
     status, out, err = run(parts, "--bundle", "b", "-o", tmp_path / "out")
     assert (status, out, err) == (2, "", f"diad-run: {error}\n")
     assert not (tmp_path / "out").exists()
