@@ -241,7 +241,7 @@ def test_names_cannot_talk_to_the_terminal(run: Run, tmp_path: Path) -> None:
 
 INTERRUPTED = """
     import sys, time
-    from diad_deploy.inspection import inspect as inspection
+    from diad_deploy.detector import Detector
     from diad_deploy.cli.run import main
     from tests.diad_deploy.fake_detector import FakeDetector
 
@@ -251,7 +251,7 @@ INTERRUPTED = """
             time.sleep(20)
 
     detector = FakeDetector(before=before)
-    inspection.Detector.open = lambda *_, **__: detector
+    Detector.open = lambda *_, **__: detector
     main()
 """
 
