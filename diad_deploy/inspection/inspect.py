@@ -26,7 +26,7 @@ from diad_deploy.inspection.rows_in_order import RowsInOrder
 from diad_deploy.inspection.summary import Progress, Summary
 from diad_deploy.report import folder as layout
 from diad_deploy.report.decision_counts import DecisionCounts
-from diad_deploy.report.folder_lock import HeldFolder, only_run
+from diad_deploy.report.folder_lock import LockedFolder, lock_folder
 from diad_deploy.report.image_outputs import MapFormat
 from diad_deploy.report.lost_files import LostOutputs, check_rows
 from diad_deploy.report.page.render import PageFacts, write_page
@@ -129,7 +129,7 @@ def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _i
         KeyboardInterrupt: as it came.
     """
     # what can be refused is refused before the model loads
-    with only_run(request.output) as held:
+    with lock_folder(request.output) as held:
         check_folder(request.output, request.options.existing)
         written = [request.output / name for name in layout.SUBFOLDERS]
         images = find_images(request.paths, exclude=written)
@@ -173,7 +173,7 @@ def inspect(
         KeyboardInterrupt: as it came.
     """
     folder = Path(output)
-    with only_run(folder) as held:
+    with lock_folder(folder) as held:
         return _inspect(images, detector, folder, held, options, progress)
 
 
@@ -181,7 +181,7 @@ def _inspect(
     images: Sequence[ImageFile],
     detector: PreparedDetector,
     folder: Path,
-    held: HeldFolder,
+    held: LockedFolder,
     options: InspectionOptions,
     progress: Callable[[Progress], None],
 ) -> Summary:

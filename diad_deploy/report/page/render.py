@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diad_deploy.images.discover import describe_skipped
 from diad_deploy.report import folder as layout
-from diad_deploy.report.colours import LEVELS, colour_table, cover_table
+from diad_deploy.report.colours import LEVELS, colour_table, opacity_table
 from diad_deploy.report.page.cards import card
 from diad_deploy.report.page.histogram import Bar, histogram
 from diad_deploy.report.page.threshold_scale import slider_values
@@ -139,7 +139,7 @@ def _legend() -> str:
     for step in range(_LEGEND_STOPS):
         level = step * (LEVELS - 1) // (_LEGEND_STOPS - 1)
         red, green, blue = colour_table()[level].tolist()
-        cover = cover_table()[level] / 255
+        cover = opacity_table()[level] / 255
         stops.append(f"rgb({red} {green} {blue} / {cover:.2f})")
     return ", ".join(stops)
 
