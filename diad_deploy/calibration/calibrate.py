@@ -11,7 +11,7 @@ from typing import Any
 from diad_deploy import __version__
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.calibration.false_alarm_rate import CONFIDENCE, check_rate, threshold_at
-from diad_deploy.calibration.good_images import GoodImages, check_counts, find_good
+from diad_deploy.calibration.good_images import GoodImages, check_counts, find_good_images
 from diad_deploy.detection import rounded_score
 from diad_deploy.detector import Detector
 from diad_deploy.errors import InputError
@@ -149,7 +149,7 @@ def calibrate(
     bundle = Bundle.open(request.bundle)
     # what can be refused is refused before the model loads
     check_output(output, force=request.force)
-    good = find_good(request.folder, class_name=request.class_name)
+    good = find_good_images(request.folder, class_name=request.class_name)
     check_counts(request.folder, good.classes, request.rate, per_class=request.per_class)
     with Detector.open(
         bundle,

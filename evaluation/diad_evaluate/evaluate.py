@@ -96,7 +96,7 @@ def evaluate_folder(
             **request.reading.arguments,
         ) as detector:
             if request.strict:
-                defective = (p for p in labelled.pictures if p.defective)
+                defective = (p for p in labelled.images if p.defective)
                 size_px = detector.manifest.image.size_px
                 masks = ((p.name, p.path, p.mask) for p in defective)
                 check_masks(masks, size_px, limit_px=request.reading.limit_px)

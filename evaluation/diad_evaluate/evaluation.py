@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
-import numpy as np
-
 from diad_deploy.bundle.manifest import to_json
 from diad_deploy.errors import DiadError
 from diad_deploy.images.discover import ImageFile
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.inspection.summary import Progress
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_deploy.labelled.layouts.choice import LabelledSet
-from diad_deploy.labelled.layouts.labelled import LabelledImage
-from diad_deploy.labelled.mask_findings import IN_WORDS, CheckedMask, MaskTally, check_mask
+from diad_deploy.labelled.mask_findings import IN_WORDS, CheckedMask, MaskTally
 from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
 from diad_evaluate.class_images import ClassImages, class_images
@@ -118,20 +116,20 @@ class _Run:
         results = self._results()
         judged = prefetch(
             self._judge,
-            zip(self._labelled.pictures, results, strict=True),
+            zip(self._labelled.images, results, strict=True),
             threads=MASK_READERS,
             ahead=self._detector.batch_size + MASK_READERS,
         )
         sizes = {
             product: sum(1 for _ in group)
-            for product, group in groupby(self._labelled.pictures, lambda each: each.product)
+            for product, group in groupby(self._labelled.images, lambda each: each.product)
         }
         with closing(results), closing(judged):
             for product, group in groupby(judged, lambda each: each.picture.product):
                 self._run_class(product, group, sizes[product])
 
     def _results(self) -> Generator[Inspected | Unread, None, None]:
-        files = (ImageFile(path=p.path, name=p.name) for p in self._labelled.pictures)
+        files = (ImageFile(path=p.path, name=p.name) for p in self._labelled.images)
         return stream(files, self._detector, self._stopwatch, reader=self._reader)
 
     def _judge(self, item: tuple[LabelledImage, Inspected | Unread]) -> _Judged:
@@ -139,12 +137,8 @@ class _Run:
         image, found = item
         if isinstance(found, Unread):
             return _Judged(picture=image, found=found)
-        side = self._detector.manifest.image.size_px
-        if not image.defective:
-            mask = CheckedMask(marked=np.zeros((side, side), np.bool_))
-        else:
-            size = found.detection.image_size_px
-            mask = check_mask(image.mask, side, image_size_px=size)
+        size_px = self._detector.manifest.image.size_px
+        mask = image.check_mask(size_px, image_size_px=found.detection.image_size_px)
         return _Judged(picture=image, found=found, mask=mask)
 
     def _run_class(self, product: str, judged: Iterable[_Judged], most: int) -> None:
@@ -173,7 +167,7 @@ class _Run:
     def _tell(self, *, failed: bool) -> None:
         self._done += 1
         self._failed += failed
-        total = len(self._labelled.pictures)
+        total = len(self._labelled.images)
         self._progress(Progress(done=self._done, failed=self._failed, total=total))
 
     def result(self, *, stopped: bool) -> Evaluation:
@@ -201,7 +195,7 @@ class _Run:
 
 def _take(judged: _Judged, found: Inspected, images: ClassImages, masks: MaskTally) -> None:
     """Put an image that ran with those of its class."""
-    images.add(defective=judged.picture.defective, score=found.detection.score)
+    images.add(defective=bool(judged.picture.defective), score=found.detection.score)
     if judged.mask.marked is not None:
         images.add_map(found.detection.anomaly_map, judged.mask.marked)
     masks.add(judged.picture.name, judged.mask.findings)

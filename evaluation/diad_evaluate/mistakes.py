@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import BoolArray
-from diad_deploy.labelled.layouts.labelled import LabelledImage
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_deploy.report.heatmap import draw_heatmap
 from diad_deploy.streaming.stream import Inspected
 

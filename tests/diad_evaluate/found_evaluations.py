@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from diad_deploy.labelled.layouts.labelled import LabelledImage
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_evaluate.metrics.curves import Curves
 from diad_evaluate.metrics.figures import METRICS
 from diad_evaluate.metrics.paper import PAPER

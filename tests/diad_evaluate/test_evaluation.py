@@ -48,7 +48,7 @@ def test_figures_are_those_of_the_maps(tmp_path: Path) -> None:
     write_good(tmp_path / "b/test/good/bright.png", red=150)
     found = run(tmp_path)
     assert [each.product for each in found.classes] == ["a", "b"]
-    labelled = [p for p in find_labelled_set(tmp_path).pictures if p.product == "b"]
+    labelled = [p for p in find_labelled_set(tmp_path).images if p.product == "b"]
     maps = np.stack([red_of(p.path) for p in labelled])
     masks = np.stack(
         [

@@ -10,7 +10,7 @@ from PIL import Image
 
 from diad_deploy.detection import Detection
 from diad_deploy.images.discover import ImageFile
-from diad_deploy.labelled.layouts.labelled import LabelledImage
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_deploy.streaming.stream import Inspected
 from diad_evaluate.mistakes import SIDE_PX, Candidates, Mistake, worst
 from tests.diad_deploy.fake_detector import IMAGE, plain

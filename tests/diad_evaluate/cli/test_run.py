@@ -186,7 +186,7 @@ def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:
     [
         (("nowhere",), "nowhere: expected the folder of a test set"),
         ((".", "--layout", "coco"), "--layout coco: expected auto"),
-        ((".", "--class", "spoon"), "--class spoon: not in the data; expected of bolt, cap"),
+        ((".", "--class", "spoon"), "--class spoon: not in the data; expected one of bolt, cap"),
         ((".", "--batch-size", "0"), "0 is not in the range x>=1"),
     ],
 )
