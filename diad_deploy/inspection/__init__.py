@@ -1,1 +1,1 @@
-"""A folder of images -> a report."""
+"""Inspection: images in, a report out."""

@@ -46,7 +46,7 @@ def files(out: Path) -> dict[str, bytes]:
         for path in out.rglob("*")
         if path.is_file()
     }
-    timed = rb"<dt>(Time|Images/s)</dt><dd>[^<]*</dd>"
+    timed = rb"<dt>(Time|Images per second)</dt><dd>[^<]*</dd>"
     found["report.html"] = re.sub(timed, b"", found["report.html"])
     return found
 
@@ -453,7 +453,7 @@ def test_a_record_removed_under_a_run_is_written_again(
     assert run(parts, out, RESUME).resumed == 27
 
 
-@pytest.mark.parametrize("name", ["write_page", "rank", "keep_record"])
+@pytest.mark.parametrize("name", ["write_page", "rank", "update_record"])
 def test_an_interrupt_after_the_last_row_still_writes_the_page(
     parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
