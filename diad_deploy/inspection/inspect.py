@@ -322,7 +322,7 @@ class _Run:
             output=str(self._folder),
             report=str(report),
             highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),
-            thresholds=judge.shown(self._record.backend),
+            thresholds=judge.describe(self._record.backend),
             decisions=decisions.as_dict() if judge.decides else None,
             fail_on_defect=self._options.fail_on_defect,
             warnings=facts.warnings,

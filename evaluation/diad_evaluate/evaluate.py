@@ -12,7 +12,7 @@ from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.layouts.choice import AUTO, find_labelled_set
 from diad_deploy.labelled.mask_findings import check_masks
 from diad_evaluate.evaluation import evaluate
-from diad_evaluate.mistakes import SHOWN
+from diad_evaluate.mistakes import MAX_MISTAKES
 from diad_evaluate.report.output import RESULT, write_evaluation
 from diad_evaluate.results import Evaluation, Tell
 
@@ -105,7 +105,7 @@ def evaluate_folder(
                 detector,
                 reader=detector.reader,
                 bundle_name=request.bundle_name,
-                mistakes=SHOWN if output is not None else 0,
+                mistakes=MAX_MISTAKES if output is not None else 0,
                 progress=progress,
                 stopped=keep,
             )

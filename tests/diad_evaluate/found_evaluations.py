@@ -37,7 +37,7 @@ def row(image: str, **changes: Any) -> ImageRow:
 
 def mistake(name: str, kind: str = "good") -> Mistake:
     return Mistake(
-        picture=LabelledImage(path=Path(name), name=name, product="a", kind=kind),
+        image=LabelledImage(path=Path(name), name=name, product="a", kind=kind),
         score=0.75,
         threshold=0.25,
         width=160,

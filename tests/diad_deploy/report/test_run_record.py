@@ -40,7 +40,7 @@ def test_a_kill_before_the_first_file_was_whole_does_not_take_the_folder(tmp_pat
 
 
 def test_a_report_is_not_overwritten_unasked(begun: Path) -> None:
-    with pytest.raises(OutputError, match=r"not empty; resume it with --resume or replace it with --force"):
+    with pytest.raises(OutputError, match="resume it with --resume or replace it with --force"):
         begin_report(begun, RECORD, "refuse")
 
 

@@ -246,7 +246,7 @@ def test_ctrl_c_keeps_what_is_whole(tmp_path: Path) -> None:
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == "diad-evaluate: interrupted"
     assert "Traceback" not in done.stderr
-    assert done.stdout.startswith("stopped: only the classes that were whole by then")
+    assert done.stdout.startswith("stopped: only classes that were complete")
     found = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert (found["stopped"], list(found["classes"])) == (True, ["a"])
     assert names(tmp_path / "out") == FILES
