@@ -12,7 +12,7 @@ from typing import Any
 from diad_deploy import __version__
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.calibration.false_alarm_rate import CONFIDENCE, check_rate, threshold_at
-from diad_deploy.calibration.good_images import GoodImages, check_counts, find_good
+from diad_deploy.calibration.good_images import GoodImages, check_counts, find_good_images
 from diad_deploy.detection import rounded_score
 from diad_deploy.detector import Detector, ModelOptions
 from diad_deploy.errors import InputError
@@ -150,7 +150,7 @@ def calibrate(
     bundle = Bundle.open(path)
     # whatever can be refused is refused before the model loads
     check_output(output, force=config.force)
-    good = find_good(folder, class_name=config.class_name)
+    good = find_good_images(folder, class_name=config.class_name)
     check_counts(folder, good.classes, config.false_alarm_rate, per_class=config.per_class)
     log.info("found %d good images in %s", len(good.files), folder)
     with Detector.open(bundle, thresholds=None, **config.arguments) as detector:

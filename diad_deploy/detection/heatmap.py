@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, ImageArray
-from diad_deploy.detection.colours import LEVELS, colour_table, cover_table
+from diad_deploy.detection.colours import LEVELS, colour_table, opacity_table
 
 
 def draw_heatmap(
@@ -22,7 +22,7 @@ def draw_heatmap(
         RGB image of the same size.
     """
     level = Image.fromarray(map_levels(anomaly_map, scale))
-    cover = level.point(cover_table().tolist())
+    cover = level.point(opacity_table().tolist())
     level.putpalette(colour_table().tobytes())
     return Image.composite(level.convert("RGB"), Image.fromarray(image), cover)
 

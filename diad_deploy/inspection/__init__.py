@@ -1,4 +1,4 @@
-"""A folder of images -> a report."""
+"""Inspection: images in, a report out."""
 
 from diad_deploy.deprecated import deprecated_names
 

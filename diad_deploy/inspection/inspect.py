@@ -22,13 +22,17 @@ from diad_deploy.inspection.summary import Progress, Summary, no_progress
 from diad_deploy.log import get_logger
 from diad_deploy.report import folder as layout
 from diad_deploy.report.decision_counts import DecisionCounts
-from diad_deploy.report.folder_lock import HeldFolder, only_run
-from diad_deploy.report.lost_files import LostOutputs, check_rows
+from diad_deploy.report.folder_lock import LockedFolder, lock_folder
+from diad_deploy.report.lost_files import MissingOutputs, check_row_count
 from diad_deploy.report.page.render import PageFacts, write_page
-from diad_deploy.report.ranking import Highest, rank
+from diad_deploy.report.ranking import HighestScores, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
-from diad_deploy.report.resuming import keep_finished, settle
-from diad_deploy.report.run_record import begin, images_of, keep_record
+from diad_deploy.report.resuming import keep_finished, rewrite_results
+from diad_deploy.report.run_record import (
+    begin_report,
+    read_image_statistics,
+    update_record,
+)
 from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
 
@@ -66,7 +70,7 @@ def inspect(
         KeyboardInterrupt: Ctrl-C, after the page is written.
     """
     folder = Path(output)
-    with only_run(folder) as held:
+    with lock_folder(folder) as held:
         return inspect_locked(images, detector, folder, held, options, progress)
 
 
@@ -74,7 +78,7 @@ def inspect_locked(
     images: Sequence[ImageFile],
     detector: PreparedDetector,
     folder: Path,
-    held: HeldFolder,
+    held: LockedFolder,
     options: InspectionOptions,
     progress: Callable[[Progress], None],
 ) -> Summary:
@@ -124,25 +128,27 @@ class _Run:
             white=options.white,
         )
         self._reader = ImageReader(options.white, limit_px=options.reading.limit_px)
-        self._kept: frozenset[str] = frozenset()
-        self._highest = Highest()
-        if begin(folder, self._record, options.existing):
-            kept = keep_finished(folder, images)
-            self._kept, self._highest = kept.pictures, kept.highest
-            log.info("resuming %s: %d of %d images are done", folder, len(self._kept), len(images))
-            counted = images_of(folder)
-            if counted is None and self._kept:
+        self._finished: frozenset[str] = frozenset()
+        self._highest = HighestScores()
+        if begin_report(folder, self._record, options.existing):
+            finished = keep_finished(folder, images)
+            self._finished, self._highest = finished.names, finished.highest
+            log.info(
+                "resuming %s: %d of %d images are done", folder, len(finished.names), len(images)
+            )
+            statistics = read_image_statistics(folder)
+            if statistics is None and self._finished:
                 self._reader.tally.begin_late()
-            # a record that somebody changed costs the warnings, not the run
+            # an edited record may lose the warnings, but does not end the run
             with suppress(KeyError, TypeError, ValueError):
-                self._reader.tally.add_json(counted or {})
+                self._reader.tally.add_json(statistics or {})
         self._rows: RowsInOrder | None = None
-        self._left = sum(file.name not in self._kept for file in images)
+        self._left = sum(file.name not in self._finished for file in images)
 
     def write_rows(self) -> None:
         """Everything but the page."""
         # taken one by one: a list of them would be the largest thing in memory
-        todo = (file for file in self._images if file.name not in self._kept)
+        todo = (file for file in self._images if file.name not in self._finished)
         total = len(self._images)
         done = total - self._left
         path, table = self._folder / layout.RESULTS, self._folder / layout.TABLE
@@ -169,22 +175,24 @@ class _Run:
             files.check()
 
     def finish(self, *, stopped: bool) -> Summary:
-        """Put the results in order where the run was not one piece, and write the page."""
-        keep_record(self._folder, self._record, self._reader.tally.as_json())
+        """Sort the results if the run was stopped or resumed, and write the page."""
+        update_record(self._folder, self._record, self._reader.tally.as_json())
         written = self._rows.written if self._rows is not None else 0
-        # before both files are written afresh from the rows that are left
-        check_rows(self._folder, len(self._kept) + (written if stopped else self._left))
-        if stopped or self._kept:
-            settle(self._folder, (file.name for file in self._images))
-        judge, decisions, outputs = self._options.judge, DecisionCounts(), LostOutputs(self._folder)
-        rows = read_rows(self._folder / layout.RESULTS)
-        ranking = rank(decisions.counting(outputs.looking(rows)))
-        ok = ranking.read
+        expected = len(self._finished) + (written if stopped else self._left)
+        if stopped or self._finished:
+            names = (file.name for file in self._images)
+            rewrite_results(self._folder, names, expected=expected)
+        judge, decisions = self._options.judge, DecisionCounts()
+        outputs = MissingOutputs(self._folder)
+        results = self._folder / layout.RESULTS
+        ranking = rank(decisions.count(outputs.scan(read_rows(results))))
+        ok = ranking.scored
+        check_row_count(results, ok + ranking.failed, expected)
         seconds = time.perf_counter() - self._began
-        speed = max(0, ok + ranking.failed - len(self._kept)) / seconds
+        speed = max(0, ok + ranking.failed - len(self._finished)) / seconds
         passed_over = getattr(self._images, "passed_over", {})
         facts = PageFacts(
-            total=len(self._kept) + self._left,
+            total=len(self._finished) + self._left,
             seconds=seconds,
             pictures_per_second=speed,
             version=__version__,
@@ -199,7 +207,7 @@ class _Run:
             seconds,
             self._stopwatch.seconds,
             ranking.failed,
-            len(self._kept),
+            len(self._finished),
             report,
         )
         if not stopped:
@@ -208,7 +216,7 @@ class _Run:
             pictures=ok + ranking.failed,
             ok=ok,
             failed=ranking.failed,
-            resumed=len(self._kept),
+            resumed=len(self._finished),
             seconds=time.perf_counter() - self._began,
             model_seconds=self._stopwatch.seconds,
             pictures_per_second=speed,
@@ -219,7 +227,7 @@ class _Run:
             output=str(self._folder),
             report=str(report),
             highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),
-            thresholds=judge.shown(self._record.backend),
+            thresholds=judge.describe(self._record.backend),
             decisions=decisions.as_dict() if judge.decides else None,
             fail_on_defect=self._options.fail_on_defect,
             warnings=facts.warnings,
@@ -234,7 +242,7 @@ class _Run:
             dropped: tuple[str, ...] = ()
             if isinstance(result, Inspected):
                 score = rounded_score(result.detection.score)
-                dropped = self._highest.offer(result.file.name, score)
+                dropped = self._highest.add(result.file.name, score)
             yield result, dropped
 
     def _write(

@@ -13,7 +13,7 @@ from diad_deploy.inspection.options import InspectionOptions, check_numbers
 from diad_deploy.inspection.summary import Progress, Summary, no_progress
 from diad_deploy.log import get_logger
 from diad_deploy.report import folder as layout
-from diad_deploy.report.folder_lock import only_run
+from diad_deploy.report.folder_lock import lock_folder
 from diad_deploy.report.image_outputs import MapFormat
 from diad_deploy.report.run_record import Existing, check_folder
 from diad_deploy.thresholds.decide import check_threshold, find_decider
@@ -120,7 +120,7 @@ def inspect_images(
     """
     options, output = config.options, Path(config.output)
     # whatever can be refused is refused before the model loads
-    with only_run(output) as held:
+    with lock_folder(output) as held:
         check_folder(output, options.existing)
         written = [output / name for name in layout.SUBFOLDERS]
         images = find_images(config.paths, exclude=written)

@@ -13,7 +13,7 @@ from diad_deploy.labelled.layouts.choice import AUTO, find_labelled_set
 from diad_deploy.labelled.mask_findings import check_masks
 from diad_deploy.log import get_logger
 from diad_evaluate.evaluation import evaluate
-from diad_evaluate.mistakes import SHOWN
+from diad_evaluate.mistakes import MAX_MISTAKES
 from diad_evaluate.report.output import RESULT, write_evaluation
 from diad_evaluate.results import Evaluation, Tell
 
@@ -79,7 +79,7 @@ def evaluate_folder(
     """
     # whatever can be refused is refused before the model loads
     labelled = find_labelled_set(Path(config.data), layout=config.layout, classes=config.classes)
-    log.info("found %d labelled images in %s", len(labelled.pictures), config.data)
+    log.info("found %d labelled images in %s", len(labelled.images), config.data)
     output = None if config.output is None else Path(config.output)
     whole = (
         AtomicFolder(output, marker=RESULT, force=config.force)
@@ -99,7 +99,7 @@ def evaluate_folder(
 
         with Detector.open(config.bundle, **config.arguments) as detector:
             if config.strict:
-                defective = (p for p in labelled.pictures if p.defective)
+                defective = (p for p in labelled.images if p.defective)
                 size_px = detector.manifest.image.size_px
                 masks = ((p.name, p.path, p.mask) for p in defective)
                 check_masks(masks, size_px, limit_px=config.reading.limit_px)
@@ -108,7 +108,7 @@ def evaluate_folder(
                 detector,
                 reader=detector.reader,
                 bundle_name=config.bundle_name or Path(config.bundle).resolve().name,
-                mistakes=SHOWN if output is not None else 0,
+                mistakes=MAX_MISTAKES if output is not None else 0,
                 progress=progress,
                 stopped=keep,
             )

@@ -15,11 +15,11 @@ from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.inspection.summary import Progress
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_deploy.labelled.mask_findings import MaskTally
 from diad_export.model.diad import DiadModel
 from diad_export.model.reference import ReferenceOptions, run_reference
 from diad_export.verify.agreement import Outcome, Truth, choose_threshold, compare_outcomes
-from diad_export.verify.labelled_images import LabelledImage
 from diad_export.verify.result import Agreement, Limits, StageError, Verification
 from diad_export.verify.traced_bundle import TracedBundle
 

@@ -94,7 +94,7 @@ def test_all_of_one_class(good: Path, own_bundle: Bundle, detector: FakeDetector
 def test_too_few_are_refused_before_the_model_runs(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
-    with pytest.raises(InputError, match=r"at least 99; take more, or --false-alarm-rate"):
+    with pytest.raises(InputError, match=r"at least 99; add more, or use --false-alarm-rate"):
         calibrate(config(good, own_bundle, false_alarm_rate=0.01))
     assert detector.seen == 0
     assert not (own_bundle.path / THRESHOLDS_NAME).exists()
