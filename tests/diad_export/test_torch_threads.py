@@ -12,7 +12,7 @@ def test_threads(monkeypatch: pytest.MonkeyPatch, before: int, usable: int, afte
     monkeypatch.setattr(torch_threads, "usable_cores", lambda: usable)
     try:
         torch.set_num_threads(before)
-        torch_threads.bound_threads()
+        torch_threads.limit_threads()
         assert torch.get_num_threads() == after
     finally:
         torch.set_num_threads(found)

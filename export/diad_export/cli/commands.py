@@ -121,9 +121,9 @@ def build(
     from diad_export.cli.engine_progress import shown_build
     from diad_export.options import BuildOptions
     from diad_export.peak_memory import watch_memory
-    from diad_export.torch_threads import bound_threads
+    from diad_export.torch_threads import limit_threads
 
-    bound_threads()
+    limit_threads()
     start = time.monotonic()
     size_px, count = pool or (None, None)
     options = BuildOptions(pool_size_px=size_px, pool_count=count, **given)
@@ -218,10 +218,10 @@ def verify(*, as_json: bool, **given: Any) -> int:
 
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
-    from diad_export.torch_threads import bound_threads
+    from diad_export.torch_threads import limit_threads
     from diad_export.verify.bundle import verify_bundle
 
-    bound_threads()
+    limit_threads()
     found = verify_bundle(**given)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))

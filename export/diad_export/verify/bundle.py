@@ -76,29 +76,30 @@ def verify_bundle(
     with (
         trace_bundle(
             opened, backend=backend, device=device, batch_size=BATCH, tf32=tf32, rounding=rounding
-        ) as observed,
-        shown_progress() as tell,
+        ) as traced,
+        shown_progress() as progress,
     ):
-        found = verify(opened, model, observed, labelled, options, progress=tell)
+        found = verify(opened, model, traced, labelled, options, progress=progress)
     manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
     update_manifest(opened, manifest)
     return found
 
 
 def resolve_reading(bundle: Bundle, given: ImageOptions) -> ImageOptions:
-    """How images are read: as the thresholds beside the bundle were set, where there are any.
+    """How images are read: as for the bundle's thresholds, if it has any.
 
     Raises:
-        OptionError: `given` differs. ThresholdsError: the thresholds cannot be used.
+        OptionError: `given` differs.
+        ThresholdsError: the thresholds cannot be used.
     """
     thresholds = find_thresholds(bundle.path, bundle.manifest)
-    kept = thresholds.white_level if thresholds is not None else None
+    stored = thresholds.white_level if thresholds is not None else None
     where = str(bundle.path / THRESHOLDS_NAME)
-    return replace(given, white=resolve_white(given.white, kept, where=where))
+    return replace(given, white=resolve_white(given.white, stored, where=where))
 
 
 def _read(bundle: Bundle, sources: Sources) -> Checkpoint:
-    """The checkpoint, once it is known to be the one that the bundle was built from."""
+    """Read the checkpoint, and check that the bundle was built from it."""
     read = read_checkpoint(sources)
     check_checkpoint(read)
     checkpoint, _ = complete_features(read)
@@ -107,16 +108,16 @@ def _read(bundle: Bundle, sources: Sources) -> Checkpoint:
         raise InputError(
             f"{sources.checkpoint}: expected the checkpoint that {bundle.path} was built from "
             f"({expected.name}, SHA-256 {expected.sha256[:12]}…), found SHA-256 "
-            f"{found.sha256[:12]}…; name that one with --checkpoint"
+            f"{found.sha256[:12]}…; give the right one with --checkpoint"
         )
     return checkpoint
 
 
 def find_checkpoint(bundle: Bundle, given: Path | None) -> Path:
-    """The checkpoint that the bundle was built from: as given, or by its name beside the bundle.
+    """The path of the checkpoint that the bundle was built from, by its name if not given.
 
     Raises:
-        InputError: nothing of that name lies beside the bundle or in the working folder.
+        InputError: it is neither in the folder of the bundle nor in the working folder.
     """
     if given is not None:
         return given
@@ -125,6 +126,6 @@ def find_checkpoint(bundle: Bundle, given: Path | None) -> Path:
         if (folder / name).exists():
             return folder / name
     raise InputError(
-        f"{bundle.path}: built from {name}, which lies neither beside it nor in this folder; "
-        f"name it with --checkpoint"
+        f"{bundle.path}: built from {name}, which is neither in the same folder nor in the working "
+        f"folder; give it with --checkpoint"
     )

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint.doctor import diagnose
+from diad_export.checkpoint.diagnosis import diagnose
 from diad_export.checkpoint.published_keys import AUTOENCODER, FEATURES
 from diad_export.checkpoint.read import Sources, read_checkpoint
 from diad_export.checkpoint.usable_weights import check_checkpoint

@@ -57,7 +57,7 @@ def test_where_they_cannot_be_had_the_option_is_named(
         raise error
 
     monkeypatch.setattr(timm, "create_model", make)
-    with pytest.raises(CheckpointError, match=r"resnet10t cannot be had.*--features") as caught:
+    with pytest.raises(CheckpointError, match=r"resnet10t cannot be loaded.*--features") as caught:
         complete_features(bare)
     assert "\n" not in str(caught.value)
 

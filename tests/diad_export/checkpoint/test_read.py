@@ -104,7 +104,7 @@ def test_code_in_a_pickle_is_never_run(
 def test_what_a_training_leaves_beside_the_weights_is_not_in_the_way(
     golden_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Older trainings key their callbacks by class, which `weights_only` refuses."""
+    """Older trainings key their callbacks by class, which `weights_only` rejects."""
     monkeypatch.chdir(tmp_path)
     weights = {"control_model.x.weight": torch.arange(4.0), "betas": torch.ones(2)}
     training = {

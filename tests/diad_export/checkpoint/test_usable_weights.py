@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint.doctor import diagnose
+from diad_export.checkpoint.diagnosis import diagnose
 from diad_export.checkpoint.published_keys import FEATURES
 from diad_export.checkpoint.read import read_checkpoint
 from diad_export.checkpoint.usable_weights import check_checkpoint, check_values
@@ -118,7 +118,7 @@ def test_what_lacks_is_named_before_an_extractor_is_fetched(
 def test_another_model(tmp_path: Path, keys: list[str], message: str, prefix: str) -> None:
     state = {prefix + key: torch.zeros(1) for key in keys}
     torch.save({"state_dict": state}, tmp_path / "other.pth")
-    refused(tmp_path / "other.pth", f"no DiAD checkpoint but {message}")
+    refused(tmp_path / "other.pth", f"expected a DiAD checkpoint, .*, found {message}")
 
 
 def test_a_model_below_a_name_that_not_all_keys_have(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import CheckpointError, DiadError
-from diad_export.checkpoint.doctor import diagnose
+from diad_export.checkpoint.diagnosis import diagnose
 from diad_export.checkpoint.read import read_checkpoint
 from diad_export.checkpoint.weights import load_model
 from diad_export.cli.commands import command
@@ -48,7 +48,7 @@ def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
     path = tmp_path / "model.ckpt"
     torch.save(tensors, path)
     found = diagnose(path)
-    assert found.kind == "a DiAD model that is not whole"
+    assert found.kind == "an incomplete DiAD model"
     assert set(found.missing) == {
         "control_model.down22.0.weight",
         "first_stage_model.quant_conv.bias",
@@ -105,7 +105,7 @@ def test_inspect_nothing(tmp_path: Path) -> None:
         CliRunner().invoke(command, ["inspect", str(tmp_path / "absent")], catch_exceptions=False)
 
 
-def test_build_refuses_a_step_count_that_leaves_the_schedule(
+def test_build_rejects_a_step_count_that_leaves_the_schedule(
     small_checkpoint: Path, tmp_path: Path
 ) -> None:
     arguments = ["build", str(small_checkpoint), "-o", str(tmp_path / "b"), "--steps", "9"]

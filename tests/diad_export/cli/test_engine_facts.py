@@ -39,7 +39,7 @@ def test_the_line_says_what_it_is_for_and_what_is_in_it(standin_bundle: Bundle) 
         (
             "denoiser engine",
             "tensorrt 11.4.0 for 9.0, made on NVIDIA H100, CUDA 13.0; batch 1 to 8, tuned for 4; "
-            "asked for float16: 75 % of 8 layers in float16, 1 fused attention, float32: 2 "
+            "built in float16: 75 % of 8 layers in float16, 1 fused attention, float32: 2 "
             "(first, second)",
         )
     ]

@@ -40,7 +40,7 @@ def test_all_options_become_one_object() -> None:
 
 
 def test_engine_options_without_a_target_are_refused() -> None:
-    with pytest.raises(OptionError, match="--compute-capability, --batch: is about engines"):
+    with pytest.raises(OptionError, match="--compute-capability, --batch: needs --target"):
         parse("--compute-capability", "8.9", "--batch", "1", "2", "3")
 
 

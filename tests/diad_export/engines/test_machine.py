@@ -3,7 +3,7 @@
 import pytest
 
 from diad_deploy.errors import BackendError, OptionError
-from diad_export.engines.machine import Gpu, Machine, look_at_machine, resolve_capabilities
+from diad_export.engines.machine import Gpu, Machine, describe_machine, resolve_capabilities
 from diad_export.engines.tensorrt_module import load_tensorrt
 
 KNOWN = ("7.5", "8.0", "8.6", "8.9", "12.0", "12.1")
@@ -16,7 +16,7 @@ def with_gpu(capability: str) -> Machine:
 
 
 def test_the_installed_rtx_lists_these_capabilities() -> None:
-    machine = look_at_machine(load_tensorrt("tensorrt-rtx"))
+    machine = describe_machine(load_tensorrt("tensorrt-rtx"))
     assert machine.capabilities == KNOWN
     assert machine.version.startswith("1.")
     assert (machine.gpu is None) == bool(machine.no_gpu)

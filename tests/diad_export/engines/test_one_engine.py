@@ -67,14 +67,14 @@ def test_float32_products_are_written_out_where_they_must(
     before = path.read_bytes()
     asked = request(path, tmp_path / "x.engine", capability, precision="float16")
     found = built(dataclasses.replace(asked, wide=True))
-    assert ("2 float32 products written out" in found.note) == (capability == "7.5")
+    assert ("2 float32 products rewritten" in found.note) == (capability == "7.5")
     assert path.read_bytes() == before
 
 
 def test_float16_asked_of_a_float32_graph_is_an_error(networks: Path, tmp_path: Path) -> None:
     engine = tmp_path / "single.engine"
     asked = request(networks / "single.onnx", engine, "8.9", precision="float16")
-    with pytest.raises(ExportError, match=r"asked for float16, but .* \(node_conv2d, .*float32"):
+    with pytest.raises(ExportError, match=r"expected float16, but .* \(node_conv2d, .*float32"):
         built(asked)
     assert not engine.exists()
 

@@ -10,7 +10,7 @@ from torch import nn
 from diad_export.model.constant_context import (
     ConstantContextAttention,
     FoldedAttention,
-    hold_context,
+    fix_context,
 )
 from tests.golden_case import relative_error
 
@@ -36,7 +36,7 @@ def test_same_attention_by_the_cheaper_way(
     hidden = torch.randn(2, 9, channels, generator=generator) * 3
     expected = network["attention"](hidden, encoder_hidden_states=context.expand(2, -1, -1))
     lean = copy.deepcopy(network)
-    hold_context(lean, context)
+    fix_context(lean, context)
     found = lean["attention"](hidden, encoder_hidden_states=None)
     assert isinstance(lean["attention"].processor, processor)
     assert relative_error(found, expected) < 1e-5
@@ -44,7 +44,7 @@ def test_same_attention_by_the_cheaper_way(
 
 def test_folding_leaves_no_projection_behind() -> None:
     network = make_attention(640)
-    hold_context(network, torch.zeros(1, 77, 24))
+    fix_context(network, torch.zeros(1, 77, 24))
     names = {name for name, _ in network.named_parameters()}
     assert not [name for name in names if "to_" in name]
     folded = sum(buffer.numel() for buffer in network.buffers())
@@ -54,6 +54,6 @@ def test_folding_leaves_no_projection_behind() -> None:
 def test_self_attention_is_left_alone() -> None:
     network = nn.ModuleDict({"attention": Attention(query_dim=64, heads=8, dim_head=8)})
     before = network["attention"].processor
-    hold_context(network, torch.zeros(1, 4, 24))
+    fix_context(network, torch.zeros(1, 4, 24))
     assert network["attention"].processor is before
     assert network["attention"].to_k is not None

@@ -118,7 +118,9 @@ def test_a_kernel_that_another_node_reads_stays() -> None:
     kernel = weights(128, 128)
     changed = convolving((16, 16), kernel, **PLAIN)
     weight = changed.graph.initializers["w0"]
-    changed.graph.append(ir.node("Identity", [weight], name="reader"))
+    reader = ir.node("Identity", [weight], name="reader")
+    changed.graph.append(reader)
+    changed.graph.outputs.append(reader.outputs[0])
     use_winograd(changed)
     assert "w0" in changed.graph.initializers
 

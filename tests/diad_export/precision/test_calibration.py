@@ -1,4 +1,4 @@
-"""Calibration feeds the graphs what the runtime would feed them."""
+"""Calibration runs the graphs on the inputs that they have in the runtime."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from diad_export.precision.calibration import (
     Run,
     read_calibration,
 )
-from diad_export.precision.ranges import Feed
+from diad_export.precision.ranges import Inputs
 
 IMAGE = image_spec(32)
 
@@ -80,7 +80,7 @@ def test_every_graph_sees_what_the_detector_shows_it(images: Path, small_bundle:
     found = read_calibration(images, manifest.image)
     calibration = Calibration(found, *small_bundle.noise(), manifest.schedule)
     seen = {
-        graph.name: calibration.run_through(graph.name, runner(small_bundle.file(graph.file)))
+        graph.name: calibration.run_graph(graph.name, runner(small_bundle.file(graph.file)))
         for graph in manifest.graphs
     }
     batches = -(-5 // BATCH)
@@ -94,8 +94,8 @@ def test_every_graph_sees_what_the_detector_shows_it(images: Path, small_bundle:
 def runner(path: Path) -> Run:
     session = open_session(path)
 
-    def run(feed: Feed) -> tuple[np.ndarray, ...]:
-        return tuple(session.run(None, dict(feed)))
+    def run(inputs: Inputs) -> tuple[np.ndarray, ...]:
+        return tuple(session.run(None, dict(inputs)))
 
     return run
 

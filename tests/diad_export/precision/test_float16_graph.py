@@ -39,15 +39,15 @@ def planted(small_model: DiadModel) -> Component:
 def calibration() -> Calibration:
     rng = np.random.default_rng(0)
     images, noise = (rng.normal(size=s).astype(np.float32) for s in ((2, 3, 32, 32), (4, 4, 4)))
-    pictures = CalibrationImages(source="noise", images=images)
-    return Calibration(pictures, noise, np.zeros_like(noise), SCHEDULE)
+    source = CalibrationImages(source="noise", images=images)
+    return Calibration(source, noise, np.zeros_like(noise), SCHEDULE)
 
 
 def test_a_planted_overflow_is_kept_in_float32_and_listed(
     planted: Component, tmp_path: Path
 ) -> None:
     made = write_float16_graph(planted, tmp_path, calibration())
-    measured = [part for part in made.wide if part.reason == "range"]
+    measured = [part for part in made.float32_parts if part.reason == "range"]
     assert len(measured) >= 2
     assert max(part.largest_abs for part in measured) > 65504 > LIMIT_ABS
     assert max(record.relative for record in made.parity) < 0.01
