@@ -1,4 +1,4 @@
-"""A quota bounds PyTorch's threads; without one they stay as they are."""
+"""A CPU quota limits PyTorch's threads; without one they are unchanged."""
 
 import pytest
 import torch

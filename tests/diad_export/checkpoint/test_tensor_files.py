@@ -1,4 +1,4 @@
-"""Where the weights lie in a file, and what a file without weights holds."""
+"""Weights are found in a file, and a file without weights is described."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def circle() -> dict[str, object]:
         (circle(), "found model; expected"),
     ],
 )
-def test_what_holds_no_weights_is_named(tmp_path: Path, content: object, message: str) -> None:
+def test_files_without_weights_are_described(tmp_path: Path, content: object, message: str) -> None:
     torch.save(content, tmp_path / "file.pt")
     with pytest.raises(CheckpointError, match=f"holds no named tensors: .*{message}"):
         read_tensors(tmp_path / "file.pt")

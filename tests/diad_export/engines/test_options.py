@@ -1,4 +1,4 @@
-"""Options that cannot be are refused before anything starts."""
+"""Invalid options are an error before anything starts."""
 
 import pytest
 

@@ -27,7 +27,7 @@ def make_attention(channels: int) -> nn.ModuleDict:
     ("channels", "tokens", "processor"),
     [(64, 4, FoldedAttention), (64, 77, ConstantContextAttention), (640, 77, FoldedAttention)],
 )
-def test_same_attention_by_the_cheaper_way(
+def test_same_attention_with_less_work(
     channels: int, tokens: int, processor: type[nn.Module]
 ) -> None:
     generator = torch.Generator().manual_seed(4)
@@ -42,7 +42,7 @@ def test_same_attention_by_the_cheaper_way(
     assert relative_error(found, expected) < 1e-5
 
 
-def test_folding_leaves_no_projection_behind() -> None:
+def test_folding_removes_the_projections() -> None:
     network = make_attention(640)
     fix_context(network, torch.zeros(1, 77, 24))
     names = {name for name, _ in network.named_parameters()}

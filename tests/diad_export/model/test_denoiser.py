@@ -1,4 +1,4 @@
-"""What the denoiser graph leaves out changes nothing, and is really gone."""
+"""What the denoiser graph leaves out changes nothing, and is not in it."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ SMALL_LATENTS = (2, 4, 4, 4)
 def predictions(
     model: DiadModel, *, only_mid_control: bool, shape: tuple[int, ...]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The published way, and the lean one."""
+    """The predictions of the published code path and of the denoiser graph."""
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn(shape, generator=generator)
     hint = torch.randn((shape[0], 32, *shape[2:]), generator=generator)
@@ -66,7 +66,7 @@ def test_step_is_the_recorded_one(golden_model: DiadModel, case) -> None:
     assert relative_error(after, recorded["latents_final"]) < 1e-5
 
 
-def test_the_dead_parts_are_gone_and_the_model_is_untouched(golden_model: DiadModel) -> None:
+def test_unused_parts_are_removed_and_the_model_is_unchanged(golden_model: DiadModel) -> None:
     before = sum(p.numel() for p in golden_model.unet.parameters()) + sum(
         p.numel() for p in golden_model.semantic_guided.parameters()
     )

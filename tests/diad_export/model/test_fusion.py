@@ -1,4 +1,4 @@
-"""Resizing, smoothing and pooling as constant matrices are what was published."""
+"""Resizing, smoothing and pooling as constant matrices compute as published."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_matrices_give_the_recorded_map_and_score() -> None:
     ("sides", "size_px", "sigma_px", "pool"),
     [((16, 8, 4), 64, 2.0, (4, 4)), ((8, 4, 2), 32, 0.7, (3, 2)), ((1,), 32, 20.0, (1, 5))],
 )
-def test_matrices_are_the_published_order_of_work(
+def test_matrices_compute_as_published(
     sides: tuple[int, ...], size_px: int, sigma_px: float, pool: tuple[int, int]
 ) -> None:
     generator = torch.Generator().manual_seed(3)
@@ -52,7 +52,7 @@ def test_matrices_are_the_published_order_of_work(
     assert torch.allclose(pooled.amax(dim=(1, 2)), expected, atol=1e-6)
 
 
-def test_another_sigma_would_be_seen() -> None:
+def test_another_sigma_is_detected() -> None:
     distances = [torch.rand((1, 8, 8), generator=torch.Generator().manual_seed(0))]
     one, other = maps_by_matrices(distances, 32, 2.0), maps_by_matrices(distances, 32, 2.2)
     assert not torch.allclose(one, other, atol=1e-4)

@@ -28,7 +28,7 @@ def test_copies_go_and_the_result_stays() -> None:
     np.testing.assert_array_equal(run(model, x), before)
 
 
-def test_what_is_equal_but_not_the_same_stays() -> None:
+def test_equal_values_with_other_bits_or_shapes_stay() -> None:
     zero = np.zeros(4, dtype=np.float32)
     model = multiplying(a=zero, b=-zero, c=np.zeros(1, dtype=np.float32))
     assert removed_constants(model) == 0

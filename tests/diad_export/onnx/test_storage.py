@@ -1,4 +1,4 @@
-"""Weights are stored as float16 only where nothing is lost."""
+"""Weights are stored as float16 only if that is lossless."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def float16_values(count: int) -> np.ndarray:
     return rng.normal(size=count).astype(np.float16).astype(np.float32)
 
 
-def test_half_values_are_stored_in_half_the_room_and_give_the_same_bits() -> None:
+def test_float16_values_are_stored_as_float16_with_the_same_bits() -> None:
     x = np.random.default_rng(1).normal(size=256).astype(np.float32)
     before, model = multiplying(weight=float16_values(256)), multiplying(weight=float16_values(256))
     assert store_as_float16(model) == 1

@@ -1,4 +1,4 @@
-"""Every float16 value of a graph is rounded on a CPU, as float16 itself would be."""
+"""The emulation of a float16 graph rounds every value as float16 does."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_each_value_is_rounded(tmp_path: Path) -> None:
     (tmp_path / "rounded").mkdir()
     found = run(write_emulated(path, tmp_path / "rounded"), X)
     expected = by_hand(X, FIRST, SECOND)
-    # the order of a sum may tip a value to float16's next one
+    # sums in another order may round to the next float16 value
     assert np.abs(found - expected).max() <= 2.0**-10 * np.abs(expected).max()
     assert np.mean(found == expected) > 0.9
     assert np.array_equal(found, float16_values(found))
@@ -81,7 +81,7 @@ def test_an_overflow_shows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("linkable", [True, False])
-def test_weights_beside_the_graph_come_along(
+def test_external_data_is_linked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linkable: bool
 ) -> None:
     def refuse(source: Path, place: Path) -> None:
@@ -96,8 +96,8 @@ def test_weights_beside_the_graph_come_along(
     assert np.isfinite(run(written, X)).all()
 
 
-def test_weights_that_a_link_stands_for(tmp_path: Path) -> None:
-    """As in a model hub's cache; a link's own place does not matter to its copy."""
+def test_external_data_behind_a_link(tmp_path: Path) -> None:
+    """Links as in a model hub's cache."""
     graph = float16_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
     weights = graph.with_name("graph.onnx.data")
     (tmp_path / "blobs").mkdir()
@@ -107,7 +107,7 @@ def test_weights_that_a_link_stands_for(tmp_path: Path) -> None:
     assert np.isfinite(run(write_emulated(graph, tmp_path / "rounded"), X)).all()
 
 
-def test_a_float32_graph_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_float32_graph_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "graph.onnx"
     made = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["y"])],
