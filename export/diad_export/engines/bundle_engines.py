@@ -69,6 +69,12 @@ def add_engines(
 
     The bundle is replaced once all engines are built and checked, and unchanged if one fails.
 
+    Args:
+        path: the bundle's folder.
+        options: which engines to build.
+        progress: called with a line per engine.
+        bar: shows the build of each engine.
+
     Raises:
         BundleError: there is no bundle at `path`, or it is damaged.
         OptionError, BackendError, ExportError, OutputError: see `make_engines`.
