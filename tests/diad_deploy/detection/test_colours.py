@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from diad_deploy.report.colours import colour_table, cover_table
+from diad_deploy.detection.colours import colour_table, opacity_table
 
 
 def luminance() -> np.ndarray:
@@ -23,7 +23,7 @@ def test_steps_are_small_so_that_no_edge_appears_where_there_is_none() -> None:
 
 
 def test_the_low_end_is_clear_and_the_high_end_is_not() -> None:
-    cover = cover_table().astype(int)
+    cover = opacity_table().astype(int)
     assert cover[:25].max() == 0
     assert cover[-1] > 190
     assert np.all(np.diff(cover) >= 0)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from diad_deploy.report.colours import colour_table, cover_table
-from diad_deploy.report.heatmap import draw_heatmap, map_levels
+from diad_deploy.detection.colours import colour_table, opacity_table
+from diad_deploy.detection.heatmap import draw_heatmap, map_levels
 
 
 def image(height: int = 6, width: int = 10) -> np.ndarray:
@@ -19,7 +19,7 @@ def test_below_the_scale_the_image_is_untouched() -> None:
 def test_each_point_is_its_levels_colour_over_the_image() -> None:
     values = np.linspace(-0.2, 1.2, 60, dtype=np.float32).reshape(6, 10)
     levels = map_levels(values, (0.0, 1.0))
-    cover = cover_table()[levels][..., None] / 255
+    cover = opacity_table()[levels][..., None] / 255
     expected = image() * (1 - cover) + colour_table()[levels] * cover
     drawn = np.asarray(draw_heatmap(image(), values, (0.0, 1.0)))
     np.testing.assert_allclose(drawn, expected, atol=1)
