@@ -41,7 +41,7 @@ format: $(VENV)/.installed
 
 # in any environment: PYTHON names it, and nothing is installed
 gpu:
-	@PYTHONPATH=.:export:evaluation:$$PYTHONPATH $(PYTHON) -m diad_benchmarks.studies.gpu_report -o $(GPU_REPORT) --minutes $(GPU_MINUTES)
+	@PYTHONPATH=.:benchmarks:export:evaluation:$$PYTHONPATH $(PYTHON) -m diad_benchmarks.studies.gpu_report -o $(GPU_REPORT) --minutes $(GPU_MINUTES)
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python -m demo.train

@@ -1,10 +1,6 @@
 """Entry point of `python -m diad_benchmarks`."""
 
-from diad_deploy.cli.stop_signals import exit_on_signals
+from diad_benchmarks.cli.entry_points import benchmark
 
 if __name__ == "__main__":
-    exit_on_signals("diad-benchmark")
-    from diad_benchmarks.cli.run import command
-    from diad_deploy.cli.console import run_command
-
-    run_command(command)
+    benchmark()

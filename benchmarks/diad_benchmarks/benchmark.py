@@ -1,4 +1,4 @@
-"""One run of the benchmark: a model, its rows in turns, its limits, and what else was asked for."""
+"""One run of the benchmark: a model, its backends in turns, its limits, and the sweeps."""
 
 import tempfile
 import time
@@ -8,24 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diad_benchmarks.backends import Subject, find_way
-from diad_benchmarks.backends.backend import PUBLISHED, REFERENCE, WINOGRAD
+from diad_benchmarks.backends.backend import PUBLISHED, REFERENCE, WINOGRAD, Subject, find_backend
+from diad_benchmarks.measure.apart import apart
 from diad_benchmarks.measure.deadline import Deadline
 from diad_benchmarks.measure.floor import CountedGraph, count_bundle
 from diad_benchmarks.measure.gpu_meter import GpuMeter
 from diad_benchmarks.measure.machine import describe_machine, has_gpu
+from diad_benchmarks.measure.measured import Measured
 from diad_benchmarks.measure.rates import ProcessorRates, Rates, measure_gpu_rates
 from diad_benchmarks.measure.surroundings import Surroundings, measure_surroundings
-from diad_benchmarks.measure.turns import Measured, Turns
-from diad_benchmarks.models.images import ImageSet, draw_images, read_images, write_files
-from diad_benchmarks.models.models import (
-    ModelFiles,
-    Tell,
-    apart,
-    build_apart,
-    check_float16,
-    find_model,
-)
+from diad_benchmarks.measure.turns import Turns
+from diad_benchmarks.models.files import Echo, ModelFiles, build_apart, check_float16, find_model
+from diad_benchmarks.models.images import ImageSet, default_images, read_images, write_files
 from diad_benchmarks.plan import LARGE_BYTES, GpuRoom, Size, plan_for
 from diad_benchmarks.report.accuracy import Accuracy, Found, compare_with_reference
 from diad_benchmarks.report.predictions import predict
@@ -37,7 +31,7 @@ from diad_export.options import options_of
 
 SURROUNDINGS_ROUNDS = 2
 SURROUNDINGS_S = 60.0
-"""They are left out where a run has less time than this left."""
+"""They are left out if less time than this is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +39,15 @@ class Request:
     """What to measure.
 
     Attributes:
-        size: None takes the demo's size, or that of the checkpoint.
-        everything: rows that take minutes to open, and the sweeps.
-        ways, rounds, batches: in the place of the usual ones; empty or None for these.
-        images: the user's images; None draws the demo's.
-        images: how many are compared with the reference; None takes the usual number.
-        half_bundle: the bundle in float16; None builds it where there is a GPU.
-        device: of the PyTorch rows: `auto`, `cpu` or `cuda`. `auto` and `cuda` make the run one
-            about a GPU, where there is one.
-        minutes: the whole run is to end by then; what does not fit is left out.
+        size: None for the demo's, or that of the checkpoint.
+        half_bundle: the bundle in float16; None builds it if there is a GPU.
+        images: the user's; None for the demo's.
+        everything: include the backends that take minutes to open, and the sweeps.
+        backends, rounds, batches, compared: instead of the defaults; `compared` is the number of
+            images that are compared with the reference.
+        device: of PyTorch's backends: `auto`, `cpu` or `cuda`. With `auto` and `cuda` the run is
+            about the GPU if there is one.
+        minutes: the limit of the run; what does not fit is left out.
     """
 
     size: Size | None = None
@@ -62,27 +56,27 @@ class Request:
     half_bundle: Path | None = None
     images: Path | None = None
     everything: bool = False
-    ways: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
     rounds: int | None = None
     batches: tuple[int, ...] = ()
     device: str = "auto"
     threads: int | None = None
-    pictures: int | None = None
+    compared: int | None = None
     minutes: float | None = None
 
 
-def run_benchmark(request: Request, *, tell: Tell) -> Iterator[Results]:
+def run_benchmark(request: Request, *, echo: Echo) -> Iterator[Results]:
     """Measure.
 
-    Yields what is known whenever it is more than before, so that a run that is cut short keeps it;
-    the last one is whole.
+    Yields the results whenever there are more, so that a run that is stopped keeps them; the last
+    ones are complete. A backend that cannot run is a row with the reason.
 
     Args:
         request: what to measure.
-        tell: called with a line at each stage.
+        echo: called with a line of progress.
 
     Raises:
-        DiadError: there is nothing to measure; a row that cannot run is none, but a row.
+        DiadError: there is nothing to measure.
     """
     began, start = datetime.now(UTC), time.perf_counter()
     deadline = Deadline.after(request.minutes)
@@ -93,10 +87,10 @@ def run_benchmark(request: Request, *, tell: Tell) -> Iterator[Results]:
             checkpoint=request.checkpoint,
             bundle=request.bundle,
             scratch=scratch,
-            tell=tell,
+            echo=echo,
             timeout_s=deadline.timeout_s(),
         )
-        for found in _Run(request, model, scratch, tell, deadline).measure():
+        for found in _Run(request, model, scratch, echo, deadline).measure():
             yield Results(
                 format_revision=FORMAT,
                 date=began.isoformat(timespec="seconds"),
@@ -109,29 +103,29 @@ class _Run:
     """The parts of a run, one after the other."""
 
     def __init__(
-        self, request: Request, model: ModelFiles, scratch: Path, tell: Tell, deadline: Deadline
+        self, request: Request, model: ModelFiles, scratch: Path, echo: Echo, deadline: Deadline
     ) -> None:
         self._request, self._model = request, model
-        self._scratch, self._tell, self._deadline = scratch, tell, deadline
+        self._scratch, self._echo, self._deadline = scratch, echo, deadline
         self._manifest = model.bundle.manifest
         self._compared: dict[tuple[tuple[Path, int], ...], Accuracy | None] = {}
         self._meter = GpuMeter.open()
         self._gpu = self._find_gpu()
         self._plan = plan_for(
-            request.size or _size_of(model),
+            request.size or ("full" if _bytes_of(model) >= LARGE_BYTES else "demo"),
             everything=request.everything,
-            ways=request.ways,
+            backends=request.backends,
             rounds=request.rounds,
             batches=request.batches,
-            images=request.pictures,
+            compared=request.compared,
             gpu=self._gpu,
             minutes=request.minutes,
         )
         self._images = self._find_images()
-        self._file = self._images.save(scratch / "pictures.npy")
+        self._file = self._images.save(scratch / "images.npy")
 
     def measure(self) -> Iterator[dict[str, Any]]:
-        """The fields of `Results` that are not the run's own, growing."""
+        """The fields of `Results` that the run measures, so far."""
         counted = {
             batch: count_bundle(self._model.bundle, batch=batch)
             for batch in sorted({1, self._plan.largest_batch})
@@ -149,7 +143,7 @@ class _Run:
         for rates, rows in self._turns(counted[1]):
             known |= {"rates": rates, "rows": rows}
             yield known | {"unfinished": "the end of its rows"}
-        yield known | {"unfinished": "what comes after its rows"}
+        yield known | {"unfinished": "what follows its rows"}
         known["surroundings"] = self._surroundings()
         for sweeps in self._sweeps():
             known["sweeps"] = sweeps
@@ -161,67 +155,66 @@ class _Run:
         count = self._plan.pictures or self._plan.rounds
         if self._request.images is not None:
             return read_images(self._request.images, count, size_px=size_px)
-        return draw_images(count, size_px=size_px)
+        return default_images(count, size_px=size_px)
 
     def _find_gpu(self) -> GpuRoom | None:
         """The GPU that the run is about; None for a run about the processor."""
         request, total = self._request, self._meter.total_bytes()
-        on_cpu = request.ways and all(find_way(name).device == "cpu" for name in request.ways)
-        there = request.device == "cuda" or total is not None or has_gpu()
-        if request.device == "cpu" or on_cpu or not there:
+        names = request.backends
+        on_cpu = names and all(find_backend(name).device == "cpu" for name in names)
+        found = request.device == "cuda" or total is not None or has_gpu()
+        if request.device == "cpu" or on_cpu or not found:
             return None
-        return GpuRoom(total_bytes=total, bundle_bytes=_held(self._model))
+        return GpuRoom(total_bytes=total, bundle_bytes=_bytes_of(self._model))
 
     def _turns(
         self, graphs: Sequence[CountedGraph]
     ) -> Iterator[tuple[tuple[Rates, ...], tuple[Row, ...]]]:
-        """The machine's rates and all rows, whenever some rows have their figures."""
+        """The machine's rates and all rows, whenever some rows have new figures."""
         processor, gpu = ProcessorRates(), None
-        for measured in self._take_turns(processor):
-            if gpu is None and any(row.opened and row.opened.device == "cuda" for row in measured):
+        turns = Turns(
+            self._plan,
+            self._subject(),
+            self._file,
+            self._scratch,
+            between=processor.sample,
+            echo=self._echo,
+            deadline=self._deadline,
+            meter=self._meter,
+        )
+        for measured in turns.take():
+            if gpu is None and any(row.on_gpu for row in measured):
                 gpu = self._gpu_rates()
             rates = (processor.found(), *(gpu or ()))
             yield rates, tuple(self._rows(measured, graphs, rates))
 
-    def _gpu_rates(self) -> tuple[Rates, ...]:
-        """None where PyTorch cannot tell them: the rows have their figures all the same."""
-        try:
-            return apart(measure_gpu_rates, timeout_s=self._deadline.timeout_s())
-        except (DiadError, ImportError, RuntimeError) as error:
-            self._tell(f"the GPU's rates are not known: {error}")
-            return ()
-
-    def _take_turns(self, processor: ProcessorRates) -> Iterator[list[Measured]]:
-        request = self._request
-        winograd = self._winograd() if WINOGRAD in self._plan.ways else None
-        half = self._half() if any(find_way(name).needs_half for name in self._plan.ways) else None
-        subject = Subject(
-            checkpoint=str(self._model.checkpoint.resolve()),
+    def _subject(self) -> Subject:
+        names, checkpoint = self._plan.ways, self._model.checkpoint
+        winograd = self._winograd() if WINOGRAD in names else None
+        half = self._half() if any(find_backend(name).needs_half for name in names) else None
+        return Subject(
+            checkpoint=None if checkpoint is None else str(checkpoint.resolve()),
             bundle=str(self._model.bundle.path.resolve()),
             winograd_bundle=None if winograd is None else str(winograd.resolve()),
             half_bundle=None if half is None else str(half.resolve()),
-            device=request.device,
-            threads=request.threads,
+            device=self._request.device,
+            threads=self._request.threads,
             largest_batch=self._plan.largest_batch,
         )
-        turns = Turns(
-            self._plan,
-            subject,
-            self._file,
-            self._scratch,
-            between=processor.sample,
-            tell=self._tell,
-            deadline=self._deadline,
-            meter=self._meter,
-        )
-        return turns.take()
+
+    def _gpu_rates(self) -> tuple[Rates, ...]:
+        """Empty if PyTorch cannot measure them: the rows have their figures all the same."""
+        try:
+            return apart(measure_gpu_rates, timeout_s=self._deadline.timeout_s())
+        except (DiadError, ImportError, RuntimeError) as error:
+            self._echo(f"the GPU's rates are unknown: {error}")
+            return ()
 
     def _winograd(self) -> Path | None:
-        """The same bundle for processors; None where it cannot be built."""
         return self._build("winograd", precision="fp32", convolutions="winograd")
 
     def _half(self) -> Path | None:
-        """The same bundle in float16; None where there is none and none is built.
+        """The bundle in float16; None if there is none and none can be built.
 
         Raises:
             OptionError, BundleError: the one that was named is another model's, or not in float16.
@@ -234,10 +227,10 @@ class _Run:
             return None
         changes: dict[str, Any] = {"precision": "fp16", "convolutions": "plain"}
         if self._model.standin:
-            # random weights say nothing of ranges, and each image costs minutes at this size
+            # random weights give no useful ranges, and each image takes minutes at this size
             changes["calibration"] = self._scratch / "calibration"
             write_files(list(self._images.pixels[:1]), changes["calibration"])
-        # the other half of what is left is the rows'
+        # the other half of the time left is for the backends
         return self._build("half", self._deadline.share(2), **changes)
 
     def _build(self, name: str, until: Deadline | None = None, **changes: Any) -> Path | None:
@@ -246,31 +239,26 @@ class _Run:
         timeout_s = (until or self._deadline).timeout_s()
         try:
             build_apart(
-                self._model.checkpoint, folder, options, tell=self._tell, timeout_s=timeout_s
+                self._model.checkpoint, folder, options, echo=self._echo, timeout_s=timeout_s
             )
         except DiadError as error:
-            self._tell(f"{folder.name}: {error}")
+            self._echo(f"{folder.name}: {error}")
             return None
         return folder
 
     def _rows(
         self, measured: list[Measured], graphs: Sequence[CountedGraph], rates: Sequence[Rates]
-    ) -> list[Row]:
-        files = {row.way.name: row.found for row in measured if row.found is not None}
+    ) -> Iterator[Row]:
+        files = {row.backend.name: row.results for row in measured if row.results is not None}
         reference = files.get(REFERENCE, files.get(PUBLISHED))
-
-        def accuracy(name: str) -> Accuracy | None:
-            if reference is None or name not in files:
-                return None
-            return self._compare(reference, files[name])
-
-        return [
-            make_row(row, graphs=graphs, rates=rates, accuracy=accuracy(row.way.name))
-            for row in measured
-        ]
+        for row in measured:
+            accuracy = None
+            if reference is not None and row.backend.name in files:
+                accuracy = self._compare(reference, files[row.backend.name])
+            yield make_row(row, graphs=graphs, rates=rates, accuracy=accuracy)
 
     def _compare(self, reference: Path, row: Path) -> Accuracy | None:
-        """What both files say; compared again where one of them has changed only."""
+        """Compare both files, unless neither has changed since the last time."""
         written = tuple((path, path.stat().st_mtime_ns) for path in (reference, row))
         if written not in self._compared:
             self._compared[written] = compare_with_reference(
@@ -293,13 +281,13 @@ class _Run:
         )
 
     def _surroundings(self) -> Surroundings | None:
-        # of a few rows alone, nobody asks what a whole run takes
-        if self._request.ways or not self._plan.together:
+        # they belong to a whole run, not to one of a few backends
+        if self._request.backends or not self._plan.together:
             return None
         if not self._deadline.fits(SURROUNDINGS_S):
-            self._tell("what the runtime does around the model is left out: there is no time")
+            self._echo("the runtime's work around the model is left out: no time is left")
             return None
-        self._tell("what the runtime does around the model")
+        self._echo("the runtime's work around the model")
         try:
             return apart(
                 measure_surroundings,
@@ -309,31 +297,27 @@ class _Run:
                 timeout_s=self._deadline.timeout_s(),
             )
         except DiadError as error:
-            self._tell(f"what the runtime does around the model is not known: {error}")
+            self._echo(f"the runtime's work around the model is unknown: {error}")
             return None
 
     def _sweeps(self) -> Iterator[Sweeps]:
         if not self._request.everything:
             return
         if self._plan.minutes is not None:
-            self._tell("sweeps are left out: they take longer than a run with --minutes has")
+            self._echo("sweeps are left out: they take longer than a run with --minutes has")
             return
         if not self._plan.together:
-            self._tell("sweeps are left out at this size: they build five bundles")
+            self._echo("sweeps are left out at this size: they build five bundles")
             return
         yield from Sweeper(
             model=self._model,
             plan=self._plan,
-            pictures=self._file,
+            images=self._file,
             truth=self._images.truth,
             scratch=self._scratch,
-            tell=self._tell,
+            echo=self._echo,
         ).sweep()
 
 
-def _size_of(model: ModelFiles) -> Size:
-    return "full" if _held(model) >= LARGE_BYTES else "demo"
-
-
-def _held(model: ModelFiles) -> int:
+def _bytes_of(model: ModelFiles) -> int:
     return sum(record.size_bytes for record in model.bundle.manifest.files)

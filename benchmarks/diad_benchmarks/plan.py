@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from diad_benchmarks.backends import WAYS, find_way
-from diad_benchmarks.backends.backend import YARDSTICK
+from diad_benchmarks.backends.backend import BACKENDS, YARDSTICK, find_backend
 from diad_deploy.errors import OptionError
 from diad_deploy.record import Record
 
 Size = Literal["demo", "full"]
 LARGE_BYTES = 10**9
-"""A bundle of this size or more is treated as one of the published size."""
+"""A bundle of this size or more counts as one of the published size."""
 
-TELLING_FIRST = (
+MOST_INFORMATIVE_FIRST = (
     "onnxruntime-cuda-half",
     "torch-graph",
     "published",
@@ -26,38 +25,37 @@ TELLING_FIRST = (
     "onnxruntime-cuda-no-graphs",
     "compile",
 )
-"""The rows of a run on a GPU, in the order in which they are opened."""
+"""The backends of a run on a GPU, in the order in which they are opened."""
 
 GPU_BATCHES = (1, 8, 2, 4, 16, 32)
 """In the order in which they are measured."""
 
-GPU_IMAGES: dict[Size, int] = {"demo": 32, "full": 8}
-"""To compare maps of both takes about as long: on a GPU, longer than to make them."""
+GPU_COMPARED: dict[Size, int] = {"demo": 32, "full": 8}
+"""Comparing the maps of these takes about equally long, on a GPU longer than computing them."""
 
 TURN_S = 1.5
-"""A row runs so long at a time on a GPU: a second and more, for the energy counter's sake."""
+"""Length of a turn on a GPU: differences of the energy counter need more than a second."""
 
 MODEL_BYTES, MODEL_COPIES = 10**9, 4
-"""What a model of the demo's size may take on a GPU, beside its weights as often as that: the CUDA
-context, work in float32, working memory for the largest batch."""
+"""Memory of one model on a GPU: fixed, and as a multiple of its weights. It covers the CUDA
+context, computing in float32, and workspace for the largest batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan(Record):
-    """Which rows, how often, and with how many models in memory.
+    """Which backends run, how often, and how many models are in memory at once.
 
     Attributes:
-        ways: names of the rows that run, in the order in which they are opened; the others are
-            rows that say they were left out.
-        rounds: turns of each row with one image.
-        batches: images at once, each in turns of its own, in the order in which they are
-            measured; 1 is always measured.
+        ways: names of the backends that run, in the order in which they are opened; the others
+            have rows that say they were left out.
+        rounds: turns of each backend with one image.
+        batches: batch sizes in the order in which they are measured; 1 is always measured.
         batch_rounds: turns of each batch size.
-        images: how many go through every row in the largest batch, and are compared; 0 compares
-            those of the rounds.
-        together: whether all models stay in memory, or no more than two at once.
-        turn_s: a turn is as many runs as fit into it; 0 makes it one run.
-        minutes: what the run was given; None for as long as it takes.
+        pictures: how many images run in the largest batch and are compared; 0 compares those of
+            the rounds.
+        together: whether all models stay in memory, or at most two at once.
+        turn_s: a turn is as many runs as fit into this time; 0 makes it one run.
+        minutes: the limit of the run; None for no limit.
     """
 
     ways: tuple[str, ...]
@@ -71,7 +69,7 @@ class Plan(Record):
 
     def __post_init__(self) -> None:
         for name in self.ways:
-            find_way(name)
+            find_backend(name)
         if self.rounds < 1 or self.batch_rounds < 1 or self.pictures < 0:
             raise OptionError(
                 f"rounds {self.rounds}, {self.batch_rounds}: expected at least one of each"
@@ -86,7 +84,7 @@ class Plan(Record):
 
     @property
     def larger_batches(self) -> tuple[int, ...]:
-        """Every batch size but 1, once, in the order given."""
+        """Every batch size but 1, once, in the given order."""
         return tuple(dict.fromkeys(batch for batch in self.batches if batch > 1))
 
 
@@ -95,7 +93,7 @@ class GpuRoom:
     """What decides how many models fit on a GPU at once.
 
     Attributes:
-        total_bytes: the GPU's memory; None where that is not known.
+        total_bytes: the GPU's memory; None if unknown.
         bundle_bytes: the bundle's size on disk.
     """
 
@@ -103,7 +101,7 @@ class GpuRoom:
     bundle_bytes: int
 
     def holds(self, models: int) -> bool:
-        """Whether so many surely fit."""
+        """Whether this number of models is sure to fit."""
         each = MODEL_BYTES + MODEL_COPIES * self.bundle_bytes
         return self.total_bytes is not None and models * each <= self.total_bytes
 
@@ -112,60 +110,59 @@ def plan_for(
     size: Size,
     *,
     everything: bool,
-    ways: tuple[str, ...] = (),
+    backends: tuple[str, ...] = (),
     rounds: int | None = None,
     batches: tuple[int, ...] = (),
-    images: int | None = None,
+    compared: int | None = None,
     gpu: GpuRoom | None = None,
     minutes: float | None = None,
 ) -> Plan:
-    """The usual plan for a model of the demo's or of the published size.
+    """The default plan for a model of the demo's or of the published size.
 
     Args:
-        everything: also the rows that take minutes to open.
-        ways: these rows alone; none for all.
-        rounds, batches, images: in the place of the usual ones.
-        gpu: the GPU that the run is about; None for a run about the processor.
-        minutes: what the run is given.
+        everything: include the backends that take minutes to open.
+        backends: only these; empty for all.
+        rounds, batches, compared: instead of the defaults; `compared` is the number of images.
+        gpu: the GPU that the run measures; None for a run about the processor.
+        minutes: the limit of the run.
 
     Raises:
-        OptionError: no such way, or numbers that do not fit.
+        OptionError: an unknown backend, or numbers out of range.
     """
     if gpu is None:
         small = size == "demo"
         return Plan(
-            ways=ways or _usual(everything, telling_first=minutes is not None),
+            ways=backends or _for_processor(everything, limited=minutes is not None),
             rounds=rounds or (10 if small else 5),
             batches=batches or ((1, 2, 4, 8) if small else (1, 2)),
             batch_rounds=2 if small else 1,
-            pictures=(24 if small else 0) if images is None else images,
+            pictures=(24 if small else 0) if compared is None else compared,
             together=small,
             minutes=minutes,
         )
-    # with a limit of time the slow rows come last, and may not be reached
-    names = ways or _usual_on_gpu(everything, slow=everything or minutes is not None)
-    sizes = batches or GPU_BATCHES
+    # with a time limit the slow backends come last, and may not be reached
+    names = backends or _for_gpu(everything, slow=everything or minutes is not None)
     return Plan(
         ways=names,
         rounds=rounds or 3,
-        batches=sizes,
+        batches=batches or GPU_BATCHES,
         batch_rounds=2,
-        pictures=GPU_IMAGES[size] if images is None else images,
+        pictures=GPU_COMPARED[size] if compared is None else compared,
         together=gpu.holds(len(names)),
         turn_s=TURN_S,
         minutes=minutes,
     )
 
 
-def _usual(everything: bool, *, telling_first: bool) -> tuple[str, ...]:
-    names = [way.name for way in WAYS if everything or not way.only_with_all]
-    if telling_first:
-        names.sort(key=lambda name: (find_way(name).device == "cuda", name != YARDSTICK))
-    return tuple(names)
+def _for_processor(everything: bool, *, limited: bool) -> tuple[str, ...]:
+    chosen = [each for each in BACKENDS if everything or not each.only_with_all]
+    if limited:
+        chosen.sort(key=lambda each: (each.device == "cuda", each.name != YARDSTICK))
+    return tuple(each.name for each in chosen)
 
 
-def _usual_on_gpu(everything: bool, *, slow: bool) -> tuple[str, ...]:
-    """The GPU's rows, most telling first; with `everything` the processor's behind them."""
-    rows = [name for name in TELLING_FIRST if slow or not find_way(name).only_with_all]
-    others = [way.name for way in WAYS if everything and way.name not in TELLING_FIRST]
-    return (*rows, *others)
+def _for_gpu(everything: bool, *, slow: bool) -> tuple[str, ...]:
+    """The GPU's backends, the most informative first; the processor's follow if all are asked."""
+    names = [n for n in MOST_INFORMATIVE_FIRST if slow or not find_backend(n).only_with_all]
+    others = [each.name for each in BACKENDS if each.name not in MOST_INFORMATIVE_FIRST]
+    return (*names, *(others if everything else ()))

@@ -1,4 +1,4 @@
-"""Memory that nothing uses any more, given back to the system."""
+"""Returns freed memory to the system."""
 
 import ctypes
 import gc
@@ -6,12 +6,12 @@ import sys
 
 
 def give_back_memory() -> None:
-    """Collect what is unreachable, and have the C library return what it keeps for later.
+    """Collect garbage, and have the C library return the memory that it keeps for later.
 
-    Weights come and go in pieces of megabytes, of which glibc keeps gigabytes by itself.
+    Weights are allocated and freed in pieces of megabytes, of which glibc keeps gigabytes.
     """
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:  # glibc has it, other C libraries need not
+        if trim is not None:  # glibc has it, other C libraries may not
             trim(0)

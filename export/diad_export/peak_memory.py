@@ -1,25 +1,25 @@
-"""The most memory that a process and its children ever held."""
+"""Peak memory of this process and its children."""
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 INTERVAL_SECONDS = 0.1
-_PROC = Path("/proc")
 
 
 @dataclass(slots=True, kw_only=True)
 class PeakMemory:
-    """Of a process and all its children at one moment, in bytes; 0 where nobody counts it.
+    """Peak memory of a process and all its children together, in bytes.
 
     Attributes:
-        own_bytes: what the system has to hold: everything but pages of mapped files.
-        resident_bytes: with these pages, which the system may take away and read again. A page
-            that two mappings show counts twice.
+        own_bytes: without what is shared, such as pages of mapped files.
+        resident_bytes: with mapped pages, which the system may drop and read again. A page that
+            two mappings show counts twice.
     """
 
     own_bytes: int = 0
@@ -31,71 +31,51 @@ class PeakMemory:
             f"{self.resident_bytes / 1e9:.1f} GB with pages of mapped files"
         )
 
+    def update(self) -> None:
+        """Measure now, and keep the larger figures."""
+        own = resident = 0
+        root = psutil.Process()
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.Error):  # it has ended meanwhile
+                memory = process.memory_info()
+                resident += memory.rss
+                own += memory.rss - getattr(memory, "shared", 0)
+        self.own_bytes = max(self.own_bytes, own)
+        self.resident_bytes = max(self.resident_bytes, resident)
+
 
 @contextmanager
 def watch_memory(interval_seconds: float = INTERVAL_SECONDS) -> Iterator[PeakMemory]:
-    """Look again and again, on Linux; what is given rises until the end."""
+    """Measure in a thread until the context ends; the figures grow meanwhile."""
     peak, done = PeakMemory(), threading.Event()
-
-    def look() -> None:
-        own, resident = _tree_bytes(os.getpid())
-        peak.own_bytes = max(peak.own_bytes, own)
-        peak.resident_bytes = max(peak.resident_bytes, resident)
 
     def watch() -> None:
         while not done.wait(interval_seconds):
-            look()
+            peak.update()
 
     watcher = threading.Thread(target=watch, daemon=True)
-    look()
+    peak.update()
     watcher.start()
     try:
         yield peak
     finally:
         done.set()
         watcher.join()
-        look()
+        peak.update()
 
 
 def peak_memory_bytes() -> int | None:
-    """Largest resident set so far of this process alone, mapped files' pages included.
-
-    `None` where no one counts it.
-    """
+    """Largest resident set of this process so far, mapped pages included; None if unknown."""
+    # not in psutil; and Linux counts in ru_maxrss what the process was before it became this one
     try:
-        status = (_PROC / "self" / "status").read_text(encoding="ascii", errors="replace")
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError, StopIteration):
-        return _counted_bytes()
-
-
-def _counted_bytes() -> int | None:
-    """Where there is no /proc; a process takes over the peak of the one that started it."""
+        pass
     try:
         import resource
-    except ImportError:  # not on Windows
+    except ImportError:  # Windows
         return None
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return largest if sys.platform == "darwin" else largest * 1024
-
-
-def _tree_bytes(process: int) -> tuple[int, int]:
-    """Own and resident bytes of a process and its children; 0 of those that end meanwhile."""
-    try:
-        status = (_PROC / str(process) / "status").read_text(encoding="ascii", errors="replace")
-        tasks = list((_PROC / str(process) / "task").iterdir())
-        children = " ".join((task / "children").read_text(encoding="ascii") for task in tasks)
-    except OSError:
-        return 0, 0
-    sizes = {
-        name: int(value.split()[0]) * 1024
-        for name, _, value in (line.partition(":") for line in status.splitlines())
-        if name in ("RssAnon", "RssFile", "RssShmem")
-    }
-    own = sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
-    resident = own + sizes.get("RssFile", 0)
-    for child in children.split():
-        more = _tree_bytes(int(child))
-        own, resident = own + more[0], resident + more[1]
-    return own, resident

@@ -1,6 +1,7 @@
 """A whole run on a small model: rows in turns, one that cannot run, and the files."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from diad_benchmarks.report.output import write_results
 from diad_benchmarks.report.results import Results, read_results
 from diad_deploy.bundle.folder import Bundle
 
-WAYS = ("reference", "onnxruntime", "onnxruntime-cuda")
+NAMES = ("reference", "onnxruntime", "onnxruntime-cuda")
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +22,14 @@ def results(small_checkpoint: Path, small_bundle: Bundle) -> Results:
         Request(
             checkpoint=small_checkpoint,
             bundle=small_bundle.path,
-            ways=WAYS,
+            backends=NAMES,
             rounds=2,
             batches=(1, 3),
-            pictures=6,
+            compared=6,
             device="cpu",
             threads=1,
         ),
-        tell=lambda line: None,
+        echo=lambda line: None,
     )
     return last
 
@@ -91,7 +92,7 @@ def test_the_command_needs_a_folder() -> None:
 def test_help_names_the_others() -> None:
     done = CliRunner().invoke(command, ["--help"])
     assert done.exit_code == 0
-    for part in ("compare", "python -m diad_benchmarks -o out"):
+    for part in ("compare", "diad-benchmark -o out"):
         assert part in done.output
 
 
@@ -105,3 +106,23 @@ def test_the_command_prints_json(
     rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
     assert "tensorrt" in rows["tensorrt"]["why_not"].lower()
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_without_a_checkpoint_the_bundle_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # as installed from a wheel, which does not hold the demo
+    for name in ("demo", "demo.dataset", "demo.products"):
+        monkeypatch.setitem(sys.modules, name, None)
+    request = Request(
+        backends=("reference", "onnxruntime"), rounds=1, batches=(1,), compared=0, device="cpu"
+    )
+    lines: list[str] = []
+    *_, last = run_benchmark(request, echo=lines.append)
+    reference, exported = last.row("reference"), last.row("onnxruntime")
+    assert reference is not None
+    assert reference.latency is None
+    assert "--checkpoint" in (reference.why_not or "")
+    assert exported is not None
+    assert exported.latency is not None
+    assert exported.accuracy is None
+    assert last.model.pictures == "1 images of pictures, resized to 128 px"
+    assert lines[0].startswith("the built-in bundle alone")

@@ -1,34 +1,37 @@
-"""A way to run the model: what it is called, and how it is opened."""
+"""A backend of the comparison: how it is opened, and what it does once it is open."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from diad_benchmarks.measure.stage_clock import StageClock
+from diad_benchmarks.measure.stage_clock import HostClock, StageClock
 from diad_deploy.arrays import FloatArray, ImageArray
+from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
-from diad_deploy.errors import OptionError
+from diad_deploy.diffusion.noise import for_batch
+from diad_deploy.errors import BackendError, OptionError
+from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject(Record):
-    """What is run.
+    """The model that all backends run.
 
     Attributes:
-        checkpoint: the trained model's file.
-        bundle: the folder built from it.
-        winograd_bundle: the same with convolutions rewritten for processors; None where there is
-            none.
-        half_bundle: the same in float16; None where there is none.
+        checkpoint: the trained model's file; None if there is none.
+        bundle: the folder that was built from it.
+        winograd_bundle: the same model with Winograd convolutions; None if there is none.
+        half_bundle: the same model in float16; None if there is none.
         device: `auto`, `cpu` or `cuda`.
-        threads: threads on the CPU; None takes each library's own choice.
-        largest_batch: most images that will be run at once.
+        threads: threads on the CPU; None for each library's default.
+        largest_batch: the most images in one batch.
     """
 
-    checkpoint: str
+    checkpoint: str | None
     bundle: str
     winograd_bundle: str | None = None
     half_bundle: str | None = None
@@ -36,75 +39,98 @@ class Subject(Record):
     threads: int | None = None
     largest_batch: int = 8
 
-    @property
-    def bundle_path(self) -> Path:
-        """The bundle's folder."""
-        return Path(self.bundle)
+    def checkpoint_path(self) -> Path:
+        """The checkpoint's path.
+
+        Raises:
+            OptionError: there is none.
+        """
+        if self.checkpoint is None:
+            raise OptionError(
+                "PyTorch needs the trained model, and only its bundle is here; name the model "
+                "with --checkpoint"
+            )
+        return Path(self.checkpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What one run found: maps `[B, S, S]` and scores `[B]`, float32 on the host."""
+    """The results of one batch: maps `[B, S, S]` and scores `[B]`, float32 on the host."""
 
     maps: FloatArray
     scores: FloatArray
 
 
-class Runner(Protocol):
-    """An opened way.
+class Runner(ABC):
+    """An open backend.
 
     Attributes:
         device: `cpu` or `cuda`.
-        precision: what its matrix products compute in: `float32` or `float16`.
+        precision: of its matrix products: `float32` or `float16`.
         detail: what runs, in a few words, with its version.
-        clocks_stages: whether stages can be told apart while it runs.
         disk_bytes: size of the files that it loads.
     """
 
-    device: str
-    precision: str
+    device = "cpu"
+    precision = "float32"
     detail: str
-    clocks_stages: bool
     disk_bytes: int
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._image = bundle.manifest.image
+        self._noises = bundle.noise()
+
+    @abstractmethod
+    def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
+        """Run a batch of images uint8 `[H, W, 3]`; the results are on the host on return.
+
+        Raises:
+            BackendError: the backend failed.
+        """
 
     def start_clock(self) -> StageClock:
         """A clock that fits the device; it starts now."""
-
-    def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
-        """Images uint8 `[H, W, 3]` -> maps and scores on the host, done when this returns.
-
-        Raises:
-            BackendError: it failed.
-        """
+        return HostClock()
 
     def set_schedule(self, steps: int, spacing: Spacing) -> None:
-        """Run another schedule from now on.
+        """Use another schedule from now on.
 
         Raises:
-            OptionError: this way cannot, or there is no such schedule.
+            OptionError: this backend cannot, or there is no such schedule.
         """
+        del steps, spacing
+        raise OptionError(f"{self.detail}: its schedule is fixed; use the backend {YARDSTICK}")
 
-    def close(self) -> None:
-        """Let go of the model."""
+    def close(self) -> None:  # noqa: B027 - most have nothing to do
+        """Release the model."""
+
+    def _prepare(self, images: list[ImageArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The model's input `[B, 3, S, S]`, and both noises `[B, C, h, w]`."""
+        batch = prepare_batch(images, self._image)
+        noise, posterior_noise = (for_batch(noise, len(batch)) for noise in self._noises)
+        return batch, noise, posterior_noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Backend:
     """One row of the comparison.
 
     Attributes:
         name: on the command line and in results.
         title: for people.
-        module: where its `open_runner(subject) -> Runner` is, which says why where it cannot run.
-        device: where it runs; None where the run's own choice decides.
-        only_with_all: whether it is left out unless everything is asked for.
-        needs_half: whether it runs the bundle in float16.
+        opener: `MODULE.FUNCTION` in this package, called with a `Subject` and `options`.
+        device: where it runs; None if the run's `--device` decides.
+        extra: brings the packages that it needs.
+        only_with_all: whether it runs with `--all` only.
+        needs_half: whether it runs the float16 bundle.
     """
 
     name: str
     title: str
-    module: str
+    opener: str
+    options: Mapping[str, Any] = field(default_factory=dict)
     device: str | None = None
+    extra: str = "export"
     only_with_all: bool = False
     needs_half: bool = False
 
@@ -112,102 +138,112 @@ class Way:
         """Load the model.
 
         Raises:
-            DiadError: it cannot run here; the message says why.
+            DiadError: it cannot run here, for the reason in the message.
         """
-        opener: Callable[[Subject], Runner] = import_module(self.module).open_runner
-        return opener(subject)
+        module, _, function = self.opener.partition(".")
+        try:
+            opener: Callable[..., Runner] = getattr(
+                import_module(f"diad_benchmarks.backends.{module}"), function
+            )
+            return opener(subject, **self.options)
+        except ImportError as error:
+            raise BackendError(
+                f'cannot be imported: {error}; pip install "diad_deploy[{self.extra}]"'
+            ) from error
 
 
-_HERE = "diad_benchmarks.backends"
+def _onnxruntime_cuda(suffix: str, title: str, **options: Any) -> Backend:
+    return Backend(
+        name=f"onnxruntime-cuda{suffix}",
+        title=f"ONNX Runtime, CUDA{title}",
+        opener="bundle.open_bundle",
+        options={"backend": "onnxruntime", "device": "cuda", **options},
+        device="cuda",
+        extra="gpu",
+        needs_half=options.get("variant") == "half",
+    )
 
-WAYS = (
-    Way(name="published", title="PyTorch, published order of work", module=f"{_HERE}.published"),
-    Way(name="reference", title="PyTorch, without guidance", module=f"{_HERE}.reference"),
-    Way(
+
+def _onnxruntime_cpu(suffix: str, title: str, **options: Any) -> Backend:
+    return Backend(
+        name=f"onnxruntime{suffix}",
+        title=f"ONNX Runtime, CPU{title}",
+        opener="bundle.open_bundle",
+        options={"backend": "onnxruntime", "device": "cpu", **options},
+        device="cpu",
+        extra="cpu",
+        only_with_all=bool(options),
+    )
+
+
+def _tensorrt(name: str, title: str) -> Backend:
+    return Backend(
+        name=name,
+        title=title,
+        opener="bundle.open_bundle",
+        options={"backend": name, "device": "cuda", "variant": "engines"},
+        device="cuda",
+        extra=name,
+    )
+
+
+BACKENDS = (
+    Backend(
+        name="published", title="PyTorch, published order of work", opener="pytorch.open_published"
+    ),
+    Backend(name="reference", title="PyTorch, without guidance", opener="pytorch.open_reference"),
+    Backend(
         name="compile",
         title="PyTorch, torch.compile",
-        module=f"{_HERE}.compiled",
+        opener="pytorch.open_compiled",
         only_with_all=True,
     ),
-    Way(name="half", title="PyTorch, float16 on a GPU", module=f"{_HERE}.half", device="cuda"),
-    Way(
+    Backend(
+        name="half",
+        title="PyTorch, float16 on a GPU",
+        opener="pytorch.open_half_on_gpu",
+        device="cuda",
+    ),
+    Backend(
         name="torch-graph",
         title="PyTorch, float16 in a CUDA graph",
-        module=f"{_HERE}.torch_graph",
+        opener="pytorch.open_recorded",
         device="cuda",
     ),
-    Way(
-        name="onnxruntime",
-        title="ONNX Runtime, CPU",
-        module=f"{_HERE}.onnxruntime_cpu",
-        device="cpu",
-    ),
-    Way(
-        name="onnxruntime-winograd",
-        title="ONNX Runtime, CPU, Winograd",
-        module=f"{_HERE}.onnxruntime_winograd",
-        device="cpu",
-        only_with_all=True,
-    ),
-    Way(
-        name="onnxruntime-cuda",
-        title="ONNX Runtime, CUDA",
-        module=f"{_HERE}.onnxruntime_cuda",
-        device="cuda",
-    ),
-    Way(
-        name="onnxruntime-cuda-tf32",
-        title="ONNX Runtime, CUDA, TF32",
-        module=f"{_HERE}.onnxruntime_cuda_tf32",
-        device="cuda",
-    ),
-    Way(
-        name="onnxruntime-cuda-no-graphs",
-        title="ONNX Runtime, CUDA, no CUDA graphs",
-        module=f"{_HERE}.onnxruntime_cuda_no_graphs",
-        device="cuda",
-    ),
-    Way(
-        name="onnxruntime-cuda-half",
-        title="ONNX Runtime, CUDA, float16",
-        module=f"{_HERE}.onnxruntime_cuda_half",
-        device="cuda",
-        needs_half=True,
-    ),
-    Way(
-        name="onnxruntime-cuda-half-no-graphs",
-        title="ONNX Runtime, CUDA, float16, no CUDA graphs",
-        module=f"{_HERE}.onnxruntime_cuda_half_no_graphs",
-        device="cuda",
-        needs_half=True,
-    ),
-    Way(
+    _onnxruntime_cpu("", ""),
+    _onnxruntime_cpu("-winograd", ", Winograd", variant="winograd"),
+    _onnxruntime_cuda("", ""),
+    _onnxruntime_cuda("-tf32", ", TF32", tf32=True),
+    _onnxruntime_cuda("-no-graphs", ", no CUDA graphs", record=False),
+    _onnxruntime_cuda("-half", ", float16", variant="half"),
+    _onnxruntime_cuda("-half-no-graphs", ", float16, no CUDA graphs", variant="half", record=False),
+    Backend(
         name="openvino",
         title="OpenVINO",
-        module=f"{_HERE}.openvino_cpu",
+        opener="openvino.open_openvino",
         device="cpu",
+        extra="benchmarks",
         only_with_all=True,
     ),
-    Way(name="tensorrt", title="TensorRT", module=f"{_HERE}.tensorrt", device="cuda"),
-    Way(name="tensorrt-rtx", title="TensorRT-RTX", module=f"{_HERE}.tensorrt_rtx", device="cuda"),
+    _tensorrt("tensorrt", "TensorRT"),
+    _tensorrt("tensorrt-rtx", "TensorRT-RTX"),
 )
 """In the order of the table."""
 
-PUBLISHED = "published"
+PUBLISHED, REFERENCE = "published", "reference"
 WINOGRAD = "onnxruntime-winograd"
-REFERENCE = "reference"
 YARDSTICK = "onnxruntime"
-"""Stays open while the others take turns beside it, where not all fit in memory at once."""
+"""Stays open and takes turns with each other one where not all models fit into memory."""
 
 
-def find_way(name: str) -> Way:
-    """The way called `name`.
+def find_backend(name: str) -> Backend:
+    """The backend called `name`.
 
     Raises:
         OptionError: there is none.
     """
-    for way in WAYS:
-        if way.name == name:
-            return way
-    names = ", ".join(way.name for way in WAYS)
-    raise OptionError(f"no way {name!r} to run a model; expected one of {names}")
+    for backend in BACKENDS:
+        if backend.name == name:
+            return backend
+    names = ", ".join(backend.name for backend in BACKENDS)
+    raise OptionError(f"no backend {name!r}; expected one of {names}")

@@ -1,7 +1,8 @@
-"""The work of the exported graphs in PyTorch, on one device, as one writes it by hand for speed.
+"""The work of the exported graphs in PyTorch, on one device, written by hand for speed.
 
-Guidance, the text model and whatever else the graphs leave out is left out. Networks run in one
-precision; latents outside them, the update, distances and maps in float32, as in float16 graphs.
+It leaves out what the graphs leave out, such as guidance and the text model. Networks run in one
+precision; the latents between them, the update, distances and maps in float32, as in the float16
+graphs.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,9 +22,9 @@ Stage = Callable[..., tuple[Tensor, ...]]
 
 
 class LeanPass:
-    """Image to map and score, without waiting for the host: it can be recorded.
+    """Image to map and score without waiting for the host, so that it can be recorded.
 
-    Takes `model` over: its weights are changed to `dtype` and moved.
+    The weights of `model` are converted to `dtype` and moved in place.
     """
 
     def __init__(
@@ -38,8 +39,8 @@ class LeanPass:
         )
         self._dtype = dtype
         self._modules: dict[str, Any] = {each.name: each.module.eval() for each in components}
-        self._round_sinusoids()
-        # what follows the features stays in float32
+        self._convert_sinusoids()
+        # everything after the features stays in float32
         networks = [self._modules[name] for name in ("encoder", "denoiser", "decoder")]
         for network in (*networks, self._modules["scorer"].features):
             network.to(device=device, dtype=dtype)
@@ -53,13 +54,13 @@ class LeanPass:
         }
 
     def compile(self) -> None:
-        """Have `torch.compile` make each stage anew, for each batch size once."""
+        """Compile each stage with `torch.compile`, once per batch size."""
         self._stages = {
             name: torch.compile(stage, dynamic=False) for name, stage in self._stages.items()
         }
 
     def lay_out(self, memory_format: torch.memory_format) -> None:
-        """Store the convolutions' weights so, which decides how cuDNN runs them."""
+        """Store the convolutions' weights in this format, which decides how cuDNN runs them."""
         for module in self._modules.values():
             for part in module.modules():
                 if isinstance(part, nn.Conv2d):
@@ -78,11 +79,11 @@ class LeanPass:
         anomaly_map, score = self._stages["score"](image, reconstruction)
         return anomaly_map, score
 
-    def _round_sinusoids(self) -> None:
+    def _convert_sinusoids(self) -> None:
         denoiser = self._modules["denoiser"]
         for network in (denoiser.unet, denoiser.semantic_guided.control):
             if isinstance(network.time_proj, Timesteps):
-                network.time_proj = nn.Sequential(network.time_proj, _Rounded(self._dtype))
+                network.time_proj = nn.Sequential(network.time_proj, _Converted(self._dtype))
 
     def _encode(self, image: Tensor, noise: Tensor, posterior_noise: Tensor) -> tuple[Tensor, ...]:
         encoder = self._modules["encoder"]
@@ -117,8 +118,8 @@ class LeanPass:
         return found
 
 
-class _Rounded(nn.Module):
-    """The timestep's sinusoid, computed in float32, in the type of the layers behind it."""
+class _Converted(nn.Module):
+    """The timestep's sinusoid, computed in float32, converted to the type of the next layers."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -130,7 +131,7 @@ class _Rounded(nn.Module):
 
 
 def _scalars(manifest: Manifest, device: str) -> Sequence[tuple[Tensor, Tensor, Tensor]]:
-    """Each step's timestep and two scales, `[1]` each: as numbers each would be compiled anew."""
+    """Each step's timestep and two scales, `[1]` each: numbers would be compiled for each value."""
     return [
         (
             torch.tensor([float(step.timestep)], device=device),

@@ -1,23 +1,24 @@
-"""A pass through the model in PyTorch, recorded into a CUDA graph a batch size."""
+"""PyTorch in float16, one CUDA graph per batch size: the fastest that can be written by hand.
+
+It does the work of the exported graphs (`lean_pass.py`) on static inputs, with pinned copies. The
+faster layout of the convolutions' weights is measured when it opens.
+"""
 
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from diad_benchmarks.backends.backend import Outcome, Subject
+from diad_benchmarks.backends.backend import Outcome, Runner, Subject
 from diad_benchmarks.backends.lean_pass import LeanPass
-from diad_benchmarks.backends.torch_runner import files_bytes, load_subject
-from diad_benchmarks.measure.stage_clock import HostClock, StageClock
+from diad_benchmarks.backends.torch_reference import files_bytes, load_subject
+from diad_benchmarks.measure.stage_clock import StageClock
 from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import Bundle
-from diad_deploy.bundle.manifest import Spacing
-from diad_deploy.errors import BackendError, OptionError
-from diad_deploy.images.preprocess import prepare_batch
+from diad_deploy.diffusion.noise import for_batch
+from diad_deploy.errors import BackendError
 
 WARM_UPS = 3
 TIMED_REPLAYS = 5
@@ -28,7 +29,7 @@ LAYOUTS = {"NCHW": torch.contiguous_format, "NHWC": torch.channels_last}
 class Recording:
     """A CUDA graph, the tensors that it reads and writes, and pinned memory for both ends.
 
-    `noises` are never read here; the graph does, at their addresses.
+    Nothing here reads `noises`; the graph does, at their addresses.
     """
 
     graph: torch.cuda.CUDAGraph
@@ -47,8 +48,8 @@ class Recording:
         torch.cuda.current_stream().synchronize()
 
 
-class RecordedPass:
-    """See `Runner`. The host sees preparing and the whole of the model.
+class RecordedPass(Runner):
+    """The host sees two stages: preparing, and the model as a whole.
 
     Args:
         compiled: whether `torch.compile` makes the kernels.
@@ -56,16 +57,14 @@ class RecordedPass:
 
     device = "cuda"
     precision = "float16"
-    clocks_stages = True
 
     def __init__(self, subject: Subject, *, compiled: bool = False) -> None:
-        bundle = Bundle.open(subject.bundle_path, verify=False)
-        self.disk_bytes = files_bytes(Path(subject.checkpoint))
-        self._image = bundle.manifest.image
-        self._noises = bundle.noise()
+        bundle = Bundle.open(subject.bundle, verify=False)
+        super().__init__(bundle)
+        self.disk_bytes = files_bytes(subject.checkpoint_path())
         self._recordings: dict[int, Recording] = {}
         self._pool = torch.cuda.graph_pool_handle()
-        # the fastest convolution of each shape is looked for while warming up
+        # search for the fastest convolution of each shape while warming up
         torch.backends.cudnn.benchmark = True
         try:
             self._pass = LeanPass(
@@ -78,15 +77,11 @@ class RecordedPass:
         except RuntimeError as error:
             raise BackendError(f"PyTorch cannot record the model: {first_lines(error)}") from error
         kernels = "torch.compile" if compiled else f"{layout} convolutions"
-        self.detail = f"torch {version('torch')}, {kernels}, one CUDA graph a batch size"
-
-    def start_clock(self) -> StageClock:
-        """See `Runner`."""
-        return HostClock()
+        self.detail = f"torch {version('torch')}, {kernels}, one CUDA graph per batch size"
 
     def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
-        """See `Runner`; a batch size that is new is recorded first."""
-        batch = prepare_batch(images, self._image)
+        """See `Runner`; a new batch size is recorded first."""
+        batch, _, _ = self._prepare(images)
         clock.mark("prepare")
         try:
             recording = self._recordings.get(len(batch)) or self._record(len(batch))
@@ -100,11 +95,6 @@ class RecordedPass:
         clock.mark("model")
         return Outcome(maps=anomaly_map, scores=score)
 
-    def set_schedule(self, steps: int, spacing: Spacing) -> None:
-        """See `Runner`."""
-        del steps, spacing
-        raise OptionError("a recorded pass keeps its schedule; take the row reference")
-
     def close(self) -> None:
         """See `Runner`."""
         self._recordings.clear()
@@ -113,18 +103,17 @@ class RecordedPass:
         side = self._image.size_px
         image = torch.zeros(batch, 3, side, side, device="cuda")
         noises = tuple(
-            torch.from_numpy(np.repeat(array[np.newaxis], batch, axis=0)).to("cuda")
-            for array in self._noises
+            torch.from_numpy(for_batch(noise, batch)).to("cuda") for noise in self._noises
         )
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
+        side_stream = torch.cuda.Stream()
+        side_stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side_stream):
             for _ in range(WARM_UPS):
                 self._pass.run(image, *noises)
-        torch.cuda.current_stream().wait_stream(beside)
+        torch.cuda.current_stream().wait_stream(side_stream)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        # sizes take turns and leave nothing on the GPU, so they may share their memory
+        # batch sizes run one at a time and keep nothing on the GPU, so they can share memory
         with torch.cuda.graph(graph, pool=self._pool):
             found = self._pass.run(image, *noises)
         recording = Recording(
@@ -139,12 +128,12 @@ class RecordedPass:
         return recording
 
     def _choose_layout(self) -> str:
-        """Lay the weights out as is faster for one image, and say how."""
+        """Use the layout that is faster for one image, and return its name."""
         seconds = {}
         for name, memory_format in LAYOUTS.items():
             self._pass.lay_out(memory_format)
             seconds[name] = self._seconds_of(self._record(1))
-            # it reads the weights where they lie now
+            # it reads the weights at their current addresses
             self._recordings.clear()
             self._pool = torch.cuda.graph_pool_handle()
             torch.cuda.empty_cache()
@@ -161,7 +150,7 @@ class RecordedPass:
 
 
 def first_lines(error: BaseException) -> str:
-    """Of the message, in one; what a compiler says begins with its own name."""
+    """The first two lines of the message, joined: a compiler's first line is only its name."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:2])[:300] or type(error).__name__
 

@@ -1,4 +1,4 @@
-"""`python -m diad_benchmarks`: every way to run a DiAD model, side by side."""
+"""`diad-benchmark`: every backend for a DiAD model, side by side, and the studies."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,19 @@ from typing import Any
 
 import click
 
-PATH = click.Path(path_type=Path)
+from diad_benchmarks.cli.studies import MINUTES, PATH, STUDIES, echo
+from diad_benchmarks.extras import check_extras
+from diad_deploy import __version__
+from diad_deploy.cli.console import run_command
+
 EXAMPLES = """\b
 Examples:
-  python -m diad_benchmarks -o out
-  python -m diad_benchmarks -o out --all
-  python -m diad_benchmarks -o out --size full
-  python -m diad_benchmarks -o out --minutes 10
-  python -m diad_benchmarks -o out --checkpoint diad.ckpt --images photos
-  python -m diad_benchmarks compare before/results.json after/results.json --limit 10%"""
+  diad-benchmark -o out
+  diad-benchmark -o out --all
+  diad-benchmark -o out --size full
+  diad-benchmark -o out --minutes 10
+  diad-benchmark -o out --checkpoint diad.ckpt --images photos
+  diad-benchmark compare before/results.json after/results.json --limit 10%"""
 
 
 class Percent(click.ParamType):  # type: ignore[type-arg]
@@ -37,44 +41,52 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.group(name="diad-benchmark", invoke_without_command=True, epilog=EXAMPLES)
-@click.option("-o", "--output", type=PATH, metavar="DIR", help="Where the results go.")
+@click.option("-o", "--output", type=PATH, metavar="DIR", help="The folder for the results.")
 @click.option(
     "--size",
     type=click.Choice(["demo", "full"]),
-    help="The demo's model, or a stand-in of the published size  [default: demo, or what the "
-    "checkpoint is].",
+    help="The demo's model, or a stand-in of the published size  [default: demo, or the "
+    "checkpoint's].",
 )
 @click.option("--checkpoint", type=PATH, help="Your own model.")
-@click.option("--bundle", type=PATH, help="Its bundle [default: one is built and thrown away].")
+@click.option(
+    "--bundle",
+    type=PATH,
+    help="Its bundle  [default: a temporary one is built]. Without the checkpoint, only what runs "
+    "bundles is measured.",
+)
 @click.option(
     "--half-bundle",
     type=PATH,
     metavar="PATH",
-    help="The same in float16, for a GPU's rows  [default: one is built where there is a GPU].",
+    help="The same in float16, for a GPU  [default: a temporary one is built if there is a GPU].",
 )
-@click.option("--images", type=PATH, help="Your own images [default: the demo's, drawn].")
+@click.option("--images", type=PATH, help="Your own images  [default: the demo's].")
 @click.option(
     "--all",
     "everything",
     is_flag=True,
-    help="torch.compile, Winograd's convolutions, OpenVINO and sweeps, too.",
+    help="Include torch.compile, Winograd's convolutions, OpenVINO and sweeps.",
 )
-@click.option("--way", "ways", multiple=True, metavar="NAME", help="This row alone; repeatable.")
+@click.option(
+    "--way", "backends", multiple=True, metavar="NAME", help="Only this backend; can be repeated."
+)
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
-    help="Turns of each row [default: 10; full size 5; 3 long ones on a GPU].",
+    help="Turns of each backend  [default: 10; full size 5; 3 long ones on a GPU].",
 )
 @click.option(
     "--batch",
     "batches",
     type=click.IntRange(min=1),
     multiple=True,
-    help="A batch size to measure; repeatable  [default: 1, 2, 4, 8; full size 1, 2; on a GPU 1 to "
-    "32].",
+    help="A batch size to measure; can be repeated  [default: 1, 2, 4, 8; full size 1, 2; on a "
+    "GPU 1 to 32].",
 )
 @click.option(
     "--pictures",
+    "compared",
     type=click.IntRange(min=0),
     help="Images to compare with the reference  [default: 24; full size those of the rounds; "
     "on a GPU 32 and 8].",
@@ -89,46 +101,41 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    help="End by then, bundles built and all: the most telling rows first, and what does not fit "
-    "is left out and says so.",
+    type=MINUTES,
+    help="End by then, building bundles included: the most informative backends come first, and "
+    "what does not fit is left out, with the reason.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-@click.option("--force", is_flag=True, help="Replace results that are there already.")
+@click.option("--force", is_flag=True, help="Replace earlier results.")
+@click.version_option(__version__, prog_name="diad-benchmark")
 @click.pass_context
 def command(
     context: click.Context, /, output: Path | None, as_json: bool, force: bool, **given: Any
 ) -> None:
-    """Measure every way to run a DiAD model, in turns, and write a page.
+    """Measure every backend for a DiAD model, in turns, and write a page.
 
-    DIR then holds results.json, results.csv and index.html, written as figures come: a run that is
-    stopped leaves what it has measured. What cannot run here is a row that says why. Where there is
-    a GPU, the run is about it, unless --device cpu says otherwise. At full size, no more than two
-    models are in memory at once; stand-in weights and their bundle take 11 GB of disk while it
-    runs, 14 GB on a GPU, and 20 GB with --all.
+    DIR then holds results.json, results.csv and index.html, which grow while it runs: a run that
+    is stopped keeps its figures. A backend that cannot run here is a row with the reason. If there
+    is a GPU, the run is about it, unless --device is cpu. At full size, at most two models are in
+    memory at once; the stand-in and its bundles need 11 GB of disk meanwhile, 14 GB on a GPU, and
+    20 GB with --all.
     """
     if context.invoked_subcommand is not None:
         return
     if output is None:
         raise click.UsageError("-o is missing: name a folder for the results.")
+    check_extras("benchmarks")
     from diad_benchmarks.benchmark import Request, run_benchmark
-    from diad_benchmarks.cli.tables import cost_table, reasons, speed_table
-    from diad_benchmarks.report.output import keep_results
+    from diad_benchmarks.cli.tables import print_results
+    from diad_benchmarks.report.output import PAGE, keep_results
     from diad_benchmarks.report.results import to_json
 
-    growing = run_benchmark(Request(**given), tell=_tell)
-    results = keep_results(growing, output, force=force, tell=_tell)
+    growing = run_benchmark(Request(**given), echo=echo)
+    results = keep_results(growing, output, force=force, echo=echo)
     if as_json:
         click.echo(to_json(results), nl=False)
-        return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console.print(speed_table(results))
-    console.print(cost_table(results))
-    for line in reasons(results):
-        console.print(line, soft_wrap=True, markup=False)
-    console.print(f"page: {output / 'index.html'}", soft_wrap=True, markup=False)
+    else:
+        print_results(results, output / PAGE)
 
 
 @command.command()
@@ -144,19 +151,21 @@ def command(
 @click.option(
     "--relative",
     is_flag=True,
-    help="Times as multiples of the published order of work in the same record.",
+    help="Divide times by those of the published order of work in the same results.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def compare(before: Path, after: Path, limit: float, relative: bool, as_json: bool) -> int:
     """Show what changed from BEFORE to AFTER, two results.json.
 
-    Ends with status 1 where anything became worse by more than the limit, with 2 where they cannot
-    be read.
+    Ends with status 1 if anything became worse by more than the limit, with 2 if they cannot be
+    read.
 
-    Example: python -m diad_benchmarks compare before/results.json after/results.json --limit 10%
+    Example: diad-benchmark compare before/results.json after/results.json --limit 10%
     """
+    check_extras("benchmarks")
     from dataclasses import asdict
 
+    from diad_benchmarks.cli.tables import print_comparison
     from diad_benchmarks.report.compare import compare as compare_results
     from diad_benchmarks.report.results import read_results
 
@@ -165,18 +174,15 @@ def compare(before: Path, after: Path, limit: float, relative: bool, as_json: bo
     )
     if as_json:
         click.echo(json.dumps({**asdict(found), "passed": not found.beyond}, indent=2))
-        return 1 if found.beyond else 0
-    from rich.console import Console
-
-    from diad_benchmarks.cli.tables import comparison_table
-
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(comparison_table(found))
-    for caution in found.cautions:
-        console.print(f"note: {caution}", markup=False)
-    console.print("nothing beyond the limit" if not found.beyond else f"{len(found.beyond)} beyond")
+    else:
+        print_comparison(found)
     return 1 if found.beyond else 0
 
 
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
+for study in STUDIES:
+    command.add_command(study)
+
+
+def main() -> None:
+    """Entry point of `diad-benchmark`."""
+    run_command(command)

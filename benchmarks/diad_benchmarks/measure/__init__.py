@@ -1,1 +1,1 @@
-"""Measuring: processes, turns, rates, and the machine."""
+"""Measuring: processes that take turns, times, rates, the machine, the deadline."""

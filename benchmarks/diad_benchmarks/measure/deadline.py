@@ -1,4 +1,4 @@
-"""When a run has to end, and whether something still fits before that."""
+"""When a run has to end, and whether something still fits before then."""
 
 import math
 import time
@@ -7,16 +7,16 @@ from typing import Self
 
 RESERVED_SHARE = 0.08
 LEAST_RESERVED_S, MAX_RESERVED_S = 5.0, 30.0
-"""Kept back for what comes after the last turn: comparing results, the page, ending processes."""
+"""Reserved for what follows the last turn: comparing results, the page, ending processes."""
 
 Now = Callable[[], float]
 
 
 class Deadline:
-    """An end on a clock; infinitely far where there is none.
+    """A time by which to end; infinite if there is no limit.
 
     Attributes:
-        minutes: what the run was given; None for as long as it takes.
+        minutes: the limit of the run; None for no limit.
     """
 
     def __init__(
@@ -27,32 +27,32 @@ class Deadline:
 
     @classmethod
     def after(cls, minutes: float | None, *, now: Now = time.monotonic) -> Self:
-        """`minutes` from now, less what is kept back; never, where that is None."""
+        """`minutes` from now, less the reserve; None for no limit."""
         if minutes is None:
             return cls(now=now)
         seconds = 60 * minutes
-        kept = min(max(RESERVED_SHARE * seconds, LEAST_RESERVED_S), MAX_RESERVED_S)
-        return cls(now() + max(seconds - kept, 0.0), minutes=minutes, now=now)
+        reserve = min(max(RESERVED_SHARE * seconds, LEAST_RESERVED_S), MAX_RESERVED_S)
+        return cls(now() + max(seconds - reserve, 0.0), minutes=minutes, now=now)
 
     def left_s(self) -> float:
         """Seconds until then; 0 once it is over."""
         return max(self._end - self._now(), 0.0)
 
     def fits(self, seconds: float) -> bool:
-        """Whether what takes so long would be done in time."""
+        """Whether work of this duration would end in time."""
         return seconds < self.left_s() or math.isinf(self._end)
 
     def timeout_s(self) -> float | None:
-        """What is left as a limit of waiting; None for no limit."""
+        """The seconds left as a timeout; None for no limit."""
         return None if math.isinf(self._end) else self.left_s()
 
     def share(self, parts: int) -> "Deadline":
-        """The end of the first of so many equal parts of what is left."""
+        """The end of the first of `parts` equal parts of the time left."""
         if math.isinf(self._end):
             return self
         end = self._now() + self.left_s() / parts
         return Deadline(end, minutes=self.minutes, now=self._now)
 
     def passed(self) -> str:
-        """Why something was left out, in a few words."""
+        """The limit in words, for the reason why something was left out."""
         return f"the run's {self.minutes or 0:g} minutes"

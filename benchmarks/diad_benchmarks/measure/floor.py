@@ -1,29 +1,32 @@
-"""The least time that a model's arithmetic and weights allow on a machine of known rates.
+"""The least time that a model's arithmetic and weights need on a machine of known rates.
 
-Every convolution and matrix product takes as long as its arithmetic, or as long as reading its
-weights from memory, whichever is more. Activations may stay in caches and everything else may be
-fused, so neither is counted. Weights are taken to be read in every run of a graph: where all of
-them fit into a cache, this is no lower limit.
+Every convolution and matrix product takes as long as its arithmetic or as reading its weights from
+memory, whichever is longer. Activations may stay in caches and everything else may be fused, so
+neither is counted. Weights are assumed to be read in every run of a graph: if all of them fit into
+a cache, this is not a lower limit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.record import Record
-from diad_export.onnx.work import ProductWork, count_products
+
+if TYPE_CHECKING:
+    from diad_export.onnx.work import ProductWork
 
 ELEMENT_BYTES = {"float32": 4, "float16": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphCount(Record):
-    """What one graph does for one batch of the bundle's schedule.
+    """The work of one graph for one batch.
 
     Attributes:
-        runs: how often it runs.
-        flop: two for each multiply-add, all runs together.
-        weights: elements of constant operands, of one run.
+        runs: how often the bundle's schedule runs it.
+        flop: two per multiply-add, over all runs.
+        weights: elements of constant operands in one run.
     """
 
     graph: str
@@ -34,12 +37,12 @@ class GraphCount(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit(Record):
-    """The least seconds of one batch.
+    """The least seconds for one batch.
 
     Attributes:
-        seconds: node by node the longer of both below.
-        arithmetic_s: of the arithmetic alone.
-        weights_s: of reading the weights alone.
+        seconds: the longer of the two below, summed over the nodes.
+        arithmetic_s: for the arithmetic alone.
+        weights_s: for reading the weights alone.
     """
 
     seconds: float
@@ -49,14 +52,14 @@ class Limit(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedGraph:
-    """A graph's products for one batch size, and how often it runs."""
+    """A graph's convolutions and matrix products for one batch size, and how often it runs."""
 
     name: str
     runs: int
-    products: tuple[ProductWork, ...]
+    products: "tuple[ProductWork, ...]"
 
     def count(self) -> GraphCount:
-        """The sums."""
+        """The totals."""
         return GraphCount(
             graph=self.name,
             runs=self.runs,
@@ -66,11 +69,13 @@ class CountedGraph:
 
 
 def count_bundle(bundle: Bundle, *, batch: int = 1) -> tuple[CountedGraph, ...]:
-    """The products of the bundle's four graphs.
+    """Count the products of the bundle's four graphs.
 
     Raises:
-        ExportError: a shape cannot be told from a graph.
+        ExportError: a shape cannot be inferred from a graph.
     """
+    from diad_export.onnx.work import count_products
+
     steps = bundle.manifest.schedule.steps
     return tuple(
         CountedGraph(
@@ -90,10 +95,10 @@ def limit(
     precision: str,
     times: int = 1,
 ) -> Limit:
-    """The least time of `graphs` on a device that computes `flops` a second.
+    """The least time of `graphs` on a device that computes `flops` per second.
 
     Args:
-        times: as many images as `graphs` were counted for, so often, at once.
+        times: the batch, as a multiple of the one that `graphs` were counted for.
     """
     size = ELEMENT_BYTES[precision]
     seconds = arithmetic = weights = 0.0

@@ -1,7 +1,7 @@
 """A GPU's memory and energy, read from NVIDIA's management library (NVML).
 
-Memory is that of the whole GPU: the rows take turns, so what it grows by during a row's turn is
-that row's, which also holds in containers, where NVML does not know a process by its own number.
+Memory is that of the whole GPU. One backend runs at a time, so what the memory grows by meanwhile
+belongs to it. That also holds in containers, where NVML sees processes under other numbers.
 """
 
 import os
@@ -9,17 +9,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
 
-from diad_benchmarks.measure.machine import device_memory_bytes
-
 T = TypeVar("T")
-MODULE = "pynvml"
 
 
 class GpuMeter:
-    """Reads the first GPU that this process sees; None for whatever cannot be read.
+    """Reads the first GPU that this process sees; None for what cannot be read.
 
     Attributes:
-        fault: why it reads nothing; None where it does.
+        fault: why nothing can be read; None if it can.
     """
 
     def __init__(self, nvml: Any | None, handle: Any, fault: str | None) -> None:
@@ -30,14 +27,14 @@ class GpuMeter:
     def open(cls) -> "GpuMeter":
         """Load the library and find the GPU; never fails."""
         try:
-            nvml = import_module(MODULE)
+            nvml = import_module("pynvml")
         except ImportError:
             return cls(
                 None, None, 'nvidia-ml-py is not installed: pip install "diad_deploy[benchmarks]"'
             )
         try:
             nvml.nvmlInit()
-            return cls(nvml, _first_seen(nvml), None)
+            return cls(nvml, _first_visible(nvml), None)
         except nvml.NVMLError as error:
             return cls(None, None, f"NVML cannot be used: {error}")
 
@@ -46,35 +43,43 @@ class GpuMeter:
         return self._read(lambda nvml: int(nvml.nvmlDeviceGetMemoryInfo(self._handle).total))
 
     def used_bytes(self) -> int | None:
-        """Memory in use on the GPU, by whatever process."""
+        """Memory in use on the GPU, by all processes."""
         return self._read(lambda nvml: int(nvml.nvmlDeviceGetMemoryInfo(self._handle).used))
 
-    def used_bytes_slowly(self) -> int | None:
-        """The same, by `nvidia-smi` where NVML cannot be used."""
-        found = self.used_bytes()
-        return device_memory_bytes() if found is None else found
-
     def energy_j(self) -> float | None:
-        """Joules that the GPU has taken since its driver was loaded; Volta and later count them.
+        """Joules used since the driver was loaded; GPUs count them from Volta on.
 
-        The counter moves some ten times a second: take differences over a second and more.
+        The counter moves about ten times per second: use differences over a second or more.
         """
         return self._read(
             lambda nvml: 1e-3 * float(nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
         )
+
+    def describe_gpus(self) -> tuple[str, ...]:
+        """Every GPU of the machine: name, memory and driver."""
+        return self._read(_describe_gpus) or ()
 
     def _read(self, read: Callable[[Any], T]) -> T | None:
         if self._nvml is None:
             return None
         try:
             return read(self._nvml)
-        except self._nvml.NVMLError:  # a GPU that does not tell
+        except self._nvml.NVMLError:  # not supported by this GPU
             return None
 
 
-def _first_seen(nvml: Any) -> Any:
-    """The first GPU of CUDA_VISIBLE_DEVICES, or of all."""
+def _first_visible(nvml: Any) -> Any:
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip()
     if first.startswith("GPU-"):
         return nvml.nvmlDeviceGetHandleByUUID(first)
     return nvml.nvmlDeviceGetHandleByIndex(int(first) if first.isdigit() else 0)
+
+
+def _describe_gpus(nvml: Any) -> tuple[str, ...]:
+    driver = nvml.nvmlSystemGetDriverVersion()
+    handles = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
+    return tuple(
+        f"{nvml.nvmlDeviceGetName(handle)}, "
+        f"{nvml.nvmlDeviceGetMemoryInfo(handle).total // 2**20} MiB, {driver}"
+        for handle in handles
+    )

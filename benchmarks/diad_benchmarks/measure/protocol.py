@@ -1,31 +1,33 @@
-"""What goes between the command and the process of a row: one JSON object a line."""
+"""Messages between the command and the process of a backend: one JSON object per line."""
 
 from dataclasses import dataclass, field
 
 from diad_benchmarks.backends.backend import Subject
 from diad_deploy.bundle.manifest import Spacing
 from diad_deploy.record import Record
+from diad_export.workers.failure import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening(Record):
-    """The first request: load a model the way called `way`.
+    """The first request: load a model.
 
     Attributes:
+        backend: its name.
         images: a `.npy` file of uint8 `[N, S, S, 3]` from which every run takes its images.
     """
 
-    way: str
+    backend: str
     subject: Subject
-    pictures: str
+    images: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest(Record):
-    """Run images `first` to `first + count`, counted round and round.
+    """Run the images `first` to `first + count`, starting over after the last one of the file.
 
     Attributes:
-        at_least_s: go on with the images behind them until so many seconds have passed.
+        at_least_s: continue with the images that follow until so many seconds have passed.
     """
 
     first: int
@@ -35,7 +37,7 @@ class RunRequest(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRequest(Record):
-    """Take another schedule from now on."""
+    """Use another schedule from now on."""
 
     steps: int
     spacing: Spacing
@@ -43,7 +45,7 @@ class ScheduleRequest(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request(Record):
-    """One line in; exactly one field is set. `save` names the file for what was found so far."""
+    """A request; exactly one field is set. `save` is the file for the results so far."""
 
     opening: Opening | None = None
     run: RunRequest | None = None
@@ -53,25 +55,23 @@ class Request(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Record):
-    """What runs (see `diad_benchmarks.backends.backend.Runner`). `seconds` is the loading alone."""
+    """What runs (see `diad_benchmarks.backends.backend.Runner`), and the seconds of loading it."""
 
     device: str
     precision: str
     detail: str
-    clocks_stages: bool
     disk_bytes: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran(Record):
-    """One run, or several one right after the other.
+    """One run, or several in succession.
 
     Attributes:
-        seconds: on the host, from images in memory to map and score in memory; of several the
-            median.
-        stages: seconds of each stage, likewise; empty where they cannot be told apart.
-        each: seconds of every run.
+        seconds: on the host, from images in memory to map and score in memory; the median.
+        stages: the same for each stage; empty if they cannot be told apart.
+        each: the seconds of every run.
     """
 
     seconds: float
@@ -80,28 +80,20 @@ class Ran(Record):
 
     @property
     def runs(self) -> tuple[float, ...]:
-        """Seconds of every run, be it one."""
+        """The seconds of every run, even if there is only one."""
         return self.each or (self.seconds,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved(Record):
-    """What was found is written; the most memory that the process ever held."""
+    """The results are written. Also the peak memory of the process so far."""
 
     peak_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure(Record):
-    """An error of the tree in `diad_deploy.errors`, by the name of its class."""
-
-    kind: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Record):
-    """One line back; exactly one field is set."""
+    """An answer; exactly one field is set."""
 
     opened: Opened | None = None
     ran: Ran | None = None

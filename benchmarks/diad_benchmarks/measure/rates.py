@@ -1,7 +1,6 @@
-"""How fast this machine multiplies matrices and copies memory, measured between the rows' turns."""
+"""How fast the machine multiplies matrices and copies memory, measured between the turns."""
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,27 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from diad_benchmarks.measure.machine import usable_cores
+from diad_benchmarks.measure.rounds import seconds_of
 from diad_deploy.record import Record
+from diad_deploy.usable_cores import usable_cores
 
 SIDE = 2048
 COPIED_BYTES = 256 * 1024**2
-"""Far more than any cache holds."""
+"""Far more than a cache holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates(Record):
-    """Of one device in one precision.
+    """The rates of one device in one precision.
 
     Attributes:
         device: `cpu` or `cuda`.
         precision: `float32` or `float16`.
-        flops: floating-point operations a second in products of two square matrices, by the
-            fastest library at hand: median over all turns, and the best turn. Without TF32.
+        flops, best_flops: floating-point operations per second in products of square matrices by
+            the fastest library: median over all samples, and the best. Without TF32.
         library: that library.
+        copy_bytes_per_s, best_copy_bytes_per_s: bytes read and written per second while copying
+            256 MiB, on the CPU with one thread per core: median and best.
         side: of the matrices.
-        copy_bytes_per_s: bytes read and written a second while copying 256 MiB, in as many threads
-            as cores, or 1 GiB on a GPU: median and best.
     """
 
     device: str
@@ -45,7 +45,7 @@ class Rates(Record):
 
 
 class ProcessorRates:
-    """Takes a sample of the processor's rates whenever it is its turn."""
+    """Samples the processor's rates."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
@@ -65,13 +65,13 @@ class ProcessorRates:
         self._copy()
 
     def sample(self) -> None:
-        """One product in each library and one copy."""
+        """Run one product in each library, and one copy."""
         for name, multiply in self._products.items():
-            self._flops[name].append(2 * SIDE**3 / _seconds(multiply))
-        self._bytes.append(2 * COPIED_BYTES / _seconds(self._copy))
+            self._flops[name].append(2 * SIDE**3 / seconds_of(multiply))
+        self._bytes.append(2 * COPIED_BYTES / seconds_of(self._copy))
 
     def found(self) -> Rates:
-        """Over all samples so far; takes one where there is none."""
+        """The rates over all samples so far; takes one if there is none."""
         if not self._bytes:
             self.sample()
         library = max(self._flops, key=lambda name: statistics.median(self._flops[name]))
@@ -92,14 +92,8 @@ class ProcessorRates:
             list(pool.map(lambda part: np.copyto(self._target[part], self._source[part]), parts))
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def _onnxruntime_product(left: Any, right: Any) -> Callable[[], object] | None:
-    """The product as a graph of one node; None where ONNX Runtime is not installed."""
+    """The product as a graph of one node; None if ONNX Runtime is not installed."""
     try:
         import onnxruntime
         from onnx import TensorProto, helper
@@ -122,10 +116,7 @@ def _onnxruntime_product(left: Any, right: Any) -> Callable[[], object] | None:
 
 
 def measure_gpu_rates(turns: int = 20) -> tuple[Rates, ...]:
-    """Of the first CUDA device, by PyTorch; none where PyTorch finds no GPU.
-
-    Timed with CUDA events.
-    """
+    """The rates of the first CUDA device in PyTorch, by CUDA events; empty without a GPU."""
     import torch
 
     if not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Times of several ways to do the same, taken in turns."""
+"""Times of several workloads that take turns."""
 
 import statistics
 import time
@@ -8,33 +8,43 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """Seconds of each way, one a round: a machine that drifts hurts all alike."""
+    """Seconds of each workload, one per round: a machine whose speed drifts affects all alike."""
 
     seconds: Mapping[str, tuple[float, ...]]
 
     def median_s(self, name: str) -> float:
-        """Median time of one way."""
+        """Median time of one workload."""
         return statistics.median(self.seconds[name])
 
     def ratios(self, slow: str, fast: str) -> tuple[float, ...]:
         """How many times faster `fast` was than `slow`, round by round."""
         pairs = zip(self.seconds[slow], self.seconds[fast], strict=True)
-        return tuple(ours / theirs for ours, theirs in pairs)
+        return tuple(longer / shorter for longer, shorter in pairs)
 
 
 def take_turns(
-    ways: Mapping[str, Callable[[], object]],
+    workloads: Mapping[str, Callable[[int], float]],
     *,
     rounds: int,
-    tell: Callable[[str], None] = lambda line: None,
-    clock: Callable[[], float] = time.perf_counter,
+    echo: Callable[[str], None] = lambda line: None,
 ) -> Rounds:
-    """Run all ways once a round, in the order given."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    """Run every workload once per round, in the given order.
+
+    Args:
+        workloads: each takes the round's number from 0 and returns its seconds.
+        rounds: how many.
+        echo: called with a line after each.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in workloads}
     for index in range(rounds):
-        for name, run in ways.items():
-            start = clock()
-            run()
-            seconds[name].append(clock() - start)
-            tell(f"round {index + 1} of {rounds}: {name} {seconds[name][-1]:.2f} s")
+        for name, run in workloads.items():
+            seconds[name].append(run(index))
+            echo(f"round {index + 1} of {rounds}: {name} {seconds[name][-1]:.2f} s")
     return Rounds(seconds={name: tuple(taken) for name, taken in seconds.items()})
+
+
+def seconds_of(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """The duration of one call."""
+    start = clock()
+    work()
+    return clock() - start

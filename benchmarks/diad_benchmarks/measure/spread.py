@@ -1,4 +1,4 @@
-"""Times of one thing, measured often: percentiles and how far they lie apart."""
+"""Repeated times of the same work: percentiles, and how much they vary."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from diad_deploy.record import Record
 class Spread(Record):
     """Milliseconds of repeated runs.
 
-    Percentiles lie between runs where they have to (linear). Of few runs the 99th is all but the
-    slowest one: `count` says how many there were.
+    Percentiles are interpolated linearly. With few runs the 99th is nearly the slowest one: `count`
+    says how many there were.
 
     Attributes:
-        relative_iqr: distance of the quartiles as a share of the median.
-        samples_ms: every run, in the order they were made.
+        relative_iqr: the interquartile range as a share of the median.
+        samples_ms: every run, in order.
     """
 
     count: int
@@ -38,7 +38,7 @@ def spread_of(seconds: Sequence[float]) -> Spread:
         OptionError: there are none.
     """
     if not seconds:
-        raise OptionError("no times to summarise; run at least one round")
+        raise OptionError("no times were measured; run at least one round")
     samples = 1e3 * np.asarray(seconds, dtype=np.float64)
     low, p50, high, p90, p99 = np.percentile(samples, (25, 50, 75, 90, 99)).tolist()
     return Spread(

@@ -1,4 +1,4 @@
-"""When each stage of one run ended."""
+"""The seconds of each stage of one run."""
 
 import re
 import time
@@ -8,17 +8,17 @@ from typing import Any, Protocol
 
 
 class StageClock(Protocol):
-    """Marks the end of stages, and gives their seconds once the run is over."""
+    """Marks where stages end, and returns their seconds once the run is over."""
 
     def mark(self, stage: str) -> None:
-        """`stage` ends here; a stage marked twice is the sum of both."""
+        """`stage` ends now; a stage marked twice counts as the sum."""
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage, in the order in which they first ended."""
 
 
 class HostClock:
-    """On the host's clock, for work that is done when a call returns."""
+    """The host's clock, for calls that return when their work is done."""
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self._now = now
@@ -37,7 +37,7 @@ class HostClock:
 
 
 class CudaClock:
-    """CUDA events on PyTorch's current stream: the GPU's own times, which hold nothing up."""
+    """CUDA events on PyTorch's current stream, for which nothing has to wait."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -64,7 +64,7 @@ _PREDICTED = re.compile(r"step(\d+)_eps")
 
 
 def pipeline_stage(name: str) -> str | None:
-    """The stage that ends where `diffusion.pipeline.run` shows tensor `name`; None inside one."""
+    """The stage that ends where `diffusion.pipeline.run` passes tensor `name`; None within one."""
     if name == "latents_0":
         return "encode"
     step = _STEP_DONE.fullmatch(name)
@@ -76,7 +76,7 @@ def pipeline_stage(name: str) -> str | None:
 def reference_stage(name: str) -> str | None:
     """The same for `diad_export.model.reference.run_reference`.
 
-    A step ends with its predicted noise; its arithmetic on latents falls to the next stage.
+    A step ends with its predicted noise; its update of the latents counts to the next stage.
     """
     predicted = _PREDICTED.fullmatch(name)
     if predicted is not None:

@@ -1,16 +1,16 @@
-"""What the runtime does around the model: reading, resizing, heatmaps, rows, the page.
+"""The runtime's work around the model: reading, resizing, heatmaps, rows, the page.
 
-A whole `diad-run` over files in turns with the model alone on the same images, prepared before.
+A whole inspection of files takes turns with the model alone on the same images, already prepared.
 """
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from diad_benchmarks.models.images import draw_images, write_files
+from diad_benchmarks.measure.rounds import seconds_of, take_turns
+from diad_benchmarks.models.images import default_images, write_files
 from diad_deploy.detection import Detection
 from diad_deploy.detector import Detector
 from diad_deploy.images.discover import ImageFile, find_images
@@ -27,13 +27,13 @@ BATCH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings(Record):
-    """One run of `images` files in batches of `batch`.
+    """The inspection of `pictures` files in batches of `batch`.
 
     Attributes:
-        run_s: the whole run, as often as there were rounds, without opening the bundle.
-        model_s: the model alone on the same images, in the same rounds.
-        overhead: median over rounds of run over model, less 1.
-        work_ms: milliseconds an image of each part, alone in one thread.
+        run_s: seconds of the whole inspection in each round, without opening the bundle.
+        model_s: seconds of the model alone in the same rounds.
+        overhead: median over rounds of `run_s` divided by `model_s`, less 1.
+        work_ms: milliseconds per image of each part, alone in one thread.
     """
 
     backend: str
@@ -47,34 +47,36 @@ class Surroundings(Record):
 
 
 def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundings:
-    """Run in turns; `scratch` takes the files and the reports."""
-    drawn = draw_images(IMAGES, size_px=FILE_SIZE_PX)
+    """Run both in turns; files and reports are written to `scratch`."""
+    drawn = default_images(IMAGES, size_px=FILE_SIZE_PX)
     write_files(list(drawn.pixels), scratch / "files")
     files = find_images([scratch / "files"])
     with Detector.open(bundle, batch_size=BATCH) as detector:
         alone = _ModelAlone(detector, files)
-        whole, model = [], []
-        for index in range(-1, rounds):
+
+        def inspect_files(index: int) -> float:
             report = scratch / f"report{index}"
-            ran = _seconds(partial(inspect, files, detector, report, InspectionOptions()))
-            modelled = _seconds(alone.run)
-            if index >= 0:  # the first of each warms up
-                whole.append(ran)
-                model.append(modelled)
+            return seconds_of(partial(inspect, files, detector, report, InspectionOptions()))
+
+        inspect_files(-1)  # both warm up
+        alone.run()
+        taken = take_turns(
+            {"run": inspect_files, "model": lambda _: seconds_of(alone.run)}, rounds=rounds
+        )
         return Surroundings(
             backend=detector.backend,
             pictures=len(files),
             batch=BATCH,
             file_size_px=FILE_SIZE_PX,
-            run_s=tuple(whole),
-            model_s=tuple(model),
-            overhead=statistics.median(r / m for r, m in zip(whole, model, strict=True)) - 1,
+            run_s=taken.seconds["run"],
+            model_s=taken.seconds["model"],
+            overhead=statistics.median(taken.ratios("run", "model")) - 1,
             work_ms=_work_ms(files, detector, alone.found, scratch / "parts"),
         )
 
 
 class _ModelAlone:
-    """The model on batches that were prepared before; `found` holds what it found last."""
+    """The model on prepared batches; `found` holds the latest detections."""
 
     def __init__(self, detector: Detector, files: Sequence[ImageFile]) -> None:
         self._detector = detector
@@ -84,7 +86,7 @@ class _ModelAlone:
         self.found: list[Detection] = []
 
     def run(self) -> None:
-        """All images, in batches."""
+        """Run all images, in batches."""
         self.found = []
         for start in range(0, len(self._prepared), BATCH):
             part = slice(start, start + BATCH)
@@ -94,7 +96,7 @@ class _ModelAlone:
 def _work_ms(
     files: Sequence[ImageFile], detector: Detector, found: Sequence[Detection], folder: Path
 ) -> dict[str, float]:
-    """Each part of the work on each image, alone: the median."""
+    """Median milliseconds per image of each part, run alone."""
     folder.mkdir()
     image, heatmap = detector.manifest.image, detector.manifest.heatmap
     scale = (heatmap.low, heatmap.high)
@@ -109,11 +111,5 @@ def _work_ms(
             "thumbnails": partial(write_thumbnails, folder, file.name, pixels, detection, drawn),
         }
         for name, run in work.items():
-            parts[name].append(_seconds(run))
+            parts[name].append(seconds_of(run))
     return {name: 1e3 * statistics.median(seconds) for name, seconds in parts.items()}
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -1,11 +1,9 @@
-"""The process of a row: loads a model once, then runs it whenever a request line comes in.
+"""The process of a backend: loads a model once, then runs it for every request.
 
-Started as `python -m diad_benchmarks.measure.worker` by `worker_process.py`; ends where its input
-ends.
+Runs as `python -m diad_benchmarks.measure.worker`, started by `worker_process.py`; ends when its
+input ends.
 """
 
-import os
-import signal
 import statistics
 import sys
 import time
@@ -17,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from diad_benchmarks.backends.backend import Outcome, find_way
+from diad_benchmarks.backends.backend import find_backend
 from diad_benchmarks.measure.protocol import (
     Answer,
-    Failure,
     Opened,
     Opening,
     Ran,
@@ -30,71 +27,59 @@ from diad_benchmarks.measure.protocol import (
 )
 from diad_deploy.errors import BackendError, DiadError
 from diad_export.peak_memory import peak_memory_bytes
-
-
-def main() -> int:
-    """Serve requests until the input ends."""
-    # Ctrl-C reaches the whole group; the parent decides and closes the input
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # whatever libraries print goes to standard error
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    serve(sys.stdin.buffer, answers)
-    return 0
+from diad_export.workers.failure import failure_of
+from diad_export.workers.serving import open_answers, write_answer
 
 
 def serve(requests: Iterable[bytes], answers: IO[str]) -> None:
-    """Answer one line a line; what fails is an answer, too."""
-    row: _Row | None = None
+    """Answer every request; an error is an answer, too."""
+    subject: _OpenBackend | None = None
     for line in requests:
         request = TypeAdapter(Request).validate_json(line)
         try:
             if request.opening is not None:
-                row = _Row(request.opening)
-                answer = Answer(opened=row.opened)
-            elif row is None:
-                raise BackendError("nothing was opened yet; send an opening first")
+                subject = _OpenBackend(request.opening)
+                answer = Answer(opened=subject.opened)
+            elif subject is None:
+                raise BackendError("no backend is open; send an opening first")
             else:
-                answer = _serve(row, request)
+                answer = _answer(subject, request)
         except DiadError as error:
-            answer = Answer(failure=Failure(kind=type(error).__name__, message=str(error)))
+            answer = Answer(failure=failure_of(error))
         except MemoryError:
-            answer = Answer(failure=Failure(kind="BackendError", message="memory ran out"))
-        answers.write(TypeAdapter(Answer).dump_json(answer).decode() + "\n")
-        answers.flush()
+            answer = Answer(failure=failure_of(BackendError("memory ran out")))
+        write_answer(answers, answer)
 
 
-def _serve(row: "_Row", request: Request) -> Answer:
+def _answer(subject: "_OpenBackend", request: Request) -> Answer:
     if request.run is not None:
-        return Answer(ran=row.run(request.run))
+        return Answer(ran=subject.run(request.run))
     if request.schedule is not None:
-        row.runner.set_schedule(request.schedule.steps, request.schedule.spacing)
+        subject.runner.set_schedule(request.schedule.steps, request.schedule.spacing)
         return Answer(scheduled=True)
     if request.save is not None:
-        row.save(Path(request.save))
+        subject.save(Path(request.save))
         return Answer(saved=Saved(peak_bytes=peak_memory_bytes()))
     raise BackendError("an empty request; expected a run, a schedule or a file to save to")
 
 
-class _Row:
-    """An opened way, the images, and what it found on each of them last."""
+class _OpenBackend:
+    """A runner, its images, and its latest result for each of them."""
 
     def __init__(self, opening: Opening) -> None:
         start = time.perf_counter()
-        self.runner = runner = find_way(opening.way).open(opening.subject)
+        self.runner = runner = find_backend(opening.backend).open(opening.subject)
         self.opened = Opened(
             device=runner.device,
             precision=runner.precision,
             detail=runner.detail,
-            clocks_stages=runner.clocks_stages,
             disk_bytes=runner.disk_bytes,
             seconds=time.perf_counter() - start,
         )
-        self._images: npt.NDArray[np.uint8] = np.load(opening.pictures)
+        self._images: npt.NDArray[np.uint8] = np.load(opening.images)
         self._found: dict[int, tuple[npt.NDArray[np.float32], float]] = {}
 
     def run(self, request: RunRequest) -> Ran:
-        """Run some images, once or for so long, and keep what they gave."""
         end = time.perf_counter() + request.at_least_s
         each: list[float] = []
         stages: list[dict[str, float]] = []
@@ -116,14 +101,13 @@ class _Row:
         images = [self._images[place] for place in places]
         start = time.perf_counter()
         clock = self.runner.start_clock()
-        outcome: Outcome = self.runner.run(images, clock)
+        outcome = self.runner.run(images, clock)
         seconds = time.perf_counter() - start
         for place, found, score in zip(places, outcome.maps, outcome.scores, strict=True):
             self._found[place] = (found, float(score))
-        return seconds, clock.seconds() if self.runner.clocks_stages else {}
+        return seconds, clock.seconds()
 
     def save(self, path: Path) -> None:
-        """Write places, maps and scores of all images so far."""
         places = sorted(self._found)
         np.savez(
             path,
@@ -134,4 +118,4 @@ class _Row:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(sys.stdin.buffer, open_answers())

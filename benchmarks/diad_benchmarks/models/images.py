@@ -1,5 +1,6 @@
-"""The images that all rows run: the demo's own, drawn with labels and masks, or the user's."""
+"""The images that all backends run: drawn with labels and masks, or files."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from demo.dataset import draw_split
-from demo.products import PRODUCTS
 from diad_deploy.arrays import ImageArray
-from diad_deploy.images.reader import ImageReader
+from diad_deploy.bundle.folder import builtin_images
+from diad_deploy.images.discover import find_images
+from diad_deploy.images.reader import ImageReader, read_image
 from diad_export.verify.agreement import Truth
 from diad_export.verify.labelled_images import find_labelled
+
+DEFECTIVE_EVERY = 10
+"""One in so many images of `demo_image` has a defect."""
+SPLIT = 8
+"""First number of the seeds of `demo_image`: no split of the demo's data set uses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,16 +31,31 @@ class ImageSet:
     source: str
 
     def save(self, path: Path) -> Path:
-        """Write the pixels for the rows' processes."""
+        """Write the pixels for the backends' processes."""
         np.save(path, self.pixels)
         return path
 
 
+def default_images(count: int, *, size_px: int) -> ImageSet:
+    """The demo's images in a checkout; otherwise the built-in ones, which may be fewer."""
+    try:
+        return draw_images(count, size_px=size_px)
+    except ModuleNotFoundError:  # a wheel does not hold the demo
+        return read_images(builtin_images(), count, size_px=size_px)
+
+
 def draw_images(count: int, *, size_px: int) -> ImageSet:
-    """`count` of the demo's test images, of every product as many, every second one defective."""
+    """`count` of the demo's test images: equally many of every product, half of them defective.
+
+    Raises:
+        ModuleNotFoundError: the demo or what it needs is not installed.
+    """
+    from demo.dataset import draw_split
+    from demo.products import PRODUCTS
+
     per_product = 2 * -(-count // (2 * len(PRODUCTS)))
     samples = list(draw_split("test", per_product=per_product, size_px=size_px))
-    # products in turn, good and defective ones in turn, so that the first few show all of it
+    # products in turn, good and defective in turn, so that the first few show all kinds
     order = [
         product * per_product + (turn + product) % per_product
         for turn in range(per_product)
@@ -53,7 +74,7 @@ def draw_images(count: int, *, size_px: int) -> ImageSet:
 
 
 def read_images(folder: Path, count: int, *, size_px: int) -> ImageSet:
-    """`count` images of a folder, evenly spread, resized as the runtime does it.
+    """At most `count` images of a folder, evenly spread, resized as the runtime does it.
 
     Raises:
         InputError: there are none. ImageError: one cannot be read.
@@ -72,15 +93,37 @@ def read_images(folder: Path, count: int, *, size_px: int) -> ImageSet:
     )
 
 
+def demo_image(number: int) -> ImageArray:
+    """One of the demo's images, some of them defective: uint8 `[H, W, 3]`.
+
+    Without a checkout, one of the built-in images.
+    """
+    try:
+        from demo.dataset import PRODUCTS, draw_sample
+        from demo.defects import defects_for
+    except ModuleNotFoundError:
+        files = find_images([builtin_images()])
+        return read_image(files[number % len(files)].path)
+    product = sorted(PRODUCTS)[number % len(PRODUCTS)]
+    kinds = defects_for(product)
+    defect = kinds[number % len(kinds)] if number % DEFECTIVE_EVERY == 0 else None
+    return draw_sample(product, (SPLIT, number), defect=defect, size_px=128).image
+
+
 def write_files(images: Sequence[ImageArray], folder: Path) -> list[Path]:
-    """The images as PNG files."""
+    """Write the images as PNG files into a new folder."""
     folder.mkdir(parents=True)
-    paths = []
-    for place, pixels in enumerate(images):
-        path = folder / f"{place:04d}.png"
-        Image.fromarray(pixels).save(path)
-        paths.append(path)
+    paths = [folder / f"{place:04d}.png" for place in range(len(images))]
+    for path, pixels in zip(paths, images, strict=True):
+        path.write_bytes(png_bytes(pixels))
     return paths
+
+
+def png_bytes(image: ImageArray) -> bytes:
+    """The image as the content of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
 
 
 def _resized(pixels: ImageArray, size_px: int) -> ImageArray:

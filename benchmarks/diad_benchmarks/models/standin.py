@@ -1,4 +1,4 @@
-"""A model with random weights, for what depends on the size alone."""
+"""A model with random weights, for measurements that depend on the size alone."""
 
 import torch
 
@@ -7,7 +7,7 @@ from diad_export.model.sizes import ModelSizes
 
 
 def make_standin(sizes: ModelSizes, *, seed: int = 0) -> DiadModel:
-    """A model that nobody trained, whose zero convolutions are not zero."""
+    """An untrained model, whose zero convolutions are not zero either."""
     torch.manual_seed(seed)
     with torch.device("meta"):
         model = DiadModel(sizes)

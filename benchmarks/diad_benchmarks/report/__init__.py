@@ -1,1 +1,1 @@
-"""What a benchmark writes: records, tables, curves and the page."""
+"""Results: records, comparisons, plots and the page."""

@@ -1,4 +1,4 @@
-"""Do the rows decide as the PyTorch reference does, on the same images and noise?"""
+"""Whether the backends decide as the PyTorch reference does, on the same images and noise."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,16 @@ from diad_export.verify.agreement import Outcome, Truth, choose_threshold, compa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy(Record):
-    """A row beside the reference, as `diad-export verify` compares them.
+    """A backend compared with the reference, as `diad-export verify` does it.
 
     Attributes:
-        images: how many were compared.
-        threshold: of the decision, and where it comes from.
-        largest_difference: of any image's two scores.
-        least_correlation: of any image's two maps.
+        pictures: how many images were compared.
+        threshold, threshold_from: of the decision, and its origin.
+        largest_difference: between the two scores of an image.
+        least_correlation: between the two maps of an image.
         flipped: how many decisions differ.
-        image_auroc, pixel_auroc: the row's own; None without labels or masks.
-        image_auroc_change, pixel_auroc_change: the row's less the reference's.
+        image_auroc, pixel_auroc: the backend's; None without labels or masks.
+        image_auroc_change, pixel_auroc_change: the backend's less the reference's.
     """
 
     pictures: int
@@ -37,14 +37,14 @@ class Accuracy(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """What a row found: places of images, their maps and scores."""
+    """A backend's results: places of images, their maps and scores."""
 
     places: tuple[int, ...]
     outcome: Outcome
 
     @classmethod
     def read(cls, path: Path) -> "Found":
-        """From a file that a row's process wrote."""
+        """Read the file that a backend's process wrote."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(
                 places=tuple(int(place) for place in stored["places"]),
@@ -52,15 +52,17 @@ class Found:
             )
 
     def only(self, places: tuple[int, ...]) -> Outcome:
-        """What was found at these places, all of which are here."""
+        """The results at these places, all of which are present."""
         rows = [self.places.index(place) for place in places]
         return Outcome(maps=self.outcome.maps[rows], scores=self.outcome.scores[rows])
 
 
 def compare_with_reference(reference: Found, row: Found, truth: Truth) -> Accuracy | None:
-    """The row beside the reference, on the images that both ran; None where there are none.
+    """Compare both on the images that both ran; None if there are none.
 
     Args:
+        reference: the reference's results.
+        row: the backend's.
         truth: of all images, by place.
     """
     places = tuple(place for place in row.places if place in reference.places)

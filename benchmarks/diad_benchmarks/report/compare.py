@@ -1,22 +1,20 @@
-"""Two records of the benchmark: what changed, and what became worse by more than a limit."""
+"""Compares two results: what changed, and what became worse by more than a limit."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diad_benchmarks.report.accuracy import Accuracy
 from diad_benchmarks.report.results import Results
 from diad_benchmarks.report.rows import Row
 from diad_deploy.record import Record
 
-Figure = Callable[[Row], float | None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Record):
-    """One figure of one row in both records.
+    """One figure of one row in both results.
 
     Attributes:
-        worse: by how much it became worse, as a share of `before`; below 0 where it became better.
+        worse: by how much it became worse, as a share of `before`; negative if it became better.
             For figures of accuracy the difference itself.
         beyond: whether that is more than the limit.
     """
@@ -31,7 +29,7 @@ class Change(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(Record):
-    """All changes, and what makes both records hard to compare."""
+    """All changes, and the reasons why both results are hard to compare."""
 
     limit: float
     changes: tuple[Change, ...]
@@ -39,11 +37,11 @@ class Comparison(Record):
 
     @property
     def beyond(self) -> tuple[Change, ...]:
-        """What became worse by more than the limit."""
+        """The figures that became worse by more than the limit."""
         return tuple(change for change in self.changes if change.beyond)
 
 
-LESS_IS_BETTER: dict[str, Figure] = {
+LESS_IS_BETTER: dict[str, Callable[[Row], float | None]] = {
     "p50_ms": lambda row: row.latency.p50_ms if row.latency else None,
     "times_yardstick": lambda row: row.times_yardstick,
     "first_result_s": lambda row: row.first_result_s,
@@ -53,143 +51,116 @@ LESS_IS_BETTER: dict[str, Figure] = {
     "joules_per_picture": lambda row: row.throughput[0].joules_per_picture,
 }
 SHOWN_ONLY = ("first_result_s", "times_yardstick")
-"""Opening a file depends on what the system has in its cache; ratios follow from the times."""
+"""Opening a file depends on the system's cache, and the ratios follow from the times."""
 
+SPEED = "pictures_per_s"
 MAX_AUROC_LOST = 0.005
 MAX_FLIPPED_SHARE = 0.01
 
 
 def compare(before: Results, after: Results, *, limit: float, relative: bool = False) -> Comparison:
-    """Compare every row of `before` with its like in `after`.
+    """Compare every row of `before` with the one of the same name in `after`.
 
     Args:
+        before: the earlier results.
+        after: the later ones.
         limit: the share by which a figure may become worse.
-        relative: take times as multiples of the published order of work in the same record, which
-            a machine that became slower as a whole leaves alone.
+        relative: divide times by those of the published order of work in the same results, which
+            cancels a change of the whole machine's speed.
     """
-    changes = [
-        change for row in before.rows for change in _row_changes(row, after.row(row.name), limit)
-    ]
-    if relative:
-        changes = [_relative(change, before, after, limit) for change in changes]
+    slower = _slowdown(before, after) if relative else None
+    changes = []
+    for old in before.rows:
+        for change in _row_changes(old, after.row(old.name), limit):
+            timed = change.figure == "p50_ms" or change.figure.startswith(SPEED)
+            if slower is not None and timed and change.worse is not None:
+                worse = (1 + change.worse) / slower - 1
+                change = replace(change, worse=worse, beyond=worse > limit)
+            changes.append(change)
     return Comparison(limit=limit, changes=tuple(changes), cautions=tuple(_cautions(before, after)))
+
+
+def _slowdown(before: Results, after: Results) -> float | None:
+    """How many times slower the published order of work became."""
+    old, new = before.row("published"), after.row("published")
+    if old is None or new is None or old.latency is None or new.latency is None:
+        return None
+    return new.latency.p50_ms / old.latency.p50_ms
 
 
 def _row_changes(old: Row, new: Row | None, limit: float) -> Iterator[Change]:
     if old.latency is None:
         return
     if new is None or new.latency is None:
-        # it ran, and does not run any more
+        # it ran, and no longer does
         yield Change(row=old.name, figure="runs", before=1.0, after=0.0, worse=1.0, beyond=True)
         return
+
+    def change(figure: str, before: float, after: float, worse: float) -> Change:
+        beyond = worse > limit and figure not in SHOWN_ONLY
+        return Change(
+            row=old.name, figure=figure, before=before, after=after, worse=worse, beyond=beyond
+        )
+
     for name, figure in LESS_IS_BETTER.items():
-        yield from _change(old.name, name, figure(old), figure(new), limit)
+        before, after = figure(old), figure(new)
+        if before and after is not None:
+            yield change(name, before, after, after / before - 1)
     speeds = {t.batch: t.pictures_per_s for t in new.throughput}
     for throughput in old.throughput:
         speed = speeds.get(throughput.batch)
-        name = f"images_per_s_batch_{throughput.batch}"
         if speed is not None:
-            worse = throughput.pictures_per_s / speed - 1
-            yield Change(
-                row=old.name,
-                figure=name,
-                before=throughput.pictures_per_s,
-                after=speed,
-                worse=worse,
-                beyond=worse > limit,
-            )
-    yield from _accuracy_changes(old, new)
+            was = throughput.pictures_per_s
+            yield change(f"{SPEED}_batch_{throughput.batch}", was, speed, was / speed - 1)
+    if old.accuracy is not None and new.accuracy is not None:
+        yield from _accuracy_changes(old.name, old.accuracy, new.accuracy)
 
 
-def _change(
-    row: str, name: str, before: float | None, after: float | None, limit: float
-) -> Iterator[Change]:
-    if not before or after is None:
-        return
-    worse = after / before - 1
-    beyond = worse > limit and name not in SHOWN_ONLY
-    yield Change(row=row, figure=name, before=before, after=after, worse=worse, beyond=beyond)
-
-
-def _accuracy_changes(old: Row, new: Row) -> Iterator[Change]:
-    """Decisions have limits of their own: a share of a flip says nothing."""
-    if old.accuracy is None or new.accuracy is None:
-        return
-    allowed = {
-        "flipped": MAX_FLIPPED_SHARE * new.accuracy.pictures,
-        "image_auroc_lost": MAX_AUROC_LOST,
-        "pixel_auroc_lost": MAX_AUROC_LOST,
-    }
-    found_before, found_after = _decisions(old.accuracy), _decisions(new.accuracy)
-    for name, before in found_before.items():
-        after = found_after[name]
+def _accuracy_changes(row: str, old: Accuracy, new: Accuracy) -> Iterator[Change]:
+    """Decisions have limits of their own, as differences rather than shares."""
+    figures = (
+        ("flipped", old.flipped, new.flipped, MAX_FLIPPED_SHARE * new.pictures),
+        ("image_auroc_lost", *_lost(old.image_auroc_change, new.image_auroc_change)),
+        ("pixel_auroc_lost", *_lost(old.pixel_auroc_change, new.pixel_auroc_change)),
+    )
+    for figure, before, after, allowed in figures:
         if before is not None and after is not None:
-            worse = after - before
             yield Change(
-                row=old.name,
-                figure=name,
+                row=row,
+                figure=figure,
                 before=before,
                 after=after,
-                worse=worse,
-                beyond=worse > allowed[name],
+                worse=after - before,
+                beyond=after - before > allowed,
             )
 
 
-def _decisions(accuracy: Accuracy) -> dict[str, float | None]:
-    """Flipped decisions, and AUROC lost beside the reference."""
-    return {
-        "flipped": accuracy.flipped,
-        "image_auroc_lost": _lost(accuracy.image_auroc_change),
-        "pixel_auroc_lost": _lost(accuracy.pixel_auroc_change),
-    }
-
-
-def _lost(change: float | None) -> float | None:
-    return None if change is None else -change
-
-
-def _relative(change: Change, before: Results, after: Results, limit: float) -> Change:
-    timed = change.figure == "p50_ms" or change.figure.startswith("pictures_per_s")
-    old, new = before.row("published"), after.row("published")
-    if not timed or old is None or new is None or old.latency is None or new.latency is None:
-        return change
-    if change.worse is None:
-        return change
-    slower = new.latency.p50_ms / old.latency.p50_ms
-    worse = (1 + change.worse) / slower - 1
-    return Change(
-        row=change.row,
-        figure=change.figure,
-        before=change.before,
-        after=change.after,
-        worse=worse,
-        beyond=worse > limit,
-    )
+def _lost(before: float | None, after: float | None) -> tuple[float | None, float | None, float]:
+    old, new = (None if change is None else -change for change in (before, after))
+    return old, new, MAX_AUROC_LOST
 
 
 def _cautions(before: Results, after: Results) -> Iterator[str]:
     for word, results in (("before", before), ("after", after)):
         if results.unfinished is not None:
-            yield f"{word}: the run was cut short before {results.unfinished}"
-    if before.machine.processor != after.machine.processor or (
-        before.machine.usable_cores != after.machine.usable_cores
-    ):
+            yield f"{word}: the run was stopped before {results.unfinished}"
+    old, new = before.machine, after.machine
+    if (old.processor, old.usable_cores) != (new.processor, new.usable_cores):
         yield (
-            f"other machines: {before.machine.processor} ({before.machine.usable_cores} cores), "
-            f"then {after.machine.processor} ({after.machine.usable_cores} cores)"
+            f"different machines: {old.processor} ({old.usable_cores} cores), "
+            f"then {new.processor} ({new.usable_cores} cores)"
         )
-    if before.machine.gpus != after.machine.gpus:
-        gpus = (", ".join(each.machine.gpus) or "no GPU" for each in (before, after))
-        yield f"other GPUs: {', then '.join(gpus)}"
+    if old.gpus != new.gpus:
+        gpus = (", ".join(machine.gpus) or "no GPU" for machine in (old, new))
+        yield f"different GPUs: {', then '.join(gpus)}"
     if before.model.sha256 != after.model.sha256:
-        yield f"other models: {before.model.name}, then {after.model.name}"
-    for name, old in before.machine.versions.items():
-        new = after.machine.versions.get(name)
-        if new != old:
-            yield f"{name} {old}, then {new or 'none'}"
+        yield f"different models: {before.model.name}, then {after.model.name}"
+    for name, version in old.versions.items():
+        if new.versions.get(name) != version:
+            yield f"{name} {version}, then {new.versions.get(name, 'none')}"
     old_rate, new_rate = before.rates[0].flops, after.rates[0].flops
     if abs(new_rate / old_rate - 1) > 0.1:
         yield (
             f"the machine multiplied matrices at {1e-9 * old_rate:.0f} GFLOP/s, then at "
-            f"{1e-9 * new_rate:.0f}; --relative takes that out of the times"
+            f"{1e-9 * new_rate:.0f}; --relative takes that into account"
         )

@@ -1,4 +1,4 @@
-"""The page's plots, as SVG that needs nothing from elsewhere."""
+"""The page's plots, as self-contained SVG."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -31,13 +31,13 @@ PARTS = ("prepare", "encode", "steps", "decode", "decode again", "score", "model
 
 
 def draw_plots(results: Results) -> dict[str, str]:
-    """Title -> SVG, in the page's order; what has nothing to show is left out."""
+    """SVG by title, in the page's order; empty plots are left out."""
     rows = [row for row in results.rows if row.latency is not None]
     drawn: dict[str, str] = {}
     with mpl.rc_context(rc=STYLE):
         if rows:
             drawn["Time of one image"] = _draw(0.55 * len(rows) + 1, _latency, rows)
-            drawn["Images a second by batch size"] = _draw(3.4, _throughput, rows)
+            drawn["Images per second by batch size"] = _draw(3.4, _throughput, rows)
         staged = [row for row in rows if row.stages]
         if staged:
             drawn["Where the time goes"] = _draw(0.55 * len(staged) + 1.5, _stages, staged)
@@ -51,13 +51,13 @@ def _draw(height: float, draw: Callable[..., None], data: Any, width: float = 7.
     draw(figure.subplots(), data)
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    # what stands before the element belongs to a file of its own
+    # the XML declaration and document type belong to a file of its own
     text = out.getvalue()
     return text[text.index("<svg") :]
 
 
 def _latency(axes: Any, rows: Sequence[Row]) -> None:
-    """Bars to the median; a line from the 50th to the 99th percentile, a tick at the 90th."""
+    """Bars to the median, a line on to the 99th percentile, a tick at the 90th."""
     for place, row in enumerate(rows):
         latency = row.latency
         if latency is None:
@@ -89,7 +89,7 @@ def _throughput(axes: Any, rows: Sequence[Row]) -> None:
             label=row.title,
         )
     batches = sorted({t.batch for row in rows for t in row.throughput})
-    axes.set(xlabel="pictures at once", ylabel="pictures a second", ylim=(0, None))
+    axes.set(xlabel="images per batch", ylabel="images per second", ylim=(0, None))
     axes.set_xticks(batches, [str(batch) for batch in batches])
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
@@ -124,7 +124,7 @@ def _stages(axes: Any, rows: Sequence[Row]) -> None:
 
 
 def stage_parts(row: Row) -> dict[str, float]:
-    """Share of each part of an image's time, all steps together."""
+    """Share of each part of an image's time, with all steps as one."""
     parts = dict.fromkeys(PARTS, 0.0)
     for stage in row.stages:
         parts["steps" if stage.stage.startswith("step ") else stage.stage] += stage.share
@@ -155,7 +155,7 @@ def _steps(axes: Any, points: Sequence[StepsPoint]) -> None:
         axes.plot(xs, ys, "o-", ms=5, color=COLOURS[place % len(COLOURS)], label=label)
         for point, x, y in zip(line, xs, ys, strict=True):
             axes.annotate(str(point.steps), (x, y), xytext=(4, 4), textcoords="offset points")
-    axes.set(xlabel="pictures a second", ylabel="image AUROC", xlim=(0, None))
+    axes.set(xlabel="images per second", ylabel="image AUROC", xlim=(0, None))
     axes.legend(frameon=False, fontsize=9)
 
 
@@ -169,7 +169,7 @@ def _step_costs(axes: Any, points: Sequence[StepsPoint]) -> None:
             color=COLOURS[place % len(COLOURS)],
             label=label,
         )
-    axes.set(xlabel="steps", ylabel="ms an image", xlim=(0, None), ylim=(0, None))
+    axes.set(xlabel="steps", ylabel="ms per image", xlim=(0, None), ylim=(0, None))
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
@@ -187,8 +187,8 @@ def _threads(axes: Any, sweeps: Sweeps) -> None:
     first = points[0]
     axes.plot([p.threads for p in points], [p.median_ms for p in points], "o-", color=COLOURS[0])
     ideal = [first.median_ms * first.threads / p.threads for p in points]
-    axes.plot([p.threads for p in points], ideal, "--", color="#8a94a0", label="if all were shared")
-    axes.set(xlabel="threads", ylabel="ms an image", ylim=(0, None))
+    axes.plot([p.threads for p in points], ideal, "--", color="#8a94a0", label="ideal")
+    axes.set(xlabel="threads", ylabel="ms per image", ylim=(0, None))
     axes.set_xticks([p.threads for p in points])
     axes.legend(frameon=False, fontsize=9)
 
@@ -204,5 +204,5 @@ def _sizes(axes: Any, sweeps: Sweeps) -> None:
             textcoords="offset points",
             ha="right",
         )
-    axes.set(xlabel="side of the model's input, px", ylabel="ms an image", ylim=(0, None))
+    axes.set(xlabel="side of the model's input, px", ylabel="ms per image", ylim=(0, None))
     axes.set_xticks([p.size_px for p in points])

@@ -1,4 +1,4 @@
-"""The folder of results: JSON, CSV, and a page that opens from the disk."""
+"""Writes the results: JSON, CSV, and a self-contained page."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,31 +15,31 @@ PAGE = "index.html"
 
 
 def keep_results(
-    growing: Iterator[Results], destination: Path, *, force: bool, tell: Callable[[str], None]
+    growing: Iterator[Results], destination: Path, *, force: bool, echo: Callable[[str], None]
 ) -> Results:
-    """Write results as they grow, so that a run that is cut short at any time keeps them.
+    """Write the results whenever there are more, so that a run that is stopped keeps them.
 
-    The folder appears with the first of them, of which there has to be one; returns the last.
+    The folder appears with the first results. Returns the last ones.
 
     Raises:
-        OutputError: the folder is there already, or the file system refuses.
+        OutputError: the folder exists already, or cannot be written.
     """
     with AtomicFolder(destination, marker=RESULTS, force=force) as whole:
         last = next(growing)
         write_results(last, whole.folder)
         whole.place()
     if last.unfinished is not None:
-        tell(f"first results: {destination / PAGE}")
+        echo(f"first results: {destination / PAGE}")
     for last in growing:
         write_results(last, destination)
     return last
 
 
 def write_results(results: Results, folder: Path) -> None:
-    """Write the three files; each is replaced whole, so that a reader never sees half of it.
+    """Write the three files, each atomically.
 
     Raises:
-        OutputError: the file system refuses.
+        OutputError: a file cannot be written.
     """
     files = {
         RESULTS: to_json(results).encode(),
@@ -52,6 +52,6 @@ def write_results(results: Results, folder: Path) -> None:
             replace_file(path, content)
         except OSError as error:
             raise OutputError(
-                f"{path}: cannot be written: {error.strerror or error}; free the space or rights, "
-                f"or take another folder with -o"
+                f"{path}: cannot be written: {error.strerror or error}; free some space, change "
+                f"the permissions, or choose another folder with -o"
             ) from error

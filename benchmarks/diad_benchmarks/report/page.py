@@ -1,4 +1,4 @@
-"""One HTML page of a run: tables and plots in one file, no request leaves it."""
+"""The HTML page of a run: tables and plots in one file that loads nothing else."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -7,14 +7,14 @@ from diad_benchmarks.report.results import Results
 from diad_benchmarks.report.rows import Row
 
 NOTHING = "-"
-"""Stands in a table where nothing was measured."""
+"""In a table for what was not measured."""
 
 OWN = ("onnxruntime", "tensorrt")
-"""How the names of this project's own backends begin."""
+"""The names of the runtime's own backends begin like this."""
 
 
 def render_page(results: Results) -> str:
-    """The page; every name and reason in it is escaped."""
+    """Render the page; all names and reasons are escaped."""
     environment = Environment(
         loader=PackageLoader("diad_benchmarks.report", "."),
         autoescape=True,
@@ -50,24 +50,24 @@ def render_page(results: Results) -> str:
 
 
 def _headline(results: Results) -> str:
-    """What a reader came for, in one sentence."""
+    """The main result in one sentence."""
     published, ours = results.row("published"), _best(results)
     faster = None if published is None or ours is None else _times_as_fast(published, ours)
     if ours is None or faster is None:
         return ""
-    said = f"{ours.title} is {faster:.1f} times as fast as the published order of work"
+    text = f"{ours.title} is {faster:.1f} times as fast as the published order of work"
     if ours.accuracy is None:
-        return f"{said}."
+        return f"{text}."
     flips = ours.accuracy.flipped
-    same = "every decision the same" if flips == 0 else f"{flips} decisions different"
+    same = "every decision is the same" if flips == 0 else f"{flips} decisions differ"
     return (
-        f"{said}; {same} on {ours.accuracy.pictures} images, scores apart by "
-        f"{ours.accuracy.largest_difference:.0e} at most."
+        f"{text}; {same} on {ours.accuracy.pictures} images, scores differ by "
+        f"at most {ours.accuracy.largest_difference:.0e}."
     )
 
 
 def _times_as_fast(published: Row, ours: Row) -> float | None:
-    """By the medians of the rounds' own ratios where both ran beside the yardstick."""
+    """By the medians of the ratios per round if both ran beside the yardstick."""
     if published.times_yardstick is not None and ours.times_yardstick is not None:
         return published.times_yardstick / ours.times_yardstick
     if published.latency is None or ours.latency is None:
@@ -76,6 +76,6 @@ def _times_as_fast(published: Row, ours: Row) -> float | None:
 
 
 def _best(results: Results) -> Row | None:
-    """The fastest of this project's own backends."""
+    """The fastest of the runtime's own backends."""
     rows = [row for row in results.rows if row.name.startswith(OWN) and row.latency is not None]
     return min(rows, key=lambda row: row.latency.p50_ms if row.latency else 0.0, default=None)

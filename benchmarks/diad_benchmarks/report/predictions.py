@@ -1,4 +1,4 @@
-"""What the same count says of GPUs that are not here, from their data sheets. Not measured."""
+"""Predicted limits of GPUs from their data sheets and the counted work. Not measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from diad_deploy.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSheet(Record):
-    """What NVIDIA's data sheet says of a GPU: dense float16 products with float32 sums, memory."""
+    """A GPU's rates in NVIDIA's data sheet: dense float16 products with float32 sums, memory."""
 
     gpu: str
     float16_flops: float
@@ -27,10 +27,10 @@ DATA_SHEETS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction(Record):
-    """The least time of one batch in float16, at the data sheet's rates: no GPU reaches it.
+    """The least time of one batch in float16 at the data sheet's rates, which no GPU reaches.
 
     Attributes:
-        arithmetic_share: of `least_ms`, were there nothing but arithmetic.
+        arithmetic_share: time of the arithmetic alone as a share of `least_ms`.
     """
 
     gpu: str
@@ -41,7 +41,7 @@ class Prediction(Record):
 
 
 def predict(by_batch: Mapping[int, Sequence[CountedGraph]]) -> tuple[Prediction, ...]:
-    """For every data sheet and batch size."""
+    """Predict the limit for every data sheet and batch size."""
     found = []
     for sheet in DATA_SHEETS:
         for batch, graphs in by_batch.items():

@@ -1,4 +1,4 @@
-"""All that one run of the benchmark found, and the files it is kept in."""
+"""The results of a run, and their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +18,18 @@ from diad_deploy.files import csv_rows
 from diad_deploy.record import Record
 
 FORMAT = 2
-"""2 adds what runs on GPUs measure; records of 1 are read as well."""
+"""2 adds the figures of GPUs; records of revision 1 are read as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts(Record):
-    """What was run.
+    """The model and its images.
 
     Attributes:
         name: of the checkpoint's file.
-        standin: whether its weights are random, so that its scores say nothing.
+        standin: whether its weights are random, and its scores without meaning.
         parameters: of the four graphs together.
-        images: what the images were.
+        pictures: what the images were.
     """
 
     name: str
@@ -48,15 +48,14 @@ class Results(Record):
     """One run.
 
     Attributes:
-        format_revision: of this record.
-        date: UTC, when it began.
-        seconds: how long it took.
-        unfinished: what it had not reached when this was written; None where it ran to its end.
-        counts: the work in the bundle's graphs, one image.
-        gpu_unread: why the GPU's energy and memory are not known; None where they are, or there
+        date: UTC, of its start.
+        seconds: its duration.
+        unfinished: what it had not reached when this was written; None for a complete run.
+        counts: the work in the bundle's graphs for one image.
+        surroundings: the runtime's work around the model; None if it was not measured.
+        sweeps: None unless they were requested.
+        gpu_unread: why the GPU's energy and memory are unknown; None if they are known, or there
             is no GPU.
-        surroundings: what the runtime does around the model; None where it was not measured.
-        sweeps: None unless they were asked for.
     """
 
     format_revision: int
@@ -75,27 +74,27 @@ class Results(Record):
     gpu_unread: str | None = None
 
     def row(self, name: str) -> Row | None:
-        """The row called `name`."""
+        """The row of the backend called `name`."""
         return next((row for row in self.rows if row.name == name), None)
 
 
 def to_json(results: Results) -> str:
-    """Indented JSON, ending in a newline."""
+    """The results as indented JSON with a final newline."""
     return TypeAdapter(Results).dump_json(results, indent=2).decode() + "\n"
 
 
 def read_results(path: Path) -> Results:
-    """Read what `to_json` wrote.
+    """Read the output of `to_json`.
 
     Raises:
-        InputError: no such file, or not such a record.
+        InputError: it cannot be read, or holds something else.
     """
     try:
         text = path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror or error}; expected the results.json that "
-            f"python -m diad_benchmarks wrote"
+            f"diad-benchmark wrote"
         ) from error
     try:
         return TypeAdapter(Results).validate_json(text)
@@ -103,49 +102,27 @@ def read_results(path: Path) -> Results:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"])
         raise InputError(
-            f"{path}: not a record of python -m diad_benchmarks: {where or 'the file'}: "
+            f"{path}: not the results of diad-benchmark: {where or 'the file'}: "
             f"{fault['msg']}; measure again with this version"
         ) from None
 
 
 COLUMNS = (
-    "name",
-    "why_not",
-    "device",
-    "precision",
-    "runs",
-    "p50_ms",
-    "p90_ms",
-    "p99_ms",
-    "relative_iqr",
-    "times_yardstick",
-    "limit_share",
-    "opening_s",
-    "first_result_s",
-    "peak_host_bytes",
-    "peak_device_bytes",
-    "disk_bytes",
-    "largest_difference",
-    "flipped",
-    "compared",
-    "image_auroc_change",
-    "pixel_auroc_change",
+    *("name", "why_not", "device", "precision", "runs", "p50_ms", "p90_ms", "p99_ms"),
+    *("relative_iqr", "times_yardstick", "limit_share", "opening_s", "first_result_s"),
+    *("peak_host_bytes", "peak_device_bytes", "disk_bytes", "largest_difference", "flipped"),
+    *("compared", "image_auroc_change", "pixel_auroc_change"),
 )
 
 BY_BATCH = (
-    "pictures_per_s",
-    "median_ms",
-    "p90_ms",
-    "p99_ms",
-    "prepare_ms",
-    "joules_per_picture",
-    "limit_share",
+    *("pictures_per_s", "median_ms", "p90_ms", "p99_ms"),
+    *("prepare_ms", "joules_per_picture", "limit_share"),
 )
-"""Figures with a column for each batch size."""
+"""Figures with a column per batch size."""
 
 
 def to_csv(results: Results) -> bytes:
-    """One line a row of the comparison."""
+    """The results as CSV, one line per backend."""
     batches = sorted({t.batch for row in results.rows for t in row.throughput})
     names = [f"{figure}_batch_{batch}" for figure in BY_BATCH for batch in batches]
     lines: list[list[object]] = [[*COLUMNS, *names]]

@@ -1,14 +1,14 @@
-"""One row of the comparison: what was measured of a way, or why nothing was."""
+"""One row of the comparison: the figures of a backend, or the reason why there are none."""
 
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from diad_benchmarks.measure.floor import CountedGraph, Limit, limit
+from diad_benchmarks.measure.measured import Measured
 from diad_benchmarks.measure.protocol import Ran
 from diad_benchmarks.measure.rates import Rates
 from diad_benchmarks.measure.spread import Spread, spread_of
-from diad_benchmarks.measure.turns import Measured
 from diad_benchmarks.report.accuracy import Accuracy
 from diad_deploy.record import Record
 
@@ -17,16 +17,16 @@ NOT_REACHED = "not reached: the run ended before its turn"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput(Record):
-    """Images a second in batches of one size: of the median run, one after the other.
+    """The speed of one batch size, one batch after the other.
 
     Attributes:
         turns: how many runs there were.
-        p90_ms, p99_ms: percentiles of their times.
-        prepare_ms: of the median, making model input of the images on the host, which the
-            runtime does beside the model; None where it cannot be told apart.
-        joules_per_picture: what the GPU took meanwhile, idle power included; None where it was
-            not measured.
-        limit_share: how much of the limit's speed for such a batch it reaches.
+        median_ms, p90_ms, p99_ms: of their times.
+        pictures_per_s: of the median run.
+        prepare_ms: the part that prepares the images on the host, which the runtime does in
+            parallel with the model; None if it cannot be told apart.
+        joules_per_picture: energy of the whole GPU meanwhile; None if it was not measured.
+        limit_share: its speed as a share of the limit for this batch size.
     """
 
     batch: int
@@ -42,7 +42,7 @@ class Throughput(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime(Record):
-    """One stage of one image: the median over the rounds, and its share of all stages."""
+    """One stage of one image: the median over the rounds, and its share of the total."""
 
     stage: str
     median_ms: float
@@ -51,23 +51,23 @@ class StageTime(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row(Record):
-    """A way to run the model.
+    """The figures of one backend.
 
     Attributes:
-        why_not: why it has no figures, or not all of them.
+        why_not: why some or all figures are missing; None if none are.
         detail: what ran, with its version.
-        latency: one image, from uint8 in memory to map and score in memory.
-        times_yardstick: median over rounds of its time as a multiple of ONNX Runtime's on the CPU
-            in the same round.
+        latency: of one image, from uint8 in memory to map and score in memory.
+        times_yardstick: median over rounds of its time divided by ONNX Runtime's on the CPU in the
+            same round.
         throughput: by batch size, 1 included.
-        stages: empty where the stages cannot be told apart.
-        opening_s: loading the model; `first_result_s`: from the start of its process.
+        stages: empty if the stages cannot be told apart.
+        opening_s: loading the model.
+        first_result_s: from the start of its process to its first result.
         peak_host_bytes: of its process, mapped files included.
-        peak_device_bytes: by how much the memory in use on the GPU grew during its turns, its
-            process's start included; after its first result alone where NVML cannot be used.
+        peak_device_bytes: growth of the GPU's memory in use since before its process started.
         disk_bytes: of the files that it loads.
         limit: the least time of one image on its device in its precision.
-        limit_share: how much of the limit's speed it reaches: least time over median time.
+        limit_share: its speed as a share of the limit's.
     """
 
     name: str
@@ -97,16 +97,17 @@ def make_row(
     rates: Sequence[Rates],
     accuracy: Accuracy | None,
 ) -> Row:
-    """The row of what was measured."""
-    way, opened = measured.way, measured.opened
+    """The figures of what was measured."""
+    backend, opened = measured.backend, measured.opened
     if opened is None or not measured.singles:
-        return Row(name=way.name, title=way.title, why_not=measured.why_not or NOT_REACHED)
+        reason = measured.why_not or NOT_REACHED
+        return Row(name=backend.name, title=backend.title, why_not=reason)
     latency = spread_of([seconds for ran in measured.singles for seconds in ran.runs])
     floor = _Floor(graphs, rates, device=opened.device, precision=opened.precision)
     least = floor.of(1)
     return Row(
-        name=way.name,
-        title=way.title,
+        name=backend.name,
+        title=backend.title,
         why_not=measured.why_not or _out_of_time(measured),
         detail=opened.detail,
         device=opened.device,
@@ -127,7 +128,7 @@ def make_row(
 
 
 def stage_times(runs: Sequence[Ran]) -> tuple[StageTime, ...]:
-    """Median time of each stage over the runs, and its share of the medians' sum."""
+    """Median time of each stage over the runs, and its share of the sum."""
     names = list(runs[0].stages)
     medians = {name: statistics.median(run.stages[name] for run in runs) for name in names}
     total = sum(medians.values())
@@ -150,7 +151,7 @@ def _throughput(measured: Measured, floor: "_Floor") -> Iterator[Throughput]:
             p90_ms=spread.p90_ms,
             p99_ms=spread.p99_ms,
             prepare_ms=1e3 * statistics.median(prepare) if prepare else None,
-            joules_per_picture=energy.joules / energy.pictures if energy else None,
+            joules_per_picture=energy.joules / energy.images if energy else None,
             limit_share=1e3 * least.seconds / spread.p50_ms if least else None,
         )
 
@@ -160,22 +161,22 @@ def _out_of_time(measured: Measured) -> str | None:
     if not missing:
         return None
     batches = ", ".join(map(str, missing))
-    return f"left out: batches of {batches}, for which the run's time was too short"
+    return f"left out: batches of {batches}, which did not fit into the run's time"
 
 
 def _times_yardstick(measured: Measured) -> float | None:
-    pairs = zip(measured.singles, measured.beside, strict=True)
-    ratios = [ran.seconds / beside for ran, beside in pairs if beside is not None]
+    pairs = zip(measured.singles, measured.yardstick_s, strict=True)
+    ratios = [ran.seconds / yardstick for ran, yardstick in pairs if yardstick is not None]
     return statistics.median(ratios) if ratios else None
 
 
 class _Floor:
-    """The least time of batches on a row's device, where its rates are known."""
+    """The least time of batches on a backend's device, if its rates are known."""
 
     def __init__(
         self, graphs: Sequence[CountedGraph], rates: Sequence[Rates], *, device: str, precision: str
     ) -> None:
-        # ONNX Runtime's CPU computes float16 graphs in float32
+        # on the CPU, ONNX Runtime computes float16 graphs in float32
         self._precision = "float32" if device == "cpu" else precision
         self._graphs = graphs
         self._rates = next(
@@ -184,7 +185,7 @@ class _Floor:
         )
 
     def of(self, batch: int) -> Limit | None:
-        """Of one batch."""
+        """The limit for a batch size."""
         if self._rates is None:
             return None
         return limit(

@@ -1,1 +1,1 @@
-"""Single questions, each answered through the same harness."""
+"""Studies of single questions, with the same processes, rounds and deadlines as the benchmark."""

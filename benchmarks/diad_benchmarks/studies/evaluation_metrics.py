@@ -1,19 +1,16 @@
 """Time and memory of all metrics at MVTec-AD's size.
 
-Maps and masks are drawn, as many a class as MVTec-AD's test set has; the model does not run.
+Maps and masks are drawn, as many per class as MVTec-AD's test set has; no model runs.
 """
 
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-import click
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from diad_deploy.arrays import BoolArray
-from diad_deploy.cli.console import run_command
+from diad_deploy.arrays import BoolArray, FloatArray
 from diad_evaluate.class_images import class_images
 from diad_evaluate.class_metrics import MaskTally, class_result
 from diad_evaluate.metrics.figures import Figures
@@ -41,14 +38,14 @@ MVTEC_AD_TEST = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What it took.
+    """The cost of an evaluation.
 
     Attributes:
-        images, pixels: of all classes.
-        drawing_seconds: to draw the maps, which is no part of an evaluation.
-        metric_seconds: all metrics and curves of all classes.
-        slowest_class_seconds: of them, those of the class that took longest.
-        peak_bytes: the most memory that the process held, libraries and all.
+        pictures, pixels: of all classes.
+        drawing_seconds: for drawing the maps, which is not part of an evaluation.
+        metric_seconds: for all metrics and curves of all classes.
+        slowest_class_seconds: of that, for the slowest class.
+        peak_bytes: peak memory of the process, libraries included; None if unknown.
         figures: of each class.
     """
 
@@ -60,9 +57,18 @@ class Measured:
     peak_bytes: int | None
     figures: dict[str, Figures]
 
+    def __str__(self) -> str:
+        peak = "unknown" if self.peak_bytes is None else f"{self.peak_bytes / 1e9:.2f} GB"
+        return (
+            f"{self.pictures} maps, {self.pixels / 1e6:.0f} million pixels\n"
+            f"metrics {self.metric_seconds:.1f} s (slowest class "
+            f"{self.slowest_class_seconds:.1f} s); drawing {self.drawing_seconds:.1f} s\n"
+            f"peak memory of the process: {peak}"
+        )
+
 
 def measure(classes: dict[str, tuple[int, int]], size_px: int) -> Measured:
-    """Draw each class and compute its metrics, one class after another as an evaluation does."""
+    """Draw each class and compute its metrics, one class after the other as an evaluation does."""
     began = time.perf_counter()
     seconds, figures = [], {}
     for seed, (product, (good, defective)) in enumerate(classes.items()):
@@ -89,8 +95,8 @@ def measure(classes: dict[str, tuple[int, int]], size_px: int) -> Measured:
 
 def draw_maps(
     rng: np.random.Generator, good: int, defective: int, size_px: int
-) -> Iterator[tuple[bool, np.ndarray[tuple[int, ...], np.dtype[np.float32]], BoolArray]]:
-    """Smooth noise, raised where up to three ellipses are; nearly all values differ."""
+) -> Iterator[tuple[bool, FloatArray, BoolArray]]:
+    """Smooth noise, raised inside up to three ellipses; nearly all values differ."""
     down, across = np.mgrid[:size_px, :size_px] / size_px
     for place in range(good + defective):
         bad = place >= good
@@ -101,32 +107,3 @@ def draw_maps(
         noise = rng.standard_normal((size_px, size_px), dtype=np.float32)
         raised = noise * 0.6 + rng.uniform(0.1, 0.6) * mask
         yield bad, gaussian_filter(raised, 5.0 * size_px / 256).astype(np.float32), mask
-
-
-@click.command(name="diad_benchmarks.studies.evaluation_metrics")
-@click.option("--size", "size_px", type=click.IntRange(min=16), default=256, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
-def command(size_px: int, as_json: bool) -> None:
-    """Time all metrics on drawn maps, as many as MVTec-AD has, and the memory they take.
-
-    Example: python -m diad_benchmarks.studies.evaluation_metrics --json
-    """
-    found = measure(MVTEC_AD_TEST, size_px)
-    click.echo(json.dumps(asdict(found), indent=2) if as_json else as_text(found))
-
-
-def as_text(found: Measured) -> str:
-    """A few lines."""
-    peak = "unknown" if found.peak_bytes is None else f"{found.peak_bytes / 1e9:.2f} GB"
-    return "\n".join(
-        [
-            f"{found.pictures} maps, {found.pixels / 1e6:.0f} million pixels",
-            f"metrics {found.metric_seconds:.1f} s (slowest class "
-            f"{found.slowest_class_seconds:.1f} s); drawing {found.drawing_seconds:.1f} s",
-            f"most memory of the process: {peak}",
-        ]
-    )
-
-
-if __name__ == "__main__":
-    run_command(command)

@@ -1,7 +1,7 @@
-"""The savings one after another: from the published order of work to what the graphs do.
+"""The savings one after the other, from the published order of work to that of the graphs.
 
-Each rung is one image's work, on tensors without memory, so that the full size costs nothing. A
-rung keeps what the rungs above it left out.
+Each rung counts one image's work on meta tensors, so that the full size needs no memory. A rung
+leaves out what the rungs above it do, too.
 """
 
 import copy
@@ -34,7 +34,7 @@ CLIP_LAYERS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One image's work once `left_out` is left out, too."""
+    """One image's work after `left_out` was left out as well."""
 
     left_out: str
     work: Work
@@ -42,7 +42,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Image:
-    """The inputs of one image, without memory."""
+    """The inputs of one image, on the meta device."""
 
     image: Tensor
     noise: Tensor
@@ -56,8 +56,8 @@ class _Image:
 def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
     """The rungs of a model of these sizes with `only_mid_control`, the published order first.
 
-    SciPy's smoothing and the score's poolings are not counted: no rung multiplies matrices there
-    but the last.
+    SciPy's smoothing and the score's pooling are not counted: only the last rung multiplies
+    matrices there.
     """
     size_px = settings.image_size_px
     side = size_px // LATENTS_FACTOR
@@ -76,28 +76,28 @@ def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
     both = nn.ModuleDict({"model": model, "text": text})
     for left_out, sides, decodes in (
         ("nothing: the published order of work", 2, 2),
-        ("decoding the un-noised latents, which nobody scores", 2, 1),
+        ("decoding the un-noised latents, which are not scored", 2, 1),
         ("guidance", 1, 1),
     ):
         run = partial(_published, model, image, text=text, sides=sides, decodes=decodes)
         yield rung(left_out, both, run)
-    spoken = copy.deepcopy(model)
-    for network in (spoken.unet, spoken.semantic_guided):
-        fix_context(network, spoken.context)
-    yield rung("the text model, keys, values", spoken, partial(_published, spoken, image))
-    timed = copy.deepcopy(spoken)
-    tabulate_timesteps(timed.unet)
-    tabulate_timesteps(timed.semantic_guided.control)
-    yield rung("what the timestep alone decides", timed, partial(_published, timed, image))
+    constant = copy.deepcopy(model)
+    for network in (constant.unet, constant.semantic_guided):
+        fix_context(network, constant.context)
+    yield rung("the text model, keys, values", constant, partial(_published, constant, image))
+    tabled = copy.deepcopy(constant)
+    tabulate_timesteps(tabled.unet)
+    tabulate_timesteps(tabled.semantic_guided.control)
+    yield rung("what the timestep decides", tabled, partial(_published, tabled, image))
     yield rung(
         "the hint, after the first step",
-        timed,
-        lambda: _published(timed, image, hint=timed.semantic_guided.hint_features(image.image)),
+        tabled,
+        lambda: _published(tabled, image, hint=tabled.semantic_guided.hint_features(image.image)),
     )
     lean = DenoiserGraph(model, only_mid_control=True)
     held = nn.ModuleDict({"model": model, "lean": lean})
     yield rung(
-        "control that reaches nothing",
+        "control outputs that are not used",
         held,
         partial(_without_dead_control, model, lean, image),
     )
@@ -116,7 +116,7 @@ def _published(
     decodes: int = 1,
     hint: Tensor | None = None,
 ) -> None:
-    """The reference's path, with both sides of guidance where `sides` is 2."""
+    """The reference, with both sides of guidance if `sides` is 2."""
     if text is not None:
         for _ in range(sides):
             text(input_ids=torch.zeros(1, CONTEXT_TOKENS, dtype=torch.int64, device="meta"))

@@ -1,73 +1,155 @@
-"""`python -m diad_benchmarks.studies.savings`: what the export leaves out, counted and timed."""
+"""What the export leaves out: counted, and timed beside the published order of work."""
 
-import json
 import tempfile
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-from rich.console import Console
+import numpy as np
+import torch
 from rich.table import Table
 
-from diad_benchmarks.models.models import find_model
+from diad_benchmarks.backends.backend import PUBLISHED, YARDSTICK, Subject
+from diad_benchmarks.measure.machine import describe_machine
+from diad_benchmarks.measure.rounds import Rounds, take_turns
+from diad_benchmarks.measure.worker_process import BackendProcess
+from diad_benchmarks.models.files import Echo, find_model
+from diad_benchmarks.report.accuracy import Found
 from diad_benchmarks.studies.ladder import Rung, climb
-from diad_benchmarks.studies.side_by_side import BUNDLE, PUBLISHED, SideBySide, measure
 from diad_deploy.bundle.manifest import Manifest
-from diad_deploy.cli.console import run_command
+from diad_deploy.errors import OptionError
+from diad_export.checkpoint.read import read_checkpoint
+from diad_export.checkpoint.weights import make_empty_model
 from diad_export.model.sizes import PUBLISHED as PUBLISHED_SIZES
+from diad_export.model.sizes import ModelSizes
 from diad_export.onnx.work import GraphWork, count_work
 from diad_export.options import BuildOptions, Recommended, ResolvedOptions, settle
 
-PATH = click.Path(path_type=Path)
+NAMES = {PUBLISHED: "published order of work, PyTorch", YARDSTICK: "bundle, ONNX Runtime"}
 
 
-@click.command()
-@click.option("--checkpoint", type=PATH, help="A trained model [default: published size, random].")
-@click.option("--bundle", type=PATH, help="Its bundle [default: one is built and thrown away].")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
-@click.option("--count-only", is_flag=True, help="Count the published size's work; time nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
-def command(
-    checkpoint: Path | None, bundle: Path | None, rounds: int, count_only: bool, as_json: bool
-) -> None:
-    """Time the published order of work in PyTorch against the bundle on ONNX Runtime.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideBySide:
+    """The published order of work and the bundle on the same image.
 
-    At the published size this takes 15 GB of memory, 11 GB of disk and ten minutes.
-
-    Example: python -m diad_benchmarks.studies.savings --count-only
+    Attributes:
+        opening_s: seconds from the bundle's folder to an open model, hashes checked.
+        map_error: norm of the maps' difference, divided by the published map's norm.
+        peak_memory_bytes: of both processes together; None if unknown.
     """
-    if count_only:
-        rungs = tuple(climb(PUBLISHED_SIZES, settle(BuildOptions(), Recommended())))
-        _print(as_json, {"rungs": [asdict(rung) for rung in rungs]}, rungs_table(rungs))
-        return
+
+    rounds: Rounds
+    opening_s: float
+    map_error: float
+    score_difference: float
+    peak_memory_bytes: int | None
+    machine: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures for JSON."""
+        return {
+            **asdict(self),
+            "median_s": {name: self.rounds.median_s(name) for name in self.rounds.seconds},
+            "times_faster": self.rounds.ratios(*NAMES.values()),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Savings:
+    """The rungs of a model, the work in its bundle's graphs, and its times."""
+
+    rungs: tuple[Rung, ...]
+    graphs: dict[str, GraphWork]
+    steps: int
+    times: SideBySide
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures for JSON."""
+        return {
+            **self.times.as_json(),
+            "rungs": [asdict(rung) for rung in self.rungs],
+            "graphs": {name: asdict(work) for name, work in self.graphs.items()},
+        }
+
+    def tables(self) -> list[Table]:
+        """The figures for the terminal."""
+        return [rungs_table(self.rungs), graphs_table(self.graphs, self.steps), _times(self.times)]
+
+
+def count_published() -> tuple[Rung, ...]:
+    """The rungs of a model of the published size."""
+    return tuple(climb(PUBLISHED_SIZES, settle(BuildOptions(), Recommended())))
+
+
+def measure_savings(
+    checkpoint: Path | None, bundle: Path | None, *, rounds: int, echo: Echo
+) -> Savings:
+    """Count and time a model; without a checkpoint a stand-in of the published size.
+
+    Raises:
+        OptionError: a bundle without its checkpoint, or of another one.
+    """
     if bundle is not None and checkpoint is None:
-        raise click.UsageError("--bundle needs the --checkpoint that it was built from")
-    with tempfile.TemporaryDirectory(prefix="diad-savings-") as scratch:
-        model = find_model(
-            "full", checkpoint=checkpoint, bundle=bundle, scratch=Path(scratch), tell=_tell
+        raise OptionError("--bundle needs the --checkpoint that it was built from; name both")
+    with tempfile.TemporaryDirectory(prefix="diad-savings-") as folder:
+        scratch = Path(folder)
+        model = find_model("full", checkpoint=checkpoint, bundle=bundle, scratch=scratch, echo=echo)
+        path, manifest = model.bundle.path, model.bundle.manifest
+        subject = Subject(checkpoint=str(model.checkpoint), bundle=str(path), largest_batch=1)
+        times = _time(subject, manifest, scratch, rounds=rounds, echo=echo)
+        return Savings(
+            rungs=tuple(climb(_sizes_of(model.checkpoint or path), _settings(manifest))),
+            graphs={graph.name: count_work(path / graph.file) for graph in manifest.graphs},
+            steps=manifest.schedule.steps,
+            times=times,
         )
-        folder = model.bundle.path
-        measured = measure(model.checkpoint, folder, rounds=rounds, tell=_tell)
-        manifest = measured.manifest
-        rungs = tuple(climb(measured.sizes, _settings(manifest)))
-        graphs = {graph.name: count_work(folder / graph.file) for graph in manifest.graphs}
-    everything = {
-        **measured.as_json(),
-        "rungs": [asdict(rung) for rung in rungs],
-        "graphs": {name: asdict(work) for name, work in graphs.items()},
-    }
-    _print(
-        as_json,
-        everything,
-        rungs_table(rungs),
-        graphs_table(graphs, manifest.schedule.steps),
-        times_table(measured),
+
+
+def _time(
+    subject: Subject, manifest: Manifest, scratch: Path, *, rounds: int, echo: Echo
+) -> SideBySide:
+    """Run one random image on both, in turns, after a short run of each."""
+    size_px, schedule = manifest.image.size_px, manifest.schedule
+    images = scratch / "image.npy"
+    rng = np.random.default_rng(0)
+    np.save(images, rng.integers(0, 256, (1, size_px, size_px, 3), dtype=np.uint8))
+    echo("opening both")
+    with (
+        BackendProcess(PUBLISHED, subject, images) as published,
+        BackendProcess(YARDSTICK, subject, images) as exported,
+    ):
+        published.set_schedule(1, schedule.spacing)
+        for process in (published, exported):
+            process.run(0, 1)
+        published.set_schedule(schedule.steps, schedule.spacing)
+        workloads = dict(zip(NAMES.values(), map(_run_of, (published, exported)), strict=True))
+        taken = take_turns(workloads, rounds=rounds, echo=echo)
+        files = [scratch / f"{name}.npz" for name in NAMES]
+        peaks = [p.save(f) for p, f in zip((published, exported), files, strict=True)]
+        opening_s = exported.opened.seconds
+    want, got = (Found.read(file).outcome for file in files)
+    expected = want.maps.astype(np.float64)
+    return SideBySide(
+        rounds=taken,
+        opening_s=opening_s,
+        map_error=float(np.linalg.norm(got.maps - expected) / np.linalg.norm(expected)),
+        score_difference=float(abs(got.scores[0] - want.scores[0])),
+        peak_memory_bytes=None if None in peaks else sum(peak or 0 for peak in peaks),
+        machine={**asdict(describe_machine()), "torch_threads": torch.get_num_threads()},
     )
 
 
+def _run_of(process: BackendProcess) -> Callable[[int], float]:
+    return lambda index: process.run(0, 1).seconds
+
+
+def _sizes_of(checkpoint: Path) -> ModelSizes:
+    return make_empty_model(read_checkpoint(checkpoint)).sizes
+
+
 def _settings(manifest: Manifest) -> ResolvedOptions:
-    """What the bundle was built with."""
+    """The options that the bundle was built with."""
     return ResolvedOptions(
         image_size_px=manifest.image.size_px,
         steps=manifest.schedule.steps,
@@ -81,28 +163,27 @@ def _settings(manifest: Manifest) -> ResolvedOptions:
 
 
 def rungs_table(rungs: tuple[Rung, ...]) -> Table:
-    """One row a rung; each keeps what the rows above it left out."""
-    table = Table(title="One image, as PyTorch runs it")
-    table.add_column("left out, too")
+    """One line per rung; each leaves out what the lines above do, too."""
+    table = _table("One image, as PyTorch runs it", "also left out")
     for name in ("operators", "weights, M", "GFLOP", "of all"):
         table.add_column(name, justify="right")
     first = rungs[0].work.multiply_adds
     for rung in rungs:
+        work = rung.work
         table.add_row(
             rung.left_out,
-            f"{rung.work.operators:,}",
-            f"{rung.work.weights / 1e6:.1f}",
-            f"{2e-9 * rung.work.multiply_adds:.1f}",
-            f"{rung.work.multiply_adds / first:.1%}",
+            f"{work.operators:,}",
+            f"{work.weights / 1e6:.1f}",
+            f"{2e-9 * work.multiply_adds:.1f}",
+            f"{work.multiply_adds / first:.1%}",
         )
     return table
 
 
 def graphs_table(graphs: dict[str, GraphWork], steps: int) -> Table:
-    """What is in the bundle's graphs themselves."""
-    table = Table(title="The bundle's graphs")
-    table.add_column("graph")
-    for name in ("runs", "operators", "initialisers", "constants, M", "GFLOP a run"):
+    """The work in the bundle's graphs."""
+    table = _table("The bundle's graphs", "graph")
+    for name in ("runs", "operators", "initialisers", "constants, M", "GFLOP per run"):
         table.add_column(name, justify="right")
     for name, work in graphs.items():
         table.add_row(
@@ -116,36 +197,25 @@ def graphs_table(graphs: dict[str, GraphWork], steps: int) -> Table:
     return table
 
 
-def times_table(measured: SideBySide) -> Table:
-    """Seconds an image, and how far both ways are apart."""
+def _times(measured: SideBySide) -> Table:
     rounds = measured.rounds
-    ratios = sorted(rounds.ratios(PUBLISHED, BUNDLE))
-    table = Table(title=f"Seconds an image, {len(ratios)} rounds in turns", show_header=False)
+    ratios = sorted(rounds.ratios(*NAMES.values()))
+    published, exported = map(rounds.median_s, NAMES.values())
+    table = Table(title=f"Seconds per image, {len(ratios)} rounds in turns", show_header=False)
     for name, seconds in rounds.seconds.items():
         listed = ", ".join(f"{value:.2f}" for value in seconds)
         table.add_row(name, f"median {rounds.median_s(name):.2f} ({listed})")
-    median = rounds.median_s(PUBLISHED) / rounds.median_s(BUNDLE)
-    table.add_row("times faster", f"{median:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f} by round)")
+    spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f} by round"
+    table.add_row("times faster", f"{published / exported:.2f} ({spread})")
     table.add_row("opening the bundle", f"{measured.opening_s:.1f} s")
-    table.add_row("maps apart by", f"{measured.map_error:.1e} of their norm")
-    table.add_row("scores apart by", f"{measured.score_difference:.1e}")
+    table.add_row("difference of the maps", f"{measured.map_error:.1e} of their norm")
+    table.add_row("difference of the scores", f"{measured.score_difference:.1e}")
     if measured.peak_memory_bytes is not None:
         table.add_row("peak memory, both", f"{measured.peak_memory_bytes / 1e9:.1f} GB")
     return table
 
 
-def _print(as_json: bool, everything: dict[str, Any], *tables: Table) -> None:
-    if as_json:
-        click.echo(json.dumps(everything, indent=2))
-        return
-    console = Console()
-    for table in tables:
-        console.print(table)
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
-
-
-if __name__ == "__main__":
-    run_command(command)
+def _table(title: str, first: str) -> Table:
+    table = Table(title=title)
+    table.add_column(first)
+    return table

@@ -1,28 +1,21 @@
 """Many small images on disk, a known share of which cannot be read."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from demo.dataset import PRODUCTS, draw_sample
-from demo.defects import defects_for
+from diad_benchmarks.models.images import png_bytes
 from diad_deploy.arrays import ImageArray
 
 FOLDERS = 20
 WIDTH_PX, HEIGHT_PX = 64, 48
-DEFECTIVE_EVERY = 10
-"""One in so many of the demo's images has a defect."""
-SPLIT = 8
-"""First number of the demo images' seeds: no split of the data set uses it."""
 
 
 def standin_image(number: int) -> ImageArray:
-    """A ramp whose colours differ from number to number: uint8 `[H, W, 3]`."""
+    """A ramp whose colours depend on the number: uint8 `[H, W, 3]`."""
     ramp = np.linspace(0, 120, WIDTH_PX).astype(np.uint8)
     image = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     image[:, :, 0] = number * 7919 % 256
@@ -31,35 +24,26 @@ def standin_image(number: int) -> ImageArray:
     return image
 
 
-def demo_image(number: int) -> ImageArray:
-    """A piece of the demo's, some of them defective: uint8 `[H, W, 3]`."""
-    product = sorted(PRODUCTS)[number % len(PRODUCTS)]
-    kinds = defects_for(product)
-    defect = kinds[number % len(kinds)] if number % DEFECTIVE_EVERY == 0 else None
-    return draw_sample(product, (SPLIT, number), defect=defect, size_px=128).image
-
-
 def write_images(
     folder: Path, count: int, *, fault_every: int, draw: Callable[[int], ImageArray]
 ) -> set[str]:
-    """Write `count` PNG files and give the names of those that cannot be read.
+    """Write `count` PNG files, and return the names of those that cannot be read.
 
     Args:
-        folder: new; gets `FOLDERS` folders.
+        folder: new; `FOLDERS` folders are made in it.
         count: how many files.
-        fault_every: one in so many is faulty, the kinds of fault in turn.
-        draw: the image of a number.
+        fault_every: one in so many is faulty, with each kind of fault in turn.
+        draw: returns the image of a number.
     """
     faulty = set()
     for number in range(count):
         name = f"line-{number % FOLDERS:02}/{number:06}.png"
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = _png(draw(number))
+        content = png_bytes(draw(number))
         if number % fault_every == fault_every // 2:
             faulty.add(f"{folder.name}/{name}")
-            kinds = list(_FAULTS.values())
-            content = kinds[number // fault_every % len(kinds)](content)
+            content = _FAULTS[number // fault_every % len(_FAULTS)](content)
         if content:
             path.write_bytes(content)
         else:
@@ -67,21 +51,16 @@ def write_images(
     return faulty
 
 
-def _png(image: ImageArray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
 def _huge(content: bytes) -> bytes:
-    """The same file, but its header claims 60,000 pixels each way."""
+    """The same file with a header that claims 60,000 x 60,000 pixels."""
     header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + content[24:29]
     return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
 
 
-_FAULTS: dict[str, Callable[[bytes], bytes]] = {
-    "cut short": lambda content: content[: len(content) // 2],
-    "no image": lambda content: b"no image at all\n" * 20,
-    "too large": _huge,
-    "a link to nothing": lambda content: b"",
-}
+_FAULTS: tuple[Callable[[bytes], bytes], ...] = (
+    lambda content: content[: len(content) // 2],
+    lambda content: b"no image at all\n" * 20,
+    _huge,
+    lambda content: b"",
+)
+"""Truncated, not an image, too large, and a broken link."""

@@ -1,22 +1,22 @@
-"""What a step, a batch, a thread, a pixel and a number format cost, and what they give.
+"""Speed and accuracy over steps, spacing, batch size, threads, image size and precision.
 
-On ONNX Runtime's CPU. Steps and spacing are changed on one bundle: the denoiser takes the timestep
-as an input. Speed and AUROC of a point come from the same run over the same images.
+On ONNX Runtime's CPU. Steps and spacing change on one bundle: the denoiser takes the timestep as an
+input. Speed and AUROC of a point come from the same run over the same images.
 """
 
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from diad_benchmarks.backends import Subject
-from diad_benchmarks.backends.backend import YARDSTICK
+from diad_benchmarks.backends.backend import YARDSTICK, Subject
 from diad_benchmarks.measure.floor import count_bundle
-from diad_benchmarks.measure.machine import usable_cores
-from diad_benchmarks.measure.worker_process import WorkerProcess
-from diad_benchmarks.models.models import ModelFiles, Tell, build_apart
+from diad_benchmarks.measure.rounds import take_turns
+from diad_benchmarks.measure.worker_process import BackendProcess
+from diad_benchmarks.models.files import Echo, ModelFiles, build_apart
 from diad_benchmarks.plan import Plan
 from diad_benchmarks.report.accuracy import Found
 from diad_deploy.bundle.folder import Bundle
@@ -24,6 +24,7 @@ from diad_deploy.bundle.manifest import Spacing
 from diad_deploy.diffusion.schedule import make_schedule
 from diad_deploy.errors import DiadError
 from diad_deploy.record import Record
+from diad_deploy.usable_cores import usable_cores
 from diad_export.options import BuildOptions, options_of
 from diad_export.verify.agreement import Truth
 
@@ -37,10 +38,9 @@ class StepsPoint(Record):
     """A schedule in one precision and batch size.
 
     Attributes:
-        steps: as they run.
         median_ms: of one batch.
-        image_auroc, pixel_auroc: over all images, in batches of this size where it is the
-            largest, else None: an image's score does not depend on its batch.
+        image_auroc, pixel_auroc: over all images; None unless the batch size is the largest one:
+            an image's score does not depend on its batch.
     """
 
     precision: str
@@ -55,7 +55,7 @@ class StepsPoint(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadsPoint(Record):
-    """Threads an operator may use: one image's median time."""
+    """One image's median time with a number of threads."""
 
     threads: int
     median_ms: float
@@ -63,7 +63,7 @@ class ThreadsPoint(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizePoint(Record):
-    """A bundle built at another image size: one image's median time, and its work."""
+    """One image's median time and work in a bundle of another image size."""
 
     size_px: int
     median_ms: float
@@ -72,7 +72,7 @@ class SizePoint(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweeps(Record):
-    """All points; `left_out` says what could not be measured, and why."""
+    """All points; `left_out` names what could not be measured, with the reason."""
 
     steps: tuple[StepsPoint, ...] = ()
     threads: tuple[ThreadsPoint, ...] = ()
@@ -82,17 +82,17 @@ class Sweeps(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sweeper:
-    """What all sweeps run: a model, its images, and where to put things."""
+    """Runs all sweeps of a model over its images; `scratch` takes bundles and results."""
 
     model: ModelFiles
     plan: Plan
-    pictures: Path
+    images: Path
     truth: Truth
     scratch: Path
-    tell: Tell
+    echo: Echo
 
     def sweep(self) -> Iterator[Sweeps]:
-        """All points so far, whenever there are more; what cannot be built is left out, and why."""
+        """Yields all points so far whenever there are more."""
         left_out: list[str] = []
         bundles = {"float32": self.model.bundle.path}
         half = self._build("float16", replace(self._options, precision="fp16"), left_out)
@@ -114,21 +114,21 @@ class Sweeper:
     def _build(self, name: str, options: BuildOptions, left_out: list[str]) -> Path | None:
         folder = self.scratch / f"bundle-{name}"
         try:
-            build_apart(self.model.checkpoint, folder, options, tell=self.tell)
+            build_apart(self.model.checkpoint, folder, options, echo=self.echo)
         except DiadError as error:
             left_out.append(f"{name}: {error}")
             return None
         return folder
 
-    def _open(self, stack: ExitStack, bundle: Path, threads: int | None = None) -> WorkerProcess:
+    def _open(self, stack: ExitStack, bundle: Path, threads: int | None = None) -> BackendProcess:
         subject = Subject(
-            checkpoint=str(self.model.checkpoint),
+            checkpoint=None,
             bundle=str(bundle),
             device="cpu",
             threads=threads,
             largest_batch=self.plan.largest_batch,
         )
-        process = stack.enter_context(WorkerProcess(YARDSTICK, subject, self.pictures))
+        process = stack.enter_context(BackendProcess(YARDSTICK, subject, self.images))
         process.run(0, 1)
         return process
 
@@ -144,11 +144,11 @@ class Sweeper:
                         for batch in sorted({1, self.plan.largest_batch})
                         for point in self._points(opened, spacing, steps, batch)
                     ]
-                    self.tell(f"{steps} steps, {spacing}: {points[-1].pictures_per_s:.2f} a second")
+                    self.echo(f"{steps} steps, {spacing}: {points[-1].pictures_per_s:.2f} images/s")
                     yield points
 
     def _points(
-        self, opened: dict[str, WorkerProcess], spacing: Spacing, steps: int, batch: int
+        self, opened: dict[str, BackendProcess], spacing: Spacing, steps: int, batch: int
     ) -> list[StepsPoint]:
         count = len(self.truth.names)
         largest = batch == self.plan.largest_batch
@@ -206,12 +206,14 @@ class Sweeper:
             for name, ms in medians.items()
         ]
 
-    def _in_turns(self, opened: dict[str, WorkerProcess]) -> dict[str, float]:
-        seconds: dict[str, list[float]] = {name: [] for name in opened}
-        for index in range(self.plan.rounds):
-            for name, process in opened.items():
-                seconds[name].append(process.run(index, 1).seconds)
-        return {name: 1e3 * statistics.median(taken) for name, taken in seconds.items()}
+    def _in_turns(self, opened: dict[str, BackendProcess]) -> dict[str, float]:
+        workloads = {name: partial(_seconds, process) for name, process in opened.items()}
+        taken = take_turns(workloads, rounds=self.plan.rounds)
+        return {name: 1e3 * taken.median_s(name) for name in opened}
+
+
+def _seconds(process: BackendProcess, index: int) -> float:
+    return process.run(index, 1).seconds
 
 
 def _doubled(cores: int) -> Sequence[int]:

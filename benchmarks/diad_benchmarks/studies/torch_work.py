@@ -1,4 +1,4 @@
-"""The work of a PyTorch computation, counted while it runs on tensors without memory."""
+"""Counts the work of a PyTorch computation while it runs on meta tensors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What was done.
+    """The work of a computation.
 
     Attributes:
-        operators: calls that compute or copy; views are free.
-        weights: elements of all parameters and buffers that were read, each counted once.
+        operators: calls that compute or copy; views do not count.
+        weights: elements of the parameters and buffers that were read, each counted once.
         multiply_adds: of convolutions and matrix products.
     """
 
@@ -27,7 +27,7 @@ class Work:
 
 
 class _Reads(TorchDispatchMode):
-    """Counts operators, and remembers which of the known tensors they read."""
+    """Counts operators, and records which of the module's tensors they read."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class _Reads(TorchDispatchMode):
 
 @torch.no_grad()
 def count_torch_work(module: nn.Module, run: Callable[[], object]) -> Work:
-    """Count what `run` does with the weights of `module`."""
+    """Count the work of `run`, which reads weights of `module`."""
     with FlopCounterMode(display=False) as flops, _Reads(module) as reads:
         run()
     return Work(

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import psutil
+
 from diad_deploy.bundle.manifest import GraphSpec
 from diad_deploy.errors import ExportError
 
@@ -12,7 +14,6 @@ WEIGHTS_FACTOR = 3.3
 """Measured: a float16 UNet of 1.74 GB took 6 GB."""
 
 _WIDTHS = {"float16": 2, "float32": 4}
-_PROC = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")
 
 
@@ -22,10 +23,11 @@ def estimate_bytes(graph: GraphSpec) -> int:
     return int(FIXED_BYTES + WEIGHTS_FACTOR * weights)
 
 
-def available_bytes(meminfo: Path = _PROC, group: Path = _GROUP) -> int | None:
-    """Memory that can be had without swapping; None where nothing tells."""
-    found = [size for size in (_from_meminfo(meminfo), _from_group(group)) if size is not None]
-    return min(found, default=None)
+def available_bytes(group: Path = _GROUP) -> int:
+    """Memory available without swapping, on the machine and within the container's limit."""
+    available = int(psutil.virtual_memory().available)
+    limit = _from_group(group)
+    return available if limit is None else min(available, limit)
 
 
 def check_memory(graph: GraphSpec, available: int | None) -> None:
@@ -43,18 +45,8 @@ def check_memory(graph: GraphSpec, available: int | None) -> None:
         )
 
 
-def _from_meminfo(path: Path) -> int | None:
-    try:
-        for line in path.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        return None
-    return None
-
-
 def _from_group(folder: Path) -> int | None:
-    """What a container's limit leaves; its file cache can be given back."""
+    """Bytes left within the container's limit, its file cache included; None without a limit."""
     try:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))

@@ -1,4 +1,4 @@
-"""What goes between the command and the process that builds: one JSON object a line."""
+"""Messages between the command and the process that builds engines: one JSON object per line."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from diad_deploy.bundle.manifest import GraphSpec
 from diad_deploy.record import Record
 from diad_export.engines.machine import Machine
 from diad_export.engines.options import EngineOptions
+from diad_export.workers.failure import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,10 +15,10 @@ class EngineRequest(Record):
     """Build one engine.
 
     Attributes:
-        graph: its tensors and asked-for precision.
+        graph: its tensors and the requested precision.
         onnx_file: path of its ONNX file.
         engine_file: where to write the engine.
-        options: as checked; the capabilities settled.
+        options: checked, with the compute capabilities filled in.
         wide: whether the manifest says that parts of the graph stay in float32.
     """
 
@@ -30,7 +31,7 @@ class EngineRequest(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request(Record):
-    """Look at the machine; where `engine` is given, build it."""
+    """Describe the machine or, if `engine` is given, build an engine."""
 
     options: EngineOptions
     engine: EngineRequest | None = None
@@ -38,9 +39,12 @@ class Request(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltEngine(Record):
-    """What came of a build; its `layers` were read back and proved.
+    """The result of a build.
 
-    `note` says what was done to the graph on the way; empty for nothing.
+    Attributes:
+        layers: the types read back from the engine and checked.
+        seconds: the duration of the build.
+        note: how the graph was changed before the build; empty if it was not.
     """
 
     layers: LayerTypes
@@ -51,20 +55,8 @@ class BuiltEngine(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure(Record):
-    """An error of the tree in `diad_deploy.errors`, by the name of its class.
-
-    `attributes` are what it holds beside its message.
-    """
-
-    kind: str
-    message: str
-    attributes: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Advance(Record):
-    """How far a build is: a share from 0 to 1, and TensorRT's name of what it does."""
+    """The progress of a build: a share from 0 to 1, and TensorRT's name for the current phase."""
 
     share: float
     phase: str
@@ -72,7 +64,7 @@ class Advance(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Record):
-    """One line back; exactly one field is set. `peak_bytes` comes with the last one."""
+    """An answer; exactly one field is set, and `peak_bytes` with `built`."""
 
     advance: Advance | None = None
     machine: Machine | None = None

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from diad_benchmarks.backends import Subject
+from diad_benchmarks.backends.backend import Subject
 from diad_benchmarks.backends.lean_pass import LeanPass
-from diad_benchmarks.backends.torch_graph import open_runner
-from diad_benchmarks.backends.torch_runner import load_subject
+from diad_benchmarks.backends.pytorch import open_recorded
+from diad_benchmarks.backends.torch_reference import load_subject
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
 from diad_deploy.errors import BackendError
@@ -43,5 +43,5 @@ def test_it_scores_as_the_bundle_does(
 
 
 def test_it_is_recorded_on_gpus_only(subject: Subject) -> None:
-    with pytest.raises(BackendError, match="a CUDA graph is for GPUs"):
-        open_runner(subject)
+    with pytest.raises(BackendError, match="a CUDA graph needs a GPU"):
+        open_recorded(subject)

@@ -7,13 +7,13 @@ from typing import ClassVar, Self
 import numpy as np
 import pytest
 
-from diad_benchmarks.backends import Subject
+from diad_benchmarks.backends.backend import Subject
 from diad_benchmarks.measure import turns
 from diad_benchmarks.measure.deadline import Deadline
 from diad_benchmarks.measure.gpu_meter import GpuMeter
 from diad_benchmarks.measure.protocol import Opened, Ran
 from diad_benchmarks.measure.turns import Turns
-from diad_benchmarks.plan import TELLING_FIRST, GpuRoom, Plan, plan_for
+from diad_benchmarks.plan import MOST_INFORMATIVE_FIRST, GpuRoom, Plan, plan_for
 from diad_benchmarks.report.rows import Row, make_row
 from diad_deploy.errors import BackendError
 
@@ -34,15 +34,14 @@ class Machine:
 class FakeProcess:
     """Opens in seconds, and takes a tenth of one an image."""
 
-    def __init__(self, way: str, subject: Subject, images: Path, *, timeout_s: float) -> None:
-        if way == "tensorrt":
+    def __init__(self, backend: str, subject: Subject, images: Path, *, timeout_s: float) -> None:
+        if backend == "tensorrt":
             raise BackendError("no engines")
-        self.way = way
+        self.backend = backend
         self.opened = Opened(
             device="cuda",
             precision="float16",
-            detail=way,
-            clocks_stages=True,
+            detail=backend,
             disk_bytes=1,
             seconds=OPENING_S,
         )
@@ -64,7 +63,7 @@ class FakeProcess:
         runs = max(int(np.ceil(at_least_s / (IMAGE_S * count))), 1)
         self._spend(runs * IMAGE_S * count, timeout_s)
         if at_least_s:
-            Machine.took.append((self.way, count))
+            Machine.took.append((self.backend, count))
         return Ran(
             seconds=IMAGE_S * count,
             stages={"prepare": 0.01, "model": IMAGE_S * count - 0.01},
@@ -84,7 +83,7 @@ class FakeProcess:
 
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "WorkerProcess", FakeProcess)
+    monkeypatch.setattr(turns, "BackendProcess", FakeProcess)
     monkeypatch.setattr(Machine, "now", 0.0)
     monkeypatch.setattr(Machine, "used", 10**9)
     monkeypatch.setattr(Machine, "took", [])
@@ -102,21 +101,21 @@ def take(plan: Plan, tmp_path: Path) -> dict[str, Row]:
         tmp_path / "p",
         tmp_path,
         between=lambda: None,
-        tell=lambda line: None,
+        echo=lambda line: None,
         deadline=Deadline.after(plan.minutes, now=lambda: Machine.now),
         meter=GpuMeter(nvml, None, None),
     )
     *_, last = taking.take()
-    return {row.way.name: make_row(row, graphs=(), rates=(), accuracy=None) for row in last}
+    return {row.backend.name: make_row(row, graphs=(), rates=(), accuracy=None) for row in last}
 
 
 def test_enough_time_measures_everything(tmp_path: Path) -> None:
     plan = plan_for("demo", everything=False, gpu=ROOM, minutes=30)
     assert plan.together
-    assert plan.ways == TELLING_FIRST
+    assert plan.ways == MOST_INFORMATIVE_FIRST
     rows = take(plan, tmp_path)
     assert Machine.now < 60 * 30
-    for name in set(TELLING_FIRST) - {"tensorrt"}:
+    for name in set(MOST_INFORMATIVE_FIRST) - {"tensorrt"}:
         row = rows[name]
         assert row.why_not is None
         assert [t.batch for t in row.throughput] == [1, 2, 4, 8, 16, 32]
@@ -134,22 +133,22 @@ def test_little_time_keeps_the_most_telling(tmp_path: Path) -> None:
     plan = plan_for("demo", everything=False, gpu=ROOM, minutes=1)
     rows = take(plan, tmp_path)
     assert Machine.now <= 60
-    ran = [name for name in TELLING_FIRST if rows[name].latency is not None]
-    assert ran == [name for name in TELLING_FIRST if name != "tensorrt"][: len(ran)]
-    assert 3 <= len(ran) < len(TELLING_FIRST) - 1
+    ran = [name for name in MOST_INFORMATIVE_FIRST if rows[name].latency is not None]
+    assert ran == [name for name in MOST_INFORMATIVE_FIRST if name != "tensorrt"][: len(ran)]
+    assert 3 <= len(ran) < len(MOST_INFORMATIVE_FIRST) - 1
     assert Machine.took[: len(ran)] == [(name, 1) for name in ran]
-    last = TELLING_FIRST[-1]
+    last = MOST_INFORMATIVE_FIRST[-1]
     assert rows[last].why_not == "left out: the run's 1 minutes were over before its turn"
 
 
 def test_batches_that_do_not_fit_are_named(tmp_path: Path) -> None:
     plan = plan_for(
-        "demo", everything=False, gpu=ROOM, ways=("onnxruntime-cuda-half",), minutes=0.4
+        "demo", everything=False, gpu=ROOM, backends=("onnxruntime-cuda-half",), minutes=0.4
     )
     row = take(plan, tmp_path)["onnxruntime-cuda-half"]
     assert Machine.now <= 24
     assert [t.batch for t in row.throughput] == [1, 2, 4, 8]
-    assert row.why_not == "left out: batches of 16, 32, for which the run's time was too short"
+    assert row.why_not == "left out: batches of 16, 32, which did not fit into the run's time"
 
 
 def test_large_models_share_the_time(tmp_path: Path) -> None:
@@ -159,8 +158,8 @@ def test_large_models_share_the_time(tmp_path: Path) -> None:
     rows = take(plan, tmp_path)
     assert Machine.now <= 300
     assert Machine.used == 10**9
-    ran = [name for name in TELLING_FIRST if rows[name].latency is not None]
-    assert ran == [name for name in TELLING_FIRST if name != "tensorrt"]
+    ran = [name for name in MOST_INFORMATIVE_FIRST if rows[name].latency is not None]
+    assert ran == [name for name in MOST_INFORMATIVE_FIRST if name != "tensorrt"]
     assert all(len(rows[name].throughput) >= 3 for name in ran)
 
 
@@ -171,6 +170,6 @@ def test_large_models_that_take_long_to_open_have_their_first_turn(tmp_path: Pat
     assert 60 * 0.7 / len(plan.ways) < OPENING_S
     rows = take(plan, tmp_path)
     assert Machine.now <= 60 * 0.7
-    ran = [name for name in TELLING_FIRST if rows[name].latency is not None]
+    ran = [name for name in MOST_INFORMATIVE_FIRST if rows[name].latency is not None]
     assert len(ran) >= 2
-    assert ran == [name for name in TELLING_FIRST if name != "tensorrt"][: len(ran)]
+    assert ran == [name for name in MOST_INFORMATIVE_FIRST if name != "tensorrt"][: len(ran)]

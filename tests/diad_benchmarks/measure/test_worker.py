@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from diad_benchmarks.backends import Subject
+from diad_benchmarks.backends.backend import Subject
 from diad_benchmarks.measure.protocol import Answer, Opening, Request, RunRequest, ScheduleRequest
 from diad_benchmarks.measure.worker import serve
-from diad_benchmarks.measure.worker_process import WorkerProcess
+from diad_benchmarks.measure.worker_process import BackendProcess
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError, OptionError
 
@@ -33,8 +33,8 @@ def talk(*requests: Request) -> list[Answer]:
     return [TypeAdapter(Answer).validate_json(line) for line in answers.getvalue().splitlines()]
 
 
-def opening(bundle: Bundle, images: Path, way: str = "onnxruntime") -> Request:
-    return Request(opening=Opening(way=way, subject=subject(bundle), pictures=str(images)))
+def opening(bundle: Bundle, images: Path, backend: str = "onnxruntime") -> Request:
+    return Request(opening=Opening(backend=backend, subject=subject(bundle), images=str(images)))
 
 
 def test_runs_are_timed_and_kept(standin_bundle: Bundle, images: Path, tmp_path: Path) -> None:
@@ -65,17 +65,17 @@ def test_runs_are_timed_and_kept(standin_bundle: Bundle, images: Path, tmp_path:
 def test_failures_are_answers(standin_bundle: Bundle, images: Path) -> None:
     early, unknown, unscheduled = talk(
         Request(run=RunRequest(first=0, count=1)),
-        opening(standin_bundle, images, way="none"),
+        opening(standin_bundle, images, backend="none"),
         Request(run=RunRequest(first=0, count=1)),
     )
     for answer in (early, unknown, unscheduled):
         assert answer.failure is not None
     assert unknown.failure is not None
-    assert "no way 'none'" in unknown.failure.message
+    assert "no backend 'none'" in unknown.failure.message
 
 
 def test_a_process_of_its_own(standin_bundle: Bundle, images: Path, tmp_path: Path) -> None:
-    with WorkerProcess("onnxruntime", subject(standin_bundle), images) as process:
+    with BackendProcess("onnxruntime", subject(standin_bundle), images) as process:
         assert process.run(0, 2).seconds > 0
         with pytest.raises(OptionError, match="--steps 0"):
             process.set_schedule(0, "leading")
@@ -89,7 +89,7 @@ def test_a_process_of_its_own(standin_bundle: Bundle, images: Path, tmp_path: Pa
 
 
 def test_what_takes_too_long_is_stopped(standin_bundle: Bundle, images: Path) -> None:
-    with WorkerProcess("onnxruntime", subject(standin_bundle), images) as process:
-        with pytest.raises(BackendError, match="stopped after 0 s, which were left"):
+    with BackendProcess("onnxruntime", subject(standin_bundle), images) as process:
+        with pytest.raises(BackendError, match="stopped after 0 s, the rest of"):
             process.run(0, 1, timeout_s=0.0)
         assert process._process.wait() != 0

@@ -1,12 +1,14 @@
 """The first few images show every product, good and defective."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from demo.products import PRODUCTS
-from diad_benchmarks.models.images import draw_images, read_images
+from diad_benchmarks.models.images import default_images, demo_image, draw_images, read_images
 
 
 def test_a_few_show_both_kinds() -> None:
@@ -31,3 +33,12 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
     assert found.pixels.shape == (2, 16, 16, 3)
     assert found.pixels.dtype == np.uint8
     assert found.truth.defective == (False, True)
+
+
+def test_without_the_demo_the_built_in_images_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("demo", "demo.dataset", "demo.products", "demo.defects"):
+        monkeypatch.setitem(sys.modules, name, None)
+    found = default_images(3, size_px=16)
+    assert found.pixels.shape == (3, 16, 16, 3)
+    assert "demo" not in found.source
+    assert demo_image(0).shape[2] == 3

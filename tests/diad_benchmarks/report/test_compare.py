@@ -44,9 +44,9 @@ def test_a_planted_slowdown_fails(tmp_path: Path) -> None:
     assert run(tmp_path, slower, "--limit", "30%")[0] == 0
 
 
-def test_a_run_that_was_cut_short_is_said(tmp_path: Path) -> None:
+def test_a_stopped_run_is_named(tmp_path: Path) -> None:
     cut = replace(planted_results(), unfinished="sweeps")
-    assert "after: the run was cut short before sweeps" in run(tmp_path, cut)[1]
+    assert "after: the run was stopped before sweeps" in run(tmp_path, cut)[1]
 
 
 def test_faster_is_not_worse() -> None:
@@ -96,17 +96,17 @@ def test_cautions() -> None:
     rates = (replace(after.rates[0], flops=1e11),)
     found = compare(planted_results(), replace(after, machine=machine, rates=rates), limit=0.1)
     said = " ".join(found.cautions)
-    for part in ("other machines", "torch 2.14.1, then 3.0", "onnxruntime 1.32.0, then none"):
+    for part in ("different machines", "torch 2.14.1, then 3.0", "onnxruntime 1.32.0, then none"):
         assert part in said
     assert "--relative" in said
 
 
-def test_what_is_no_record_is_named(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_results(tmp_path / "absent.json")
     odd = tmp_path / "odd.json"
     odd.write_text('{"format_revision": 1}')
-    with pytest.raises(InputError, match="not a record"):
+    with pytest.raises(InputError, match="not the results"):
         read_results(odd)
 
 

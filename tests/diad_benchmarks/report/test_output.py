@@ -29,7 +29,7 @@ def test_each_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
         yield WHOLE
 
     told: list[str] = []
-    assert keep_results(growing(), out, force=False, tell=told.append) == WHOLE
+    assert keep_results(growing(), out, force=False, echo=told.append) == WHOLE
     assert seen == [False, True]
     assert read_results(out / RESULTS) == WHOLE
     assert told == [f"first results: {out / PAGE}"]
@@ -43,7 +43,7 @@ def test_a_run_that_is_stopped_keeps_what_it_has(tmp_path: Path, error: BaseExce
         raise error
 
     with pytest.raises(type(error)):
-        keep_results(growing(), tmp_path / "out", force=False, tell=nothing)
+        keep_results(growing(), tmp_path / "out", force=False, echo=nothing)
     assert read_results(tmp_path / "out" / RESULTS) == PART
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -54,9 +54,9 @@ def test_a_run_without_results_leaves_the_old_ones(tmp_path: Path, error: BaseEx
         raise error
         yield
 
-    keep_results(iter([WHOLE]), tmp_path / "out", force=False, tell=nothing)
+    keep_results(iter([WHOLE]), tmp_path / "out", force=False, echo=nothing)
     with pytest.raises(type(error)):
-        keep_results(growing(), tmp_path / "out", force=True, tell=nothing)
+        keep_results(growing(), tmp_path / "out", force=True, echo=nothing)
     assert read_results(tmp_path / "out" / RESULTS) == WHOLE
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -69,4 +69,4 @@ def test_nothing_is_measured_where_nothing_can_be_written(tmp_path: Path) -> Non
         yield
 
     with pytest.raises(OutputError, match="exists already"):
-        keep_results(growing(), tmp_path / "out", force=False, tell=nothing)
+        keep_results(growing(), tmp_path / "out", force=False, echo=nothing)

@@ -25,10 +25,10 @@ def test_no_request_leaves_it() -> None:
     assert page.count("<svg") == 7
 
 
-def test_a_run_that_was_cut_short_is_said() -> None:
-    assert "cut short" not in render_page(planted_results())
+def test_a_stopped_run_is_named() -> None:
+    assert "was stopped" not in render_page(planted_results())
     page = render_page(replace(planted_results(), unfinished="the end of its rows"))
-    assert "This run was cut short before the end of its rows" in page
+    assert "This run was stopped before the end of its rows" in page
 
 
 def test_batches_on_a_gpu_are_told_apart() -> None:
@@ -46,7 +46,7 @@ def test_batches_on_a_gpu_are_told_apart() -> None:
     )
     row = planted_row("onnxruntime-cuda", "On CUDA", 0.01, device="cuda", throughput=(found,))
     page = render_page(replace(results, rows=(*results.rows, row), gpu_unread="no NVML"))
-    for part in ("Batches on the GPU", "not known here, no NVML", "<td>200</td>", "<td>1.25</td>"):
+    for part in ("Batches on the GPU", "unknown here, no NVML", "<td>200</td>", "<td>1.25</td>"):
         assert part in page
 
 
@@ -64,5 +64,5 @@ def test_without_sweeps_and_rows() -> None:
 
 
 def test_the_terminal_says_why() -> None:
-    assert reasons(planted_results()) == ["TensorRT: no GPU <here>; take another machine"]
+    assert list(reasons(planted_results())) == ["TensorRT: no GPU <here>; take another machine"]
     assert speed_table(planted_results()).row_count == 3

@@ -18,7 +18,7 @@ def test_csv() -> None:
     rows = list(csv.DictReader(to_csv(planted_results()).decode().splitlines()))
     assert [row["name"] for row in rows] == ["published", "onnxruntime", "tensorrt"]
     assert float(rows[1]["p50_ms"]) == 200.0
-    assert float(rows[1]["images_per_s_batch_8"]) > float(rows[1]["images_per_s_batch_1"])
+    assert float(rows[1]["pictures_per_s_batch_8"]) > float(rows[1]["pictures_per_s_batch_1"])
     assert rows[1]["flipped"] == "0"
     assert rows[2]["why_not"].startswith("no GPU")
     assert rows[2]["p50_ms"] == ""

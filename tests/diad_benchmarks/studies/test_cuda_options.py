@@ -6,8 +6,9 @@ import onnxruntime
 import pytest
 from click.testing import CliRunner
 
+from diad_benchmarks.cli.studies import cuda_options as command
 from diad_benchmarks.studies import cuda_options
-from diad_benchmarks.studies.cuda_options import combinations, command, measure
+from diad_benchmarks.studies.cuda_options import combinations, measure
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError
 

@@ -4,7 +4,8 @@ import json
 
 from click.testing import CliRunner
 
-from diad_benchmarks.studies.evaluation_metrics import MVTEC_AD_TEST, as_text, command, measure
+from diad_benchmarks.cli.studies import evaluation_metrics
+from diad_benchmarks.studies.evaluation_metrics import MVTEC_AD_TEST, measure
 from diad_evaluate.metrics.figures import METRICS
 from diad_evaluate.metrics.paper import PAPER
 
@@ -23,9 +24,11 @@ def test_a_small_measurement() -> None:
         assert figures.keys() == set(METRICS)
         # raised where the masks are, and not all too easy
         assert 0.6 < figures["pixel_auroc"] < 1
-    assert as_text(found).startswith("8 maps, 0 million pixels\nmetrics ")
+    assert str(found).startswith("8 maps, 0 million pixels\nmetrics ")
 
 
 def test_the_command_prints_json() -> None:
-    result = CliRunner().invoke(command, ["--size", "16", "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        evaluation_metrics, ["--size", "16", "--json"], catch_exceptions=False
+    )
     assert json.loads(result.output)["pictures"] == 1725

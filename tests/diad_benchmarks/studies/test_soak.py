@@ -1,4 +1,4 @@
-"""`python -m diad_benchmarks.studies.soak`, on few images."""
+"""`diad-benchmark soak`, on few images."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from diad_benchmarks.studies.soak import command, soak
-from diad_benchmarks.studies.soak_images import demo_image, standin_image, write_images
+from diad_benchmarks.cli.studies import soak as command
+from diad_benchmarks.models.images import demo_image
+from diad_benchmarks.studies.soak import soak
+from diad_benchmarks.studies.soak_images import standin_image, write_images
 from diad_deploy.errors import DiadError, ImageError
 from diad_deploy.images.discover import find_images
 from diad_deploy.images.reader import read_image

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from diad_benchmarks.models.files import ModelFiles
 from diad_benchmarks.models.images import draw_images
-from diad_benchmarks.models.models import ModelFiles
 from diad_benchmarks.plan import plan_for
 from diad_benchmarks.studies import sweeps
 from diad_benchmarks.studies.sweeps import Sweeper, Sweeps, _doubled
@@ -25,10 +25,10 @@ def found(standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     growing = Sweeper(
         model=ModelFiles(checkpoint=tmp_path / "none", bundle=standin_bundle, standin=False),
         plan=plan_for("demo", everything=True, rounds=1, batches=(1, 4)),
-        pictures=images.save(tmp_path / "pictures.npy"),
+        images=images.save(tmp_path / "images.npy"),
         truth=images.truth,
         scratch=tmp_path,
-        tell=lambda line: None,
+        echo=lambda line: None,
     ).sweep()
     *_, last = growing
     return last

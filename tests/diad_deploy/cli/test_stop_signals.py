@@ -17,6 +17,7 @@ from diad_deploy.report.results import read_rows
 from tests.diad_deploy.fake_detector import write_images
 
 ROOT = Path(__file__).parents[3]
+SOURCES = [str(ROOT), *(str(ROOT / name) for name in ("benchmarks", "evaluation", "export"))]
 STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 REASONS = {
     signal.SIGINT: "interrupted",
@@ -64,7 +65,7 @@ def start() -> Iterator[Start]:
             process = subprocess.Popen(
                 [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/export:{ROOT}/evaluation"},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(SOURCES)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -110,6 +111,7 @@ def test_a_run_that_is_ended_writes_its_page_whatever_else_is_sent(
     [
         ("diad_deploy", "run", "diad-run"),
         ("diad_deploy", "calibrate", "diad-calibrate"),
+        ("diad_benchmarks", "benchmark", "diad-benchmark"),
         ("diad_evaluate", "evaluate", "diad-evaluate"),
         ("diad_export", "export", "diad-export"),
     ],

@@ -1,6 +1,7 @@
 """Memory is estimated and compared."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,14 +37,16 @@ def test_too_little_memory_is_an_error_with_both_numbers() -> None:
     check_memory(spec, None)
 
 
-def test_the_smaller_of_machine_and_container_counts(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable: 4000 kB\n")
-    assert available_bytes(meminfo, tmp_path) == 4000 * 1024
+def test_the_smaller_of_machine_and_container_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = SimpleNamespace(available=4000 * 1024)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: machine)
+    assert available_bytes(tmp_path) == 4000 * 1024
     (tmp_path / "memory.max").write_text("3000000\n")
     (tmp_path / "memory.current").write_text("2500000\n")
     (tmp_path / "memory.stat").write_text("anon 5\nfile 1000000\n")
-    assert available_bytes(meminfo, tmp_path) == 1_500_000
+    assert available_bytes(tmp_path) == 1_500_000
     (tmp_path / "memory.max").write_text("max\n")
-    assert available_bytes(meminfo, tmp_path) == 4000 * 1024
-    assert available_bytes(tmp_path / "absent", tmp_path / "absent") is None
+    assert available_bytes(tmp_path) == 4000 * 1024
+    assert available_bytes(tmp_path / "absent") == 4000 * 1024

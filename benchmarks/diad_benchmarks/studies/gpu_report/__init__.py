@@ -1,8 +1,6 @@
-"""`make gpu`: tests and measures on the NVIDIA GPU at hand, and keeps all of it in one folder.
+"""`make gpu`: tests and measures on the NVIDIA GPU of a machine, and keeps all results in a folder.
 
-__main__    what needs nothing but Python: are the packages there?
-cli         the command
+__main__    starts it in any environment, even one without packages
 run         the check, the tests, the benchmark, in this order
 steps       a child process whose output is shown and kept
-about       card, driver, versions, commit
 """

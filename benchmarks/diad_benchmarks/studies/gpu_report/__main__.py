@@ -1,4 +1,4 @@
-"""Entry point of `python -m diad_benchmarks.studies.gpu_report`, in whatever environment."""
+"""`python -m diad_benchmarks.studies.gpu_report`: `diad-benchmark gpu` in any environment."""
 
 import sys
 from importlib.util import find_spec
@@ -6,14 +6,14 @@ from importlib.util import find_spec
 NEEDED = (
     *("click", "cv2", "jinja2", "numpy", "PIL", "pydantic", "rich"),
     *("diffusers", "onnx", "safetensors", "scipy", "sklearn", "timm", "torch"),
-    *("filelock", "matplotlib", "pytest"),
+    *("cpuinfo", "filelock", "matplotlib", "psutil", "pytest"),
 )
 """What the GPU's tests and the benchmark import, besides ONNX Runtime and CUDA's libraries."""
 INSTALL = 'pip install --editable ".[gpu,export,benchmarks,dev]"'
 
 
 def main() -> None:
-    """Run the command, or say in one line which packages it lacks."""
+    """Run the command, or print one line with the packages that are missing."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         sys.stderr.write(
@@ -21,10 +21,11 @@ def main() -> None:
             f"Python: make gpu PYTHON=...\n"
         )
         sys.exit(2)
-    from diad_benchmarks.studies.gpu_report.cli import command
+    from diad_benchmarks.cli.studies import gpu
     from diad_deploy.cli.console import run_command
 
-    run_command(command)
+    gpu.name = "gpu-report"
+    run_command(gpu)
 
 
 if __name__ == "__main__":

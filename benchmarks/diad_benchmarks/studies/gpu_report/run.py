@@ -1,67 +1,78 @@
-"""The check, the tests, the benchmark, and the folder that holds what came of them."""
+"""The check, the tests, the benchmark, and the folder with their results."""
 
 import json
+import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from diad_benchmarks.studies.gpu_report.about import about
+from diad_benchmarks.measure.machine import describe_machine
 from diad_benchmarks.studies.gpu_report.steps import run_step
-from diad_deploy.backends.cuda.driver import NvidiaDriver
 from diad_deploy.backends.onnxruntime.gpu_check import check_gpu
-from diad_deploy.errors import OutputError
+from diad_deploy.errors import InputError, OutputError
 from diad_deploy.files.atomic_file import replacing
 
 ROOT = Path(__file__).parents[4]
 NEEDS_BYTES = 4 * 2**30
-"""Free memory that the tests and the demo-size benchmark are given."""
+"""Free GPU memory that the tests and the benchmark at the demo's size need."""
 TESTS_LIMIT_S = 900.0
 SPARE_S = 300.0
-"""What the benchmark may take beyond its minutes before it is ended."""
+"""Time beyond its minutes after which the benchmark is stopped."""
 
 ABOUT, TESTS, JUNIT, BENCHMARK = "about.json", "tests.txt", "tests.xml", "benchmark.txt"
 RESULTS = "benchmark"
+PACKAGES = ("cuda", "nvidia", "onnx", "polygraphy", "tensorrt", "torch", "triton")
+"""Packages whose names begin like this are recorded with their versions."""
 
 
-def make_report(destination: Path, *, minutes: float, tell: Callable[[str], None]) -> bool:
-    """Test and measure; whether all went well.
+def make_report(destination: Path, *, minutes: float, echo: Callable[[str], None]) -> bool:
+    """Test and measure, and return whether both succeeded.
 
-    What fails does not stop what follows, and what there is when it ends, or is interrupted, is
-    kept in `destination` and in the archive beside it.
+    A failure does not stop what follows, and the results so far are kept in `destination` and in
+    the archive next to it, also if the run is interrupted.
 
     Raises:
+        InputError: this is not a checkout, which holds the tests.
         BackendError: the GPU cannot be used; nothing is written.
         OutputError: the folder cannot be written.
     """
+    if not (ROOT / "tests").is_dir():
+        raise InputError(
+            f"{ROOT}: the tests are not there; run this in a clone of the repository, with make gpu"
+        )
     driver = check_gpu(needs_bytes=NEEDS_BYTES)
     for card in driver.cards:
         free, whole = card.free_bytes / 2**30, card.memory_bytes / 2**30
-        tell(f"{card.name}, {free:.1f} GiB free of {whole:.1f}")
+        echo(f"{card.name}, {free:.1f} GiB free of {whole:.1f}")
     folder = destination.resolve()
     try:
         _keep_earlier(folder)
         folder.mkdir(parents=True)
         try:
-            return _fill(folder, driver, minutes, tell)
+            return _fill(folder, asdict(driver), minutes, echo)
         finally:
-            tell(f"all of it: {destination} and {_pack(folder)}")
+            echo(f"all of it: {destination} and {_pack(folder)}")
     except OSError as error:
         raise OutputError(
-            f"{destination}: cannot be written: {error.strerror or error}; free the space or "
-            f"rights, or take another folder with -o"
+            f"{destination}: cannot be written: {error.strerror or error}; free some "
+            f"space, change the permissions, or choose another folder with -o"
         ) from error
 
 
-def _fill(folder: Path, driver: NvidiaDriver, minutes: float, tell: Callable[[str], None]) -> bool:
-    record: dict[str, Any] = {**about(driver, ROOT), "minutes": minutes}
+def _fill(
+    folder: Path, driver: dict[str, Any], minutes: float, echo: Callable[[str], None]
+) -> bool:
+    record: dict[str, Any] = {**about(driver), "minutes": minutes}
     _write(folder, record)
     record["tests"] = {
         "status": run_step(
-            _tests_command(folder), folder / TESTS, folder=ROOT, limit_s=TESTS_LIMIT_S, tell=tell
+            _tests_command(folder), folder / TESTS, folder=ROOT, limit_s=TESTS_LIMIT_S, echo=echo
         ),
         **count_tests(folder / JUNIT),
     }
@@ -72,14 +83,41 @@ def _fill(folder: Path, driver: NvidiaDriver, minutes: float, tell: Callable[[st
             folder / BENCHMARK,
             folder=ROOT,
             limit_s=60 * minutes + SPARE_S,
-            tell=tell,
+            echo=echo,
         )
     }
     _write(folder, record)
     for name, kept in (("tests", TESTS), ("benchmark", BENCHMARK)):
         facts = ", ".join(f"{fact} {value}" for fact, value in record[name].items())
-        tell(f"{name}: {facts} ({folder / kept})")
+        echo(f"{name}: {facts} ({folder / kept})")
     return all(record[name]["status"] == 0 for name in ("tests", "benchmark"))
+
+
+def about(driver: dict[str, Any]) -> dict[str, Any]:
+    """The origin of the figures: card, driver, machine, versions, commit; as plain JSON."""
+    machine = asdict(describe_machine())
+    found = {str(package.metadata["Name"]): package.version for package in distributions()}
+    machine["versions"] |= {
+        name: found[name] for name in sorted(found) if name.lower().startswith(PACKAGES)
+    }
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "changed_files": (_git("status", "--porcelain") or "").splitlines(),
+        "driver": driver,
+        "machine": machine,
+    }
+
+
+def _git(*words: str) -> str | None:
+    """The output of git; None without git or a repository."""
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return done.stdout.rstrip() if done.returncode == 0 else None
 
 
 def _tests_command(folder: Path) -> list[str]:
@@ -90,7 +128,7 @@ def _tests_command(folder: Path) -> list[str]:
         if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
     )
     words = ["-m", "pytest", "-m", "gpu", "-v", "--durations=10", f"--junitxml={folder / JUNIT}"]
-    # what other releases of libraries warn of is none of these tests' business
+    # warnings of other releases of the libraries are not what is tested here
     words += ["-W", "default"]
     return [sys.executable, *words, *files]
 
@@ -103,7 +141,7 @@ def _benchmark_command(folder: Path, minutes: float) -> list[str]:
 
 
 def count_tests(junit: Path) -> dict[str, int]:
-    """Tests, failures, errors and skipped ones; empty where pytest ended before it wrote them."""
+    """Tests, failures, errors and skipped ones; empty if pytest ended before it wrote them."""
     try:
         suite = ElementTree.parse(junit).getroot().find("testsuite")
     except (OSError, ElementTree.ParseError):
@@ -124,7 +162,7 @@ def _keep_earlier(folder: Path) -> None:
 
 
 def _pack(folder: Path) -> Path:
-    """The folder as `FOLDER.tar.gz`, whole or not at all."""
+    """Write the folder to `FOLDER.tar.gz`, atomically."""
     archive = folder.with_name(f"{folder.name}.tar.gz")
     with replacing(archive) as partial, tarfile.open(partial, "w:gz") as tar:
         tar.add(folder, arcname=folder.name)

@@ -1,4 +1,4 @@
-"""A child process whose output is shown and kept, and which ends by a time."""
+"""A child process with a time limit, whose output is shown and kept."""
 
 import os
 import signal
@@ -17,13 +17,14 @@ def run_step(
     *,
     folder: Path,
     limit_s: float,
-    tell: Callable[[str], None],
+    echo: Callable[[str], None],
 ) -> int:
-    """Run `command` in `folder`; its output goes to `tell` and, line by line, to the file `output`.
+    """Run `command` in `folder`, and pass each line of its output to `echo` and the file `output`.
+
+    On Ctrl-C the child has time to keep its results.
 
     Returns:
-        Its exit status; below zero where a signal ended it, as at the end of `limit_s`. On Ctrl-C
-        the child gets the time to keep what it has.
+        Its exit status; negative if a signal ended it, as after `limit_s` seconds.
     """
     with (
         output.open("w", encoding="utf-8") as kept,
@@ -37,7 +38,7 @@ def run_step(
             text=True,
             encoding="utf-8",
             errors="replace",
-            # with its own children it can be ended as one
+            # so that it can be ended together with its own children
             start_new_session=True,
         ) as process,
     ):
@@ -47,7 +48,7 @@ def run_step(
             for line in process.stdout or ():
                 kept.write(line)
                 kept.flush()
-                tell(line.rstrip("\n"))
+                echo(line.rstrip("\n"))
             return process.wait()
         except BaseException:
             _end(process)
@@ -57,7 +58,7 @@ def run_step(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ask it to stop, as Ctrl-C does, and end it and its children where it does not."""
+    """Ask it to stop, as Ctrl-C does; kill it and its children if it does not."""
     for how in ("SIGINT", "SIGKILL"):
         if process.poll() is not None:
             return

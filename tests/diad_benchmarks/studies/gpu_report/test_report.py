@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from diad_benchmarks.cli.studies import gpu
 from diad_benchmarks.studies.gpu_report import run
-from diad_benchmarks.studies.gpu_report.cli import command
 from diad_benchmarks.studies.gpu_report.steps import run_step
 from diad_deploy.backends.cuda.driver import Card, NvidiaDriver
 
@@ -63,7 +63,7 @@ def on_steps(monkeypatch: pytest.MonkeyPatch, tests: str, benchmark: str) -> Non
 
 def report(folder: Path) -> Result:
     words = ["-o", str(folder), "--minutes", "3"]
-    return CliRunner().invoke(command, words, standalone_mode=False)
+    return CliRunner().invoke(gpu, words, standalone_mode=False)
 
 
 @pytest.mark.usefixtures("card")
@@ -106,7 +106,7 @@ def test_interrupted_it_keeps_what_it_has(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(run, "run_step", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.make_report(tmp_path / "gpu-report", minutes=1, tell=lambda line: None)
+        run.make_report(tmp_path / "gpu-report", minutes=1, echo=lambda line: None)
     assert (tmp_path / "gpu-report.tar.gz").exists()
 
 
@@ -114,7 +114,7 @@ def test_a_step_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     hangs = "import subprocess, sys; print('up', flush=True); subprocess.run(['sleep', '60'])"
     output = tmp_path / "step.txt"
     status = run_step(
-        [sys.executable, "-c", hangs], output, folder=tmp_path, limit_s=1, tell=lambda line: None
+        [sys.executable, "-c", hangs], output, folder=tmp_path, limit_s=1, echo=lambda line: None
     )
     assert status != 0
     assert output.read_text().startswith("up\n")
@@ -151,7 +151,7 @@ def test_without_packages_it_is_one_line() -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-m", "diad_benchmarks.studies.gpu_report"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")},
         capture_output=True,
         text=True,
         check=False,

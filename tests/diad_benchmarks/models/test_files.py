@@ -2,10 +2,11 @@
 
 import pytest
 
-from diad_benchmarks.measure.machine import usable_cores
-from diad_benchmarks.models.models import apart, check_float16
+from diad_benchmarks.measure.apart import apart
+from diad_benchmarks.models.files import check_float16
 from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_deploy.errors import BackendError, OptionError
+from diad_deploy.usable_cores import usable_cores
 
 
 def test_what_takes_too_long_is_stopped() -> None:

@@ -1,11 +1,11 @@
-"""The bundle's graphs on OpenVINO's CPU plugin, in float32: what an x86 user might take instead."""
+"""The bundle's graphs on OpenVINO's CPU plugin, in float32: an alternative on x86 processors."""
 
 from typing import Any
 
 import numpy as np
 
 from diad_benchmarks.backends.backend import Outcome, Runner, Subject
-from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
+from diad_benchmarks.measure.stage_clock import StageClock, pipeline_stage
 from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import GRAPH_NAMES, Spacing
@@ -14,25 +14,20 @@ from diad_deploy.diffusion.array_stages import ArrayStages
 from diad_deploy.diffusion.schedule import ddim_steps, make_schedule
 from diad_deploy.diffusion.stages import GRAPH_TENSORS
 from diad_deploy.errors import BackendError
-from diad_deploy.images.preprocess import prepare_batch
 
 _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-"""OpenVINO would take bfloat16 by itself where the processor has it, which is another result."""
+"""By default OpenVINO computes in bfloat16 on processors that have it, with other results."""
 
 
-def open_runner(subject: Subject) -> Runner:
-    """See `diad_benchmarks.backends.backend.Way.open`."""
-    try:
-        import openvino
-    except ImportError as error:
-        raise BackendError(
-            f'OpenVINO cannot be imported ({error}); pip install "diad_deploy[benchmarks]"'
-        ) from error
+def open_openvino(subject: Subject) -> Runner:
+    """See `Backend.open`."""
+    import openvino
+
     return OpenVinoRunner(openvino, subject)
 
 
 class OpenVinoStages(ArrayStages):
-    """One compiled graph each; tensors are NumPy arrays."""
+    """One compiled model per graph; tensors are NumPy arrays."""
 
     def __init__(self, openvino: Any, bundle: Bundle, threads: int | None) -> None:
         core = openvino.Core()
@@ -60,36 +55,24 @@ class OpenVinoStages(ArrayStages):
         return [np.array(found[output]) for output in outputs]
 
 
-class OpenVinoRunner:
+class OpenVinoRunner(Runner):
     """See `Runner`."""
 
-    device = "cpu"
-    precision = "float32"
-    clocks_stages = True
-
     def __init__(self, openvino: Any, subject: Subject) -> None:
-        bundle = Bundle.open(subject.bundle_path)
+        bundle = Bundle.open(subject.bundle)
+        super().__init__(bundle)
         self.detail = f"openvino {openvino.__version__.partition('-')[0]}, f32"
         self.disk_bytes = sum(
             record.size_bytes
             for record in bundle.manifest.files
             if not record.path.startswith("engines/")
         )
-        self._image = bundle.manifest.image
-        self._noises = bundle.noise()
         self._steps = ddim_steps(bundle.manifest.schedule)
         self._stages = OpenVinoStages(openvino, bundle, subject.threads)
 
-    def start_clock(self) -> StageClock:
-        """See `Runner`."""
-        return HostClock()
-
     def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`."""
-        batch = prepare_batch(images, self._image)
-        noise, posterior_noise = (
-            np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises
-        )
+        inputs = self._prepare(images)
         clock.mark("prepare")
 
         def observe(name: str, value: FloatArray) -> None:
@@ -99,12 +82,10 @@ class OpenVinoRunner:
                 clock.mark(stage)
 
         try:
-            found = pipeline.run(
-                self._stages, batch, noise, posterior_noise, self._steps, observe=observe
-            )
+            found = pipeline.run(self._stages, *inputs, self._steps, observe=observe)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
-            raise BackendError(f"OpenVINO failed on {len(batch)} images: {reason}") from error
+            raise BackendError(f"OpenVINO failed on {len(images)} images: {reason}") from error
         return Outcome(maps=found.anomaly_map, scores=found.image_score)
 
     def set_schedule(self, steps: int, spacing: Spacing) -> None:

@@ -5,8 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from diad_benchmarks.backends import Subject
-from diad_benchmarks.backends.openvino_cpu import open_runner
+from diad_benchmarks.backends.backend import Subject, find_backend
 from diad_benchmarks.measure.stage_clock import HostClock
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
@@ -21,7 +20,7 @@ def subject(bundle: Bundle) -> Subject:
 
 def test_scores(small_bundle: Bundle) -> None:
     pytest.importorskip("openvino")
-    runner = open_runner(subject(small_bundle))
+    runner = find_backend("openvino").open(subject(small_bundle))
     outcome = runner.run(IMAGES, HostClock())
     with Detector.open(small_bundle, threads=1) as detector:
         expected = [detection.score for detection in detector.detect(IMAGES)]
@@ -33,4 +32,4 @@ def test_scores(small_bundle: Bundle) -> None:
 def test_not_installed(small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BackendError, match=r"diad_deploy\[benchmarks\]"):
-        open_runner(subject(small_bundle))
+        find_backend("openvino").open(subject(small_bundle))

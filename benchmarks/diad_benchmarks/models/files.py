@@ -2,34 +2,34 @@
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
 
-import demo
+from diad_benchmarks.extras import check_extras
+from diad_benchmarks.measure.apart import apart
 from diad_benchmarks.plan import Size
 from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_deploy.bundle.manifest import CheckpointOrigin
-from diad_deploy.errors import BackendError, InputError, OptionError
+from diad_deploy.errors import OptionError
 from diad_export.options import BuildOptions
 
-T = TypeVar("T")
-Tell = Callable[[str], None]
-
-DEMO_CHECKPOINT = Path(demo.__file__).with_name("checkpoint.safetensors")
+Echo = Callable[[str], None]
 STANDIN_FILE = "standin.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelFiles:
-    """A checkpoint and the bundle built from it; `standin` where its weights are random."""
+    """A bundle and the checkpoint that it was built from.
 
-    checkpoint: Path
+    Attributes:
+        checkpoint: None if only the bundle is here.
+        standin: whether its weights are random.
+    """
+
+    checkpoint: Path | None
     bundle: Bundle
-    standin: bool
+    standin: bool = False
 
 
 def find_model(
@@ -38,87 +38,61 @@ def find_model(
     checkpoint: Path | None,
     bundle: Path | None,
     scratch: Path,
-    tell: Tell,
+    echo: Echo,
     timeout_s: float | None = None,
 ) -> ModelFiles:
-    """What the user gave, the demo's, or a stand-in in `scratch`; a bundle is built if need be.
+    """The user's model, the demo's, or a stand-in in `scratch`; builds its bundle if necessary.
+
+    Without a checkout, the demo's is the built-in bundle alone.
 
     Raises:
-        BackendError: building it took longer than `timeout_s`.
-        OptionError: a bundle without its checkpoint, or one that was built from another.
-        InputError: the demo's checkpoint is not part of this installation.
-        CheckpointError, ExportError, BundleError: as of `diad-export build`.
+        BackendError: building it took longer than `timeout_s` seconds.
+        OptionError: the bundle was built from another checkpoint, or packages are missing.
+        CheckpointError, ExportError, BundleError: see `diad-export build`.
     """
-    if bundle is not None and checkpoint is None:
-        raise OptionError("--bundle needs the --checkpoint that it was built from; name both")
-    standin = checkpoint is None and size == "full"
+    standin = checkpoint is None and bundle is None and size == "full"
     if standin:
+        check_extras("export")
         checkpoint = scratch / STANDIN_FILE
-        tell("making a model of the published size with random weights")
+        echo("making a model of the published size with random weights")
         apart(_save_standin, checkpoint)
-    elif checkpoint is None:
-        checkpoint, bundle = DEMO_CHECKPOINT, builtin_bundle()
-        if not checkpoint.is_file():
-            raise InputError(
-                f"{checkpoint}: the demo's checkpoint is not there; run this in a clone of the "
-                f"repository, or name a model with --checkpoint"
-            )
+    elif checkpoint is None and bundle is None:
+        checkpoint, bundle = _demo_checkpoint(), builtin_bundle()
+        if checkpoint is None:
+            echo("the built-in bundle alone: what needs the trained model is left out")
     if bundle is None:
         bundle = scratch / "bundle"
-        build_apart(checkpoint, bundle, BuildOptions(), tell=tell, timeout_s=timeout_s)
+        build_apart(checkpoint, bundle, BuildOptions(), echo=echo, timeout_s=timeout_s)
     opened = Bundle.open(bundle)
-    check_origin(opened, checkpoint, _origin(checkpoint))
+    if checkpoint is not None:
+        check_origin(opened, checkpoint, _origin(checkpoint))
     return ModelFiles(checkpoint=checkpoint, bundle=opened, standin=standin)
 
 
 def build_apart(
-    checkpoint: Path,
+    checkpoint: Path | None,
     bundle: Path,
     options: BuildOptions,
     *,
-    tell: Tell,
+    echo: Echo,
     timeout_s: float | None = None,
 ) -> None:
-    """Build a bundle in a process of its own, whose memory is free again afterwards.
+    """Build a bundle in a process of its own.
 
     Raises:
-        CheckpointError, ExportError, BundleError: as of `diad-export build`.
-        BackendError: as of `apart`.
+        OptionError: there is no checkpoint, or packages are missing.
+        CheckpointError, ExportError, BundleError: see `diad-export build`.
+        BackendError: see `apart`.
     """
-    tell(f"building {bundle.name} from {checkpoint.name}")
+    if checkpoint is None:
+        raise OptionError("building it needs the trained model; name it with --checkpoint")
+    check_extras("export")
+    echo(f"building {bundle.name} from {checkpoint.name}")
     apart(_build, checkpoint, bundle, options, timeout_s=timeout_s)
 
 
-def apart(function: Callable[..., T], *arguments: object, timeout_s: float | None = None) -> T:
-    """Call `function` in a process of its own.
-
-    Raises:
-        BackendError: the process died, or took longer than `timeout_s`. What the function raises
-            is raised.
-    """
-    name = function.__name__.strip("_").replace("_", " ")
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        pending = pool.submit(function, *arguments)
-        try:
-            return pending.result(timeout=timeout_s)
-        except BrokenProcessPool as error:
-            raise BackendError(
-                f"{name}: its process died; if memory ran out, free some and start again"
-            ) from error
-        except TimeoutError:
-            if pending.done():  # the function's own
-                raise
-            # the pool has no other way to stop what runs
-            for child in active_children():
-                child.kill()
-            raise BackendError(
-                f"{name}: stopped after {timeout_s or 0:.0f} s, which were left of the run's time; "
-                f"give it more with --minutes, or name a bundle that was built before"
-            ) from None
-
-
 def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> None:
-    """Check that `bundle` was built from `checkpoint`, which is `found`.
+    """Check that `bundle` was built from `checkpoint`, whose origin is `found`.
 
     Raises:
         OptionError: it was not.
@@ -132,7 +106,7 @@ def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> N
 
 
 def check_float16(path: Path, bundle: Bundle) -> Path:
-    """Check that the bundle at `path` is `bundle` in float16; the path.
+    """Check that the bundle at `path` is `bundle` in float16, and return the path.
 
     Raises:
         OptionError: it was built from another checkpoint, or is not in float16.
@@ -154,8 +128,19 @@ def check_float16(path: Path, bundle: Bundle) -> Path:
     return path
 
 
+def _demo_checkpoint() -> Path | None:
+    """The demo's checkpoint, which only a checkout has."""
+    demo = find_spec("demo")
+    folders = demo.submodule_search_locations if demo is not None else None
+    for folder in folders or ():
+        path = Path(folder) / "checkpoint.safetensors"
+        if path.is_file():
+            return path
+    return None
+
+
 def _origin(checkpoint: Path) -> CheckpointOrigin:
-    """Its name, hash and size; of one file without PyTorch, which takes seconds to import."""
+    """Name, hash and size; of a single file without PyTorch, whose import takes seconds."""
     if not checkpoint.is_file():
         return apart(_read_origin, checkpoint)
     with checkpoint.open("rb") as file:

@@ -1,14 +1,17 @@
-"""The PyTorch ways give the reference's scores; half precision stays near them."""
+"""PyTorch's backends give the reference's scores; half precision stays near them."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diad_benchmarks.backends import Subject
-from diad_benchmarks.backends.half import open_half, open_runner
-from diad_benchmarks.backends.published import open_runner as open_published
-from diad_benchmarks.backends.reference import open_runner as open_reference
+from diad_benchmarks.backends.backend import Subject
+from diad_benchmarks.backends.pytorch import (
+    open_half,
+    open_half_on_gpu,
+    open_published,
+    open_reference,
+)
 from diad_benchmarks.measure.stage_clock import HostClock
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.detector import Detector
@@ -31,8 +34,8 @@ def expected(small_bundle: Bundle) -> np.ndarray:
 
 
 def test_published_and_reference(subject: Subject, expected: np.ndarray) -> None:
-    for open_way, decodes in ((open_published, True), (open_reference, False)):
-        runner, clock = open_way(subject), HostClock()
+    for open_backend, decodes in ((open_published, True), (open_reference, False)):
+        runner, clock = open_backend(subject), HostClock()
         outcome = runner.run(IMAGES, clock)
         assert np.abs(outcome.scores - expected).max() < 1e-5
         assert ("decode again" in clock.seconds()) == decodes
@@ -48,5 +51,5 @@ def test_half_precision(subject: Subject, expected: np.ndarray) -> None:
 
 
 def test_half_is_for_gpus(subject: Subject) -> None:
-    with pytest.raises(BackendError, match="told to stay on the CPU"):
-        open_runner(subject)
+    with pytest.raises(BackendError, match="--device cpu excludes it"):
+        open_half_on_gpu(subject)

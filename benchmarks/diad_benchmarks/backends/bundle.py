@@ -1,17 +1,14 @@
-"""What the ways that run a bundle share: this project's own runtime on one of its backends."""
+"""A bundle on one of the runtime's own backends."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-import numpy as np
-
-from diad_benchmarks.backends.backend import Outcome, Subject
+from diad_benchmarks.backends.backend import Outcome, Runner, Subject
 from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
 from diad_deploy.arrays import ImageArray
 from diad_deploy.backends.choice import ModelRequest, open_model
-from diad_deploy.backends.tensorrt.engine_files import has_engines
 from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Spacing
@@ -19,24 +16,44 @@ from diad_deploy.diffusion import pipeline
 from diad_deploy.diffusion.schedule import ddim_steps, make_schedule
 from diad_deploy.diffusion.stages import Outputs, Stages
 from diad_deploy.errors import OptionError
-from diad_deploy.images.preprocess import prepare_batch
 
 T = TypeVar("T")
+Variant = Literal["plain", "winograd", "half", "engines"]
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13", "tensorrt_rtx_cu13")
 
 
-class BundleRunner:
+def open_bundle(
+    subject: Subject, *, backend: str, device: str, variant: Variant = "plain", **options: bool
+) -> Runner:
+    """The runner of one of the subject's bundles; `engines` is the one that has engines.
+
+    Raises:
+        OptionError: the subject has no such bundle.
+    """
+    if variant == "winograd":
+        if subject.winograd_bundle is None:
+            raise OptionError("no bundle with --convolutions winograd was built for this run")
+        subject = replace(subject, bundle=subject.winograd_bundle)
+    elif variant == "half":
+        subject = _in_half(subject)
+    elif variant == "engines":
+        target: Any = backend
+        if subject.half_bundle is not None and not _has_engines(subject, target):
+            half = _in_half(subject)
+            subject = half if _has_engines(half, target) else subject
+    return BundleRunner(subject, backend=backend, device=device, **options)
+
+
+class BundleRunner(Runner):
     """A bundle, opened as `Detector.open` does it, hashes and all.
 
-    On a GPU the host runs ahead of the stages, or they were recorded once: the host sees the whole
-    of the model and cannot tell stages apart, and the schedule cannot change.
+    On a GPU the stages run behind the host, or as one recorded graph: the host sees the model as a
+    whole, and its schedule is fixed.
 
     Args:
-        record: whether a backend that can do so runs recorded CUDA graphs.
+        record: whether a backend that can records and replays CUDA graphs.
         tf32: whether ONNX Runtime on CUDA multiplies float32 in TF32.
     """
-
-    clocks_stages = True
 
     def __init__(
         self,
@@ -47,15 +64,13 @@ class BundleRunner:
         record: bool = True,
         tf32: bool = False,
     ) -> None:
-        bundle = Bundle.open(subject.bundle_path)
-        manifest = bundle.manifest
+        bundle = Bundle.open(subject.bundle)
+        super().__init__(bundle)
         self.device = device
-        self.precision = manifest.graph("denoiser").precision
+        self.precision = bundle.manifest.graph("denoiser").precision
         self._whole = device == "cuda"
         self.disk_bytes = _loaded_bytes(bundle, backend)
-        self._image = manifest.image
-        self._noises = bundle.noise()
-        self._steps = ddim_steps(manifest.schedule)
+        self._steps = ddim_steps(bundle.manifest.schedule)
         self._clock: StageClock = HostClock()
         request = ModelRequest(
             bundle=bundle,
@@ -71,19 +86,12 @@ class BundleRunner:
         if self._whole:
             self.detail += f", {'' if record else 'no '}CUDA graphs"
 
-    def start_clock(self) -> StageClock:
-        """See `Runner`."""
-        return HostClock()
-
     def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`."""
-        batch = prepare_batch(images, self._image)
-        noise, posterior_noise = (
-            np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises
-        )
+        inputs = self._prepare(images)
         clock.mark("prepare")
         self._clock = clock
-        result = self._model.submit(batch, noise, posterior_noise)()
+        result = self._model.submit(*inputs)()
         if self._whole:
             clock.mark("model")
         return Outcome(maps=result.anomaly_map.copy(), scores=result.image_score.copy())
@@ -91,7 +99,7 @@ class BundleRunner:
     def set_schedule(self, steps: int, spacing: Spacing) -> None:
         """See `Runner`."""
         if self._whole:
-            raise OptionError("a pipeline on a GPU keeps its schedule; take the row onnxruntime")
+            super().set_schedule(steps, spacing)
         self._steps = ddim_steps(make_schedule(steps, spacing))
 
     def close(self) -> None:
@@ -110,41 +118,31 @@ class BundleRunner:
             self._clock.mark(stage)
 
 
-def in_half(subject: Subject) -> Subject:
-    """The same subject, whose bundle is the one in float16.
-
-    Raises:
-        OptionError: there is none.
-    """
+def _in_half(subject: Subject) -> Subject:
     if subject.half_bundle is None:
         raise OptionError(
-            "no float16 bundle was built for this run: it is built where a GPU is found and the "
-            "time allows; build one with diad-export build --precision fp16 and name it with "
+            "no float16 bundle was built for this run: that needs a GPU, the checkpoint, and "
+            "enough time; build one with diad-export build --precision fp16 and name it with "
             "--half-bundle"
         )
     return replace(subject, bundle=subject.half_bundle)
 
 
-def with_engines(subject: Subject, target: Target) -> Subject:
-    """The same subject with its float16 bundle, where that is the one that has the engines."""
-    if subject.half_bundle is None or has_engines(
-        Bundle.open(subject.bundle_path, verify=False), target
-    ):
-        return subject
-    half = in_half(subject)
-    return half if has_engines(Bundle.open(half.bundle_path, verify=False), target) else subject
+def _has_engines(subject: Subject, target: Target) -> bool:
+    manifest = Bundle.open(subject.bundle, verify=False).manifest
+    return any(engine.target == target for engine in manifest.engines)
 
 
 def _loaded_bytes(bundle: Bundle, backend: str) -> int:
-    """Of the graphs (with what lies beside them), or of the engines, and the noise."""
+    """Size of the noise, and of the graphs with their external data, or of the engines."""
     manifest = bundle.manifest
     engines = [spec.file for spec in manifest.engines if spec.target == backend]
     graphs = [graph.file for graph in manifest.graphs]
-    kept: Sequence[str] = engines if backend.startswith("tensorrt") else graphs
+    loaded: Sequence[str] = engines if backend.startswith("tensorrt") else graphs
     return sum(
         record.size_bytes
         for record in manifest.files
-        if record.path.endswith(".npy") or any(record.path.startswith(name) for name in kept)
+        if record.path.endswith(".npy") or any(record.path.startswith(name) for name in loaded)
     )
 
 
@@ -157,4 +155,4 @@ def _version(backend: str) -> str:
             return f"{package} {version(package)}"
         except PackageNotFoundError:
             continue
-    return "of unknown version"
+    return "unknown version"

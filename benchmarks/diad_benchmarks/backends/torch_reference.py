@@ -1,21 +1,19 @@
-"""What the PyTorch ways share: the reference's path on one device and in one precision."""
+"""The PyTorch reference on one device and in one precision."""
 
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from diad_benchmarks.backends.backend import Outcome, Subject
+from diad_benchmarks.backends.backend import Outcome, Runner, Subject
 from diad_benchmarks.measure.stage_clock import CudaClock, HostClock, StageClock, reference_stage
 from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Manifest, Spacing
 from diad_deploy.diffusion.schedule import make_schedule
-from diad_deploy.errors import BackendError, OptionError
-from diad_deploy.images.preprocess import prepare_batch
+from diad_deploy.errors import BackendError
 from diad_export.checkpoint.pretrained_features import complete_features
 from diad_export.checkpoint.read import read_checkpoint
 from diad_export.checkpoint.weights import load_model
@@ -32,24 +30,23 @@ def load_subject(subject: Subject) -> DiadModel:
     """The checkpoint's model on the CPU, in float32.
 
     Raises:
-        CheckpointError: it cannot be read.
+        CheckpointError: it cannot be read. OptionError: the subject has none.
     """
+    path = subject.checkpoint_path()
     if subject.threads is not None:
         torch.set_num_threads(subject.threads)
-    checkpoint, _ = complete_features(read_checkpoint(Path(subject.checkpoint)))
+    checkpoint, _ = complete_features(read_checkpoint(path))
     return load_model(checkpoint)
 
 
-class TorchRunner:
-    """The reference with or without what the published test does for nothing.
+class TorchReference(Runner):
+    """The reference, with or without the published test's superfluous work.
 
     Args:
-        as_published: with guidance, and with the un-noised latents decoded for an image that
-            nobody scores; the text model is left out on both sides.
+        as_published: run guidance, and decode the un-noised latents into an image that is not
+            scored. The text model is left out on both sides.
         detail: what runs, beside PyTorch's version.
     """
-
-    clocks_stages = True
 
     def __init__(
         self,
@@ -61,22 +58,21 @@ class TorchRunner:
         as_published: bool = False,
         detail: str = "eager",
     ) -> None:
-        bundle = Bundle.open(subject.bundle_path, verify=False)
+        bundle = Bundle.open(subject.bundle, verify=False)
+        super().__init__(bundle)
         self.device = device
         self.precision = str(dtype).removeprefix("torch.")
-        _forbid_tf32()
+        _disable_tf32()
         parts = [f"torch {version('torch')}", detail]
         if device == "cpu":
             parts.append(f"{torch.get_num_threads()} threads")
         elif dtype == torch.float32:
             parts.append("TF32 off")
         self.detail = ", ".join(parts)
-        self.disk_bytes = files_bytes(Path(subject.checkpoint))
+        self.disk_bytes = files_bytes(subject.checkpoint_path())
         self._model = model.to(device=device, dtype=dtype)
         self._dtype = dtype
         self._as_published = as_published
-        self._image = bundle.manifest.image
-        self._noises = bundle.noise()
         guidance = PUBLISHED_GUIDANCE_SCALE if as_published else None
         self._options = replace(_options(bundle.manifest), guidance_scale=guidance)
 
@@ -90,11 +86,9 @@ class TorchRunner:
     @torch.no_grad()
     def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
         """See `Runner`."""
-        batch = prepare_batch(images, self._image)
-        noises = [np.repeat(noise[np.newaxis], len(batch), axis=0) for noise in self._noises]
         image, noise, posterior_noise = (
             torch.from_numpy(array).to(device=self.device, dtype=self._dtype)
-            for array in (batch, *noises)
+            for array in self._prepare(images)
         )
         clock.mark("prepare")
         encoded: list[Tensor] = []
@@ -115,7 +109,7 @@ class TorchRunner:
                 clock.mark("decode again")
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
-            raise BackendError(f"PyTorch failed on {len(batch)} images: {reason}") from error
+            raise BackendError(f"PyTorch failed on {len(images)} images: {reason}") from error
         return Outcome(
             maps=found.anomaly_map.float().cpu().numpy(),
             scores=found.image_score.float().cpu().numpy(),
@@ -124,12 +118,6 @@ class TorchRunner:
     def set_schedule(self, steps: int, spacing: Spacing) -> None:
         """See `Runner`."""
         self._options = replace(self._options, schedule=make_schedule(steps, spacing))
-
-    def close(self) -> None:
-        """See `Runner`."""
-        if not hasattr(self, "_model"):
-            raise OptionError("the model is closed already")
-        del self._model
 
 
 def _options(manifest: Manifest) -> ReferenceOptions:
@@ -142,10 +130,9 @@ def _options(manifest: Manifest) -> ReferenceOptions:
     )
 
 
-def _forbid_tf32() -> None:
-    """Have a GPU multiply float32 as such, in products and in convolutions."""
+def _disable_tf32() -> None:
     # by the older names: once the newer ones are set, PyTorch refuses to read these, and its own
-    # exporter does
+    # exporter reads them
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
 

@@ -1,9 +1,0 @@
-"""ONNX Runtime on CUDA without CUDA graphs: every kernel launched by the host."""
-
-from diad_benchmarks.backends.backend import Runner, Subject
-from diad_benchmarks.backends.bundle_runner import BundleRunner
-
-
-def open_runner(subject: Subject) -> Runner:
-    """See `diad_benchmarks.backends.backend.Way.open`."""
-    return BundleRunner(subject, backend="onnxruntime", device="cuda", record=False)
