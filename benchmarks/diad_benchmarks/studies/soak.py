@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from diad_deploy.batch_detections import Found
 from rich.table import Table
 
 from diad_benchmarks.measure.apart import apart
@@ -16,7 +17,6 @@ from diad_benchmarks.models.images import demo_image
 from diad_benchmarks.studies.soak_images import standin_image, write_images
 from diad_deploy import Detector
 from diad_deploy.arrays import FloatArray, ImageArray
-from diad_deploy.batch_detections import Found
 from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection

@@ -71,7 +71,7 @@ def find_labelled_set(
     expected = "; ".join(f"{each.title}: {each.looks_for}" for each in candidates)
     raise InputError(
         f"{folder}: found no test images in a known layout; expected {expected}; see "
-        f"docs/formats.md"
+        f"docs/formats/test-sets.md"
     )
 
 
