@@ -106,6 +106,8 @@ def read_signature(
     """Name arrays by their type; show no arguments of classes that `open` makes."""
     if what == "class" and hasattr(obj, "open"):
         return "", None
+    # Sphinx does not parse how Python shows a field's factory
+    arguments = arguments and arguments.replace("<factory>", "...")
     return with_array_names(arguments), with_array_names(returns)
 
 
