@@ -1,8 +1,9 @@
-# make demo    what DiAD finds, on built-in pictures, without PyTorch
+# make demo    what DiAD finds, on built-in images, without PyTorch
 # make test    all tests (a development environment with PyTorch is made first)
 # make test-runtime   the runtime's tests in `make demo`'s environment, without PyTorch and onnx
 # make coverage       all tests, and which lines and branches they ran: coverage.xml, coverage-html/
 # make check   style, types, and the one-way flow of imports
+# make docs    the documentation's site: docs/_build/html
 # make gpu     test and measure on the NVIDIA GPU at hand: gpu-report/ and gpu-report.tar.gz
 # make train   train the demo's model again, and build its bundle
 
@@ -18,7 +19,7 @@ RUNTIME_TESTS = tests/diad_deploy tests/simulator tests/test_environment.py test
 # torchvision fits one torch only; timm and diffusers import it
 TORCH = torch==2.14.1 torchvision==0.29.1
 
-.PHONY: demo test test-runtime test-slow coverage check gpu format train bundle clean
+.PHONY: demo test test-runtime test-slow coverage check docs gpu format train bundle clean
 
 demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/diad-run --demo -o $(DEMO_OUT) --force
@@ -45,6 +46,9 @@ check: $(VENV)/.installed
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+docs: $(VENV)/.installed
+	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+
 format: $(VENV)/.installed
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
@@ -63,7 +67,7 @@ bundle: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet $(TORCH)
-	$(VENV)/bin/pip install --quiet --editable ".[cpu,export,tensorrt-rtx,demo,evaluate,benchmarks,dev]"
+	$(VENV)/bin/pip install --quiet --editable ".[cpu,export,tensorrt-rtx,demo,evaluate,benchmarks,docs,dev]"
 	touch $@
 
 $(DEMO_VENV)/.installed: pyproject.toml
@@ -76,4 +80,4 @@ $(DEMO_VENV)/.for-tests: $(DEMO_VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO_VENV) $(DEMO_OUT) build dist .coverage* coverage.xml coverage-html
+	rm -rf $(VENV) $(DEMO_VENV) $(DEMO_OUT) build dist .coverage* coverage.xml coverage-html docs/_build

@@ -17,6 +17,9 @@ from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.diffusion.stages import Model, Pipeline
 from diad_deploy.errors import BackendError, OptionError
+from diad_deploy.log import get_logger
+
+log = get_logger(__name__)
 
 BACKENDS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
 
@@ -121,6 +124,7 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
     for candidate in candidates:
         if len(candidates) > 1 and not candidate.supports(request.bundle):
             rejected.append(f"{candidate.name}: no engines for it in the bundle")
+            log.info("skipped %s", rejected[-1])
             continue
         try:
             model = _open(candidate, request, indices)
@@ -129,6 +133,7 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
                 raise
             reason, hint = _split_hint(error)
             rejected.append(f"{candidate.name}: {reason}")
+            log.info("skipped %s", rejected[-1])
             continue
         return OpenedModel(
             model=model,

@@ -37,7 +37,12 @@ BUILTIN = Path(__file__).parents[1] / "builtin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """An opened bundle: its folder and its checked manifest."""
+    """An opened bundle: its folder and its checked manifest.
+
+    Attributes:
+        path: the bundle's folder.
+        manifest: the checked content of `bundle.json`.
+    """
 
     path: Path
     manifest: Manifest

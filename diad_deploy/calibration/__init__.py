@@ -1,1 +1,1 @@
-"""Good images -> score distribution -> thresholds."""
+"""Calibration: good images -> scores -> thresholds."""

@@ -7,25 +7,20 @@ from pathlib import Path, PurePosixPath
 
 from diad_deploy.calibration.false_alarm_rate import needed_images, reachable_rate
 from diad_deploy.errors import InputError
-from diad_deploy.images.classes import (
-    class_from_folders,
-    label_from_folders,
-    mask_folder_index,
-    resolve_io_folders,
-)
 from diad_deploy.images.discover import ImageFile, find_images
+from diad_deploy.labelled.layouts.by_folders import FolderLabel, label_by_folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodImages:
-    """What lies in a folder of good images.
+    """The good images in a folder.
 
     Attributes:
         files: the images, in sorted order.
-        classes: of each; None where no folder says it.
-        left_out: how many lie outside the folders of good parts, where there are such, or in
+        classes: the class of each image; None where no folder names one.
+        left_out: the number of images that are not labelled as good where others are, or are in
             folders of defects or masks.
-        passed_over: files that are images of a kind that is not read, by suffix.
+        passed_over: the number of image files of unsupported formats, by suffix.
     """
 
     files: tuple[ImageFile, ...]
@@ -34,82 +29,84 @@ class GoodImages:
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
-def find_good(folder: Path, *, class_name: str | None = None) -> GoodImages:
-    """The images of a folder and their classes.
+def find_good_images(folder: Path, *, class_name: str | None = None) -> GoodImages:
+    """Find the good images in a folder, and their classes.
 
-    A class is the first folder below that does not say what images are for (`train`, `good` and
-    the like): `CLASS/a.png`, `CLASS/good/a.png`, `CLASS/train/good/a.png`. Where a folder is
-    called `good`, `ok` or the like, images outside such folders are left out, and folders of
-    defects (`ng`, `defect` and the like) always are, and beside either folders of masks, so that
-    a whole data set can be given.
+    The class is the outermost folder that is not a label or a split (`train`, `good` and so on):
+    `CLASS/a.png`, `CLASS/good/a.png`, `CLASS/train/good/a.png`. Images in folders of defects (`ng`,
+    `defect` and so on) are left out. If some images are labelled as good (`good`, `ok` and so
+    on), so are all others, and beside any label so are masks. A whole data set can be given.
 
     Args:
-        folder: to any depth.
-        class_name: the class of all of them, whatever the folders say.
+        folder: the folder to search, to any depth.
+        class_name: the class of all images, whatever their folders are.
 
     Raises:
-        InputError: it is no folder, or holds no images, or defects only.
+        InputError: `folder` is not a folder, or contains no images, or only defects.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a folder of good images, found no folder")
     found = find_images([folder])
-    # the first part of a name is the folder given
-    folders = resolve_io_folders(
-        [PurePosixPath(file.name).parts[1:-1] for file in found], above=folder.resolve().name
-    )
-    places = _good_places(folders)
+    # a name starts with the given folder itself
+    folders = [PurePosixPath(file.name).parts[1:-1] for file in found]
+    labels = label_by_folders(folders, above=folder.resolve().name)
+    places = _good_places(labels)
     if not places:
         raise InputError(
-            f"{folder}: all {len(found)} images lie in folders of defects; name the folder of "
-            f"the good ones"
+            f"{folder}: all {len(found)} images are in folders of defects; name the folder of "
+            f"the good images"
         )
     return GoodImages(
         files=tuple(found[place] for place in places),
-        classes=tuple(class_name or class_from_folders(folders[place]) for place in places),
+        classes=tuple(class_name or labels[place].product for place in places),
         left_out=len(found) - len(places),
         passed_over=found.passed_over,
     )
 
 
-def _good_places(folders: Sequence[tuple[str, ...]]) -> list[int]:
-    """Which images are good, by the folders of each."""
-    labels = dict(enumerate(map(label_from_folders, folders)))
-    # beside labels, masks are masks; without, and alone, it may be what a class is called
-    if set(labels.values()) != {None}:
-        no_masks = {
-            at: label for at, label in labels.items() if mask_folder_index(folders[at]) is None
-        }
-        labels = no_masks or labels
-    wanted = True if True in labels.values() else None
-    return [place for place, label in labels.items() if label is wanted]
+def _good_places(labels: Sequence[FolderLabel]) -> list[int]:
+    """The indices of the good images."""
+    places = list(range(len(labels)))
+    # without any label, or without other images, `masks` can be the name of a class
+    if any(label.good is not None for label in labels):
+        places = [place for place in places if labels[place].masks_at is None] or places
+    wanted = True if any(labels[place].good for place in places) else None
+    return [place for place in places if labels[place].good is wanted]
 
 
 def check_counts(
     folder: Path, classes: Iterable[str | None], rate: float, *, per_class: bool
 ) -> None:
-    """Raise where thresholds cannot be set for this rate from images of these classes.
+    """Check that there are enough good images for the false-alarm rate.
+
+    Args:
+        folder: the folder of the images, for the message.
+        classes: the class of each image.
+        rate: the false-alarm rate.
+        per_class: whether each class gets its own threshold.
 
     Raises:
-        InputError: too few images of a class, or of all; says how many are needed.
+        InputError: there are too few images in all or of a class; the message says how many are
+            needed.
     """
     counts = Counter(classes)
     total, needed = counts.total(), needed_images(rate)
     if total < needed:
         raise InputError(
             f"{folder}: {total} good images, but a false-alarm rate of {rate:g} needs at least "
-            f"{needed}; take more, or --false-alarm-rate {_shown(total)} or higher"
+            f"{needed}; add more, or use --false-alarm-rate {_rate_for(total)} or higher"
         )
     few = {name: n for name, n in counts.items() if name is not None and n < needed}
     if per_class and few:
         found = ", ".join(f"{name} {count}" for name, count in sorted(few.items()))
         raise InputError(
             f"{folder}: a false-alarm rate of {rate:g} needs at least {needed} good images of "
-            f"each class, found {found}; take more, or --false-alarm-rate "
-            f"{_shown(min(few.values()))} or higher, or --overall for one threshold from all "
+            f"each class, found {found}; add more, or use --false-alarm-rate "
+            f"{_rate_for(min(few.values()))} or higher, or --overall for one threshold from all "
             f"{total}"
         )
 
 
-def _shown(images: int) -> str:
-    """The smallest rate that works, rounded up so that it does when typed."""
+def _rate_for(images: int) -> str:
+    """The lowest possible rate, rounded up so that it works when typed."""
     return f"{reachable_rate(images) + 5e-5:.4f}"

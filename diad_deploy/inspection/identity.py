@@ -1,4 +1,4 @@
-"""What decides a run's results, for its `run.json`."""
+"""The settings of a run that determine its results, for `run.json`."""
 
 import hashlib
 
@@ -18,7 +18,7 @@ def identify_run(
     judge: Decider,
     white: WhiteLevel,
 ) -> RunRecord:
-    """The record of a run; a `scale` of None stands for the bundle's."""
+    """The record of a run. A `scale` of None means the bundle's."""
     manifest = detector.manifest
     return RunRecord(
         bundle=bundle_name,

@@ -1,4 +1,4 @@
-"""What a run found on one image, as the files and the row of its report."""
+"""The files and the row of one image."""
 
 from pathlib import Path
 
@@ -24,18 +24,17 @@ def write_image(
     maps: MapFormat | None,
     thumbnails: bool,
 ) -> ResultRow:
-    """Draw and write the files of one image, and give its row.
+    """Draw and write the files of one image, and return its row.
 
-    An image too large to be drawn in the memory there is fails, as one that is too large to be
-    read; the others go on.
+    An image that is too large to be drawn in the available memory fails; the run continues.
 
     Args:
-        folder: the report's.
-        result: of the model.
-        judge: what decides about it.
-        scale: the heatmap's (low, high) in the map's units.
-        maps: format of its raw map, or None for none.
-        thumbnails: whether the page shows it.
+        folder: the report's folder.
+        result: the result of the model.
+        judge: decides whether the image is defective.
+        scale: (low, high) of the heatmap in units of the anomaly map.
+        maps: the format of the raw map; None writes none.
+        thumbnails: whether to write thumbnails for the page.
 
     Raises:
         OSError: a file cannot be written.
@@ -50,12 +49,12 @@ def write_image(
             write_thumbnails(folder, name, result.pixels, detection, heatmap)
         return ok_row(result, detection, maps)
     except MemoryError:
-        reason = "memory ran out while drawing; make it smaller"
+        reason = "not enough memory to draw the heatmap; make the image smaller"
         return failed_row(Unread(file=result.file, identity=result.identity, reason=reason))
 
 
 def failed_row(result: Unread) -> ResultRow:
-    """The row of an image that failed."""
+    """The row of a failed image."""
     size_bytes, modified_ns = result.identity or (None, None)
     return ResultRow(
         picture=result.file.name,
@@ -68,12 +67,12 @@ def failed_row(result: Unread) -> ResultRow:
 
 
 def ok_row(result: Inspected, detection: Detection, maps: MapFormat | None) -> ResultRow:
-    """The row of an image that was inspected; its other files lie where the row says.
+    """The row of an inspected image.
 
     Args:
-        result: of the model.
-        detection: the same with its thresholds, where there are any.
-        maps: format of its raw map, or None for none.
+        result: the result of the model.
+        detection: the same result with its decision, if there is a threshold.
+        maps: the format of the raw map; None if there is none.
     """
     name = result.file.name
     size_bytes, modified_ns = result.identity or (None, None)

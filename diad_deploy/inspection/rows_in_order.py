@@ -1,4 +1,4 @@
-"""Rows from several threads, written in the images' order as soon as they can be."""
+"""Writes rows from several threads in the order of the images."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,14 +11,14 @@ from diad_deploy.report.results import ResultRow, ResultsFiles
 
 
 class RowsInOrder:
-    """Takes rows in any order; writes each once those before it are written.
+    """Accepts rows in any order, and writes each as soon as all rows before it are written.
 
     Args:
-        files: where rows go.
-        folder: the report's.
-        progress: called once at the start and after each row, one call at a time.
-        total: images in the run.
-        done: images that have their rows from an earlier run.
+        files: the files of results.
+        folder: the report's folder.
+        progress: called at the start and after each row, one call at a time.
+        total: the number of images in the run.
+        done: the number of images with rows from an earlier run.
     """
 
     def __init__(
@@ -41,19 +41,20 @@ class RowsInOrder:
 
     @property
     def written(self) -> int:
-        """How many rows are in the files."""
+        """The number of rows written."""
         return self._next
 
     def put(self, place: int, row: ResultRow, dropped: tuple[str, ...] = ()) -> None:
-        """Take the row of the image at `place`, counted from 0.
+        """Add the row of an image, and write all rows that are next in order.
 
         Args:
-            place: of the image among those of this run.
-            row: its row; its other files are written already.
-            dropped: images that this one drives out of the highest: their thumbnails go.
+            place: the index of the image in this run.
+            row: its row; its other files are already written.
+            dropped: images that this image displaces from the highest scores; their thumbnails
+                are removed.
 
         Raises:
-            OSError: a row cannot be written, this one or one that it was waited for.
+            OSError: a row cannot be written, this one or one that waited for it.
         """
         with self._lock:
             self._waiting[place] = row, dropped
@@ -63,7 +64,7 @@ class RowsInOrder:
 
     def _write(self, row: ResultRow, dropped: tuple[str, ...]) -> None:
         self._files.append(row)
-        # only now, in order: before, the other image's thread might still be writing them
+        # only now: earlier, the thread of the other image could still be writing them
         for image in dropped:
             if image != row.picture:
                 layout.remove_thumbnails(self._folder, image)

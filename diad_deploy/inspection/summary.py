@@ -1,4 +1,4 @@
-"""How far a run is, and how it ended."""
+"""The progress and the summary of a run."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,35 +9,45 @@ EXIT_DEFECTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is: images with a row, those of them that failed, and all."""
+    """The progress of a run.
+
+    Attributes:
+        done: images that are finished.
+        failed: finished images that failed.
+        total: all images of the run.
+    """
 
     done: int
     failed: int
     total: int
 
 
+def no_progress(progress: Progress) -> None:
+    """Report the progress to nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """How a run ended.
+    """The summary of a run.
 
     Attributes:
-        images: how many have a row in the report.
-        ok: how many of them have a score.
-        failed: how many could not be read or have no finite result.
-        resumed: how many were taken over from an earlier run.
-        seconds: the whole run; opening the bundle is not part of it.
-        model_seconds: the part of it that the model took.
-        pictures_per_second: over `seconds`, without those taken over.
-        bundle, backend: what ran.
-        devices: names of the devices that it ran on.
-        backend_reason: why that backend.
+        pictures: the number of images in the report.
+        ok: the number of images with a score.
+        failed: the number of images that could not be read or have no finite result.
+        resumed: the number of images taken from an earlier run.
+        seconds: the duration of the run, without opening the bundle.
+        model_seconds: the part of `seconds` spent in the model.
+        pictures_per_second: the images per second of this run, without resumed ones.
+        bundle, backend: the bundle and the backend.
+        devices: the names of the devices.
+        backend_reason: why the backend was chosen.
         output, report: the report's folder and its page.
         highest: (image, score) of the highest scores, highest first.
-        thresholds: what decided good or defective, in a few words; None where nothing did.
-        decisions: how many rows are `good` and how many `defect`; None where nothing decided.
-        fail_on_defect: whether a defective image shows in the exit status.
-        warnings: what may have made scores wrong, a sentence each.
-        passed_over: files that are images of a kind that is not read, by suffix.
+        thresholds: a description of the thresholds; None if there were none.
+        decisions: the number of `good` and `defect` rows; None if there were no thresholds.
+        fail_on_defect: whether a defective image changes the exit status.
+        warnings: problems that may have made scores wrong, one sentence each.
+        passed_over: the number of image files of unsupported formats, by suffix.
     """
 
     pictures: int
@@ -62,9 +72,9 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """0: all inspected. 1: some failed. 2: all failed. 3: defects, where asked for.
+        """0: all inspected. 1: some failed. 2: all failed. 3: defects, with `fail_on_defect`.
 
-        3 comes before 1: who asks for defects must not lose one to an image that failed.
+        3 takes precedence over 1, so that a failed image does not hide a defect.
         """
         if self.fail_on_defect and self.decisions is not None and self.decisions["defect"]:
             return EXIT_DEFECTS

@@ -1,1 +1,1 @@
-"""Labelled images: layouts of data sets, ground-truth masks, and what is checked about them."""
+"""Labelled images: the layouts of data sets, ground-truth masks and the checks on them."""

@@ -1,4 +1,4 @@
-"""Where the mask of an image lies."""
+"""The file of an image's mask."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -9,35 +9,40 @@ from diad_deploy.images.discover import SUFFIXES
 _ENDINGS = tuple(
     f"{mark}{suffix}" for suffix in (".png", *sorted(SUFFIXES)) for mark in ("_mask", "")
 )
-"""What a mask's name has behind that of its image, in the order in which they are tried."""
+"""What follows the image's name in the name of its mask, in the order in which it is tried."""
 
 
 def folders_called(folder: Path, names: Collection[str]) -> list[Path]:
-    """The folders right in `folder` with one of these names, in any case, sorted.
+    """The folders directly in `folder` with one of these names, in any case, sorted.
 
     Args:
-        folder: to look in; where it may not be listed, names count as they are written.
-        names: as `folder_key` gives them.
+        folder: the folder to search; if it cannot be listed, the names are tried as written.
+        names: the names in the form of `folder_key`.
     """
     try:
-        there = sorted(path for path in folder.iterdir() if folder_key(path.name) in names)
+        found = sorted(path for path in folder.iterdir() if folder_key(path.name) in names)
     except OSError:
-        there = [folder / name for name in sorted(names)]
-    return [path for path in there if _is_folder(path)]
+        found = [folder / name for name in sorted(names)]
+    return [path for path in found if _is_folder(path)]
 
 
 def find_mask(roots: Sequence[Path], folders: Sequence[str], stem: str) -> Path | None:
-    """The mask of the image `stem` in `folders`, below one of the masks' own folders.
+    """The mask of the image `stem` in `folders`; None where there is none.
 
-    Masks lie in the same folders as their images, or in these without what says `test` or
-    `defect`: of `defect/dent/a.png` in `masks/defect/dent` or `masks/dent`.
+    Masks are in the same folders as their images, with or without those that are labels or splits:
+    the mask of `defect/dent/a.png` is in `masks/defect/dent` or `masks/dent`.
+
+    Args:
+        roots: the folders of masks.
+        folders: the folders of the image, outermost first.
+        stem: the image's file name without its suffix.
     """
     places = [root.joinpath(*parts) for root in roots for parts in _parts(tuple(folders))]
     return next((mask for place in places if (mask := mask_in(place, stem))), None)
 
 
 def _parts(folders: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """`folders` whole, without its first ones, and without any that are no kinds of defect."""
+    """`folders`, and the same without the leading and without all labels and splits."""
     found = [folders]
     while found[-1] and folder_key(found[-1][0]) in LAYOUT_FOLDERS:
         found.append(found[-1][1:])
@@ -47,7 +52,7 @@ def _parts(folders: tuple[str, ...]) -> list[tuple[str, ...]]:
 def mask_in(folder: Path, stem: str) -> Path | None:
     """The mask of the image `stem` in `folder`: `STEM_mask.png`, or `STEM` with any suffix.
 
-    Suffix and `_mask` in any case; of `STEM` the case counts, for `a` and `A` may be two images.
+    Only the case of `STEM` matters: `a` and `A` can be two images.
     """
     if not _is_folder(folder):
         return None
@@ -66,5 +71,5 @@ def mask_in(folder: Path, stem: str) -> Path | None:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # on the way lies a folder that may not be entered
+    except OSError:  # a folder above it cannot be entered
         return False

@@ -1,4 +1,4 @@
-"""What the masks of a test set are like: judged one by one, counted, and told."""
+"""Checks of the masks of a test set, and messages about what they find."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ from diad_deploy.streaming.prefetch import prefetch
 
 MaskFinding = Literal["missing", "failed", "empty", "full", "most", "lossy"]
 
-IN_WORDS: dict[MaskFinding, str] = {
+DESCRIPTIONS: dict[MaskFinding, str] = {
     "missing": "no mask",
     "failed": "cannot be used",
     "empty": "marks nothing",
@@ -24,22 +24,22 @@ IN_WORDS: dict[MaskFinding, str] = {
     "most": "marks most of the image",
     "lossy": "stored with loss",
 }
-REFUSED: tuple[MaskFinding, ...] = ("missing", "failed", "empty", "full", "lossy")
-"""What `--strict` refuses: all but large masks, for a large defect is marked so rightly."""
+REFUSED_BY_STRICT: tuple[MaskFinding, ...] = ("missing", "failed", "empty", "full", "lossy")
+"""The findings that `--strict` refuses. A large mask can be right: the defect may be large."""
 
-_NAMED = 5
-_NAMED_AS_ERROR = 20
+_MAX_NAMES = 5
+_MAX_NAMES_IN_ERROR = 20
 _READERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CheckedMask:
-    """The mask of a defective image.
+    """The checked mask of a defective image.
 
     Attributes:
-        marked: bool `[S, S]`; None where the image is left out of the pixel metrics.
-        findings: what is to be said of it.
-        fault: why it cannot be used, where it cannot.
+        marked: the defective pixels, bool `[S, S]`; None if the mask cannot be used.
+        findings: the problems found.
+        fault: why the file could not be read; None if it could.
     """
 
     marked: BoolArray | None = None
@@ -50,15 +50,15 @@ class CheckedMask:
 def check_mask(
     path: Path | None, size_px: int, *, image_size_px: tuple[int, int] | None
 ) -> CheckedMask:
-    """Read the mask of a defective image.
+    """Read and check the mask of a defective image.
 
-    A mask that marks nothing at the model's size, or all of its image, says nothing of where the
-    defect is.
+    A mask that marks nothing at the model's size, or the whole image, does not say where the
+    defect is and cannot be used.
 
     Args:
-        path: of the mask; None where there is none.
-        size_px: S.
-        image_size_px: (height, width) of the image; None where that is not known.
+        path: the mask's file; None if there is none.
+        size_px: the model's image size S.
+        image_size_px: (height, width) of the image; None if they are not known.
     """
     if path is None:
         return CheckedMask(findings=("missing",))
@@ -74,18 +74,21 @@ def check_mask(
         findings.append("empty")
     elif mask.marked.mean() > 0.5:
         findings.append("most")
-    known = not {"full", "empty"} & set(findings)
-    return CheckedMask(marked=marked if known else None, findings=tuple(findings))
+    usable = not {"full", "empty"} & set(findings)
+    return CheckedMask(marked=marked if usable else None, findings=tuple(findings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskCounts:
-    """How many defective images of a set have no mask, or one of which something is to be said.
+    """The number of defective images with each finding.
 
     Attributes:
-        missing: no mask. failed: one that cannot be used.
-        empty: one that marks nothing. full: one that marks the whole image.
-        most: one that marks more than half of the image. lossy: one that was stored with loss.
+        missing: no mask.
+        failed: a mask that cannot be read.
+        empty: a mask that marks nothing.
+        full: a mask that marks the whole image.
+        most: a mask that marks more than half of the image.
+        lossy: a mask with lossy compression.
     """
 
     missing: int = 0
@@ -97,35 +100,35 @@ class MaskCounts:
 
     @property
     def image_only(self) -> int:
-        """How many images count for the image metrics only."""
+        """The number of images without a usable mask, which count for image metrics only."""
         return self.missing + self.failed + self.empty + self.full
 
 
 class MaskTally:
-    """The findings in a set, with the names of the images."""
+    """Collects the findings of a data set, with the names of the images."""
 
     def __init__(self) -> None:
-        self._names: dict[MaskFinding, list[str]] = {finding: [] for finding in IN_WORDS}
+        self._names: dict[MaskFinding, list[str]] = {finding: [] for finding in DESCRIPTIONS}
 
     def add(self, image: str, findings: Sequence[MaskFinding]) -> None:
-        """Take what was found of a defective image's mask."""
+        """Add the findings for the mask of a defective image."""
         for finding in findings:
             self._names[finding].append(image)
 
     @property
     def counts(self) -> MaskCounts:
-        """How many of each."""
+        """The number of images with each finding."""
         return MaskCounts(**{finding: len(names) for finding, names in self._names.items()})
 
     def notes(self, defective: int) -> Iterator[str]:
-        """What to say of them, one line each; `defective` images were read."""
+        """Messages about the findings, one line each, for `defective` images that were read."""
         counts, image_only = self.counts, "image metrics only"
         if counts.missing == defective > 0:
             yield f"no masks: {image_only}"
         elif counts.missing:
             yield (
                 f"without a mask: {counts.missing} of {defective} defective images; {image_only} "
-                f"(the published code takes all of such an image for defective)"
+                f"(the published code counts all pixels of such images as defective)"
             )
         if counts.failed:
             yield f"masks that cannot be used: {counts.failed} of {defective}; {image_only}"
@@ -142,60 +145,60 @@ class MaskTally:
         if counts.most:
             yield (
                 f"masks that mark most of their image: {counts.most} of {defective} "
-                f"({self._named('most')}); look whether they are black on white, for what is not "
-                f"black counts as defective"
+                f"({self._named('most')}); check whether they are inverted: every pixel that is "
+                f"not black counts as defective"
             )
         if counts.lossy:
             yield (
-                f"masks stored with loss, as JPEG does: {counts.lossy} of {defective}; cut at half "
-                f"of white, so save masks as PNG"
+                f"masks with lossy compression such as JPEG: {counts.lossy} of {defective}; "
+                f"thresholded at half of white; save masks as PNG"
             )
 
     def refused(self) -> Iterator[str]:
-        """What `--strict` refuses, with names."""
-        for finding in REFUSED:
+        """Messages about the findings that `--strict` refuses, with the names of the images."""
+        for finding in REFUSED_BY_STRICT:
             if self._names[finding]:
-                count, names = len(self._names[finding]), self._named(finding, _NAMED_AS_ERROR)
-                yield f"{IN_WORDS[finding]}: {count} ({names})"
+                count, names = len(self._names[finding]), self._named(finding, _MAX_NAMES_IN_ERROR)
+                yield f"{DESCRIPTIONS[finding]}: {count} ({names})"
 
-    def _named(self, finding: MaskFinding, most: int = _NAMED) -> str:
+    def _named(self, finding: MaskFinding, limit: int = _MAX_NAMES) -> str:
         names = self._names[finding]
-        more = [f"and {len(names) - most} more"] if len(names) > most else []
-        return ", ".join([*names[:most], *more])
+        more = [f"and {len(names) - limit} more"] if len(names) > limit else []
+        return ", ".join([*names[:limit], *more])
 
 
 def check_masks(
     images: Iterable[tuple[str, Path, Path | None]], size_px: int, *, limit_px: int = LIMIT_PX
 ) -> None:
-    """Refuse a test set some of whose masks are left out, or were stored with loss.
+    """Check that all masks of a test set can be used and have no lossy compression.
 
     Args:
-        images: of each defective one its name, its file and its mask (None where it has none).
-        size_px: the model's.
-        limit_px: most pixels of an image to decode.
+        images: the name, the file and the mask (or None) of each defective image.
+        size_px: the model's image size.
+        limit_px: the most pixels of an image to decode.
 
     Raises:
-        InputError: names all of them (of very many the first).
+        InputError: some do not; the message names the images, or the first of very many.
     """
-    judge = partial(_judge_files, size_px=size_px, limit_px=limit_px)
+    check = partial(_check_files, size_px=size_px, limit_px=limit_px)
     tally = MaskTally()
-    for name, judged in prefetch(judge, images, threads=_READERS, max_pending=2 * _READERS):
-        tally.add(name, judged.findings)
+    for name, checked in prefetch(check, images, threads=_READERS, max_pending=2 * _READERS):
+        tally.add(name, checked.findings)
     refused = "; ".join(tally.refused())
     if refused:
         raise InputError(
-            f"--strict: expected a mask that marks the defect, without loss, for each defective "
-            f"image, found {refused}; correct them, or leave --strict away"
+            f"--strict: expected for each defective image a mask that marks the defect, without "
+            f"lossy compression; found {refused}; correct them, or omit --strict"
         )
 
 
-def _judge_files(
+def _check_files(
     files: tuple[str, Path, Path | None], *, size_px: int, limit_px: int
 ) -> tuple[str, CheckedMask]:
-    """The name, and its mask judged. The image is read for its size."""
+    """Check the mask of one image, which is read for its size."""
     name, image, mask = files
     size = None
-    # that it cannot be read is the run's to tell
+    # the run reports images that cannot be read
     with suppress(ImageError):
         if mask is not None:
             samples = read_samples(image, limit_px=limit_px, raw=False)

@@ -1,4 +1,4 @@
-"""How many images of a report are good and how many defective."""
+"""The number of good and of defective images in a report."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,19 +6,19 @@ from diad_deploy.report.results import ResultRow
 
 
 class DecisionCounts:
-    """Counts rows as they go by."""
+    """Counts the decisions in rows."""
 
     def __init__(self) -> None:
         self._good = 0
         self._defect = 0
 
-    def counting(self, rows: Iterable[ResultRow]) -> Iterator[ResultRow]:
-        """The same rows."""
+    def count(self, rows: Iterable[ResultRow]) -> Iterator[ResultRow]:
+        """Yield the rows and count their decisions."""
         for row in rows:
             self._good += row.decision == "good"
             self._defect += row.decision == "defect"
             yield row
 
     def as_dict(self) -> dict[str, int]:
-        """`good` and `defect`, of the rows that went by."""
+        """The counts as `good` and `defect`."""
         return {"good": self._good, "defect": self._defect}

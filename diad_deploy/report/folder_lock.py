@@ -1,7 +1,7 @@
-"""One run at a time in a report's folder.
+"""A lock on a report's folder, so that one run writes to it at a time.
 
-The operating system holds the lock for the process, so a kill frees it: a file that is left behind
-holds nobody up. The file says whose it is, for the message.
+The operating system holds the lock (`filelock`) and releases it when the process ends, however it
+ends. The lock's file names the process that holds it, for the error message of other runs.
 """
 
 import errno
@@ -11,38 +11,38 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from diad_deploy.errors import OutputError
 from diad_deploy.report import folder as layout
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, getattr(errno, "EOPNOTSUPP", errno.ENOSYS))
-"""What a file system without locks answers."""
+"""The errors of a file system that does not support locks."""
 
-_LOCKED_BYTE = 1 << 30
-"""Windows locks bytes, which others cannot read then: one far behind the text is locked."""
+_TIMEOUT_SECONDS = 0.1
+"""Time for a lock's file that another run is just removing to be created again."""
+
+_MAX_TRIES = 100
+"""Attempts to create and lock a folder while other runs remove it."""
 
 
-class HeldFolder:
-    """A report's folder that this run holds.
+class LockedFolder:
+    """A report's folder that is locked for this run.
 
     Args:
-        folder: the report's.
-        descriptor: of its lock's file, which stays open as long as the lock is held.
-        made: the folders that were made for the run, innermost first.
+        folder: the report's folder.
+        lock: the lock, acquired where the file system supports locks.
+        created: the folders that were created for the run, innermost first.
     """
 
-    def __init__(self, folder: Path, descriptor: int, made: Sequence[Path]) -> None:
+    def __init__(self, folder: Path, lock: FileLock, created: Sequence[Path]) -> None:
         self._folder = folder
-        self._descriptor = descriptor
-        self._made = made
-        self._found = folder.stat()
+        self._lock = lock
+        self._created = created
+        self._identity = folder.stat()
 
     def check(self) -> None:
-        """Raise `OutputError` where the folder was removed, moved away, or replaced by another."""
+        """Raise `OutputError` if the folder was removed, moved or replaced since it was locked."""
         if not self._is_there():
             raise OutputError(
                 f"{self._folder}: was removed or replaced while the run was writing to it; run it "
@@ -50,10 +50,10 @@ class HeldFolder:
             )
 
     def check_names(self, images: Iterable[str]) -> None:
-        """Raise `OutputError` where outputs would meet as the file system takes A.png for a.png.
+        """Raise `OutputError` if two names differ only by case and the file system ignores case.
 
         Args:
-            images: their names.
+            images: the names of the images.
         """
         if not os.path.lexists(self._folder / layout.LOCK.upper()):
             return
@@ -62,137 +62,106 @@ class HeldFolder:
             other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
             if other != name:
                 raise OutputError(
-                    f"{self._folder}: its file system takes {name} and {other} for the same, so "
-                    f"their outputs would meet; rename one, or take a folder on another disk"
+                    f"{self._folder}: its file system does not distinguish {name} from {other}, "
+                    f"so one would overwrite the outputs of the other; rename one, or choose a "
+                    f"folder on another disk"
                 )
 
     def release(self) -> None:
-        """Give the lock back; folders made for nothing go, unless they are somebody else's now."""
+        """Release the lock and remove the folders created for the run that are still empty."""
         path = self._folder / layout.LOCK
-        there = self._is_there()
-        mine = there and _is_still_there(path, self._descriptor)
+        is_there = self._is_there()
         with suppress(OSError):
-            if mine and os.name != "nt":  # Windows removes no open file
+            if is_there and os.name != "nt":  # Windows does not remove open files
                 path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        self._lock.release()
         with suppress(OSError):
-            if mine and os.name == "nt":
+            if is_there and os.name == "nt":
                 path.unlink(missing_ok=True)
-            for empty in self._made if there else ():
+            for empty in self._created if is_there else ():
                 empty.rmdir()
 
     def _is_there(self) -> bool:
         try:
-            return os.path.samestat(self._folder.stat(), self._found)
+            return os.path.samestat(self._folder.stat(), self._identity)
         except OSError:
             return False
 
 
-_MAX_TRIES = 100
-"""Of making a folder and locking it, while other runs remove it in between."""
-
-
 @contextmanager
-def only_run(folder: Path) -> Iterator[HeldFolder]:
-    """Hold `folder` for this run, and make it where it is not there.
+def lock_folder(folder: Path) -> Iterator[LockedFolder]:
+    """Lock `folder` for this run, and create it if it does not exist.
 
-    A folder made here that stays empty is removed again.
+    A folder created here is removed again if it stays empty.
 
     Raises:
-        OutputError: another run holds it, it is no folder, or it cannot be written.
+        OutputError: another run holds the lock, `folder` is not a folder, or it cannot be written.
     """
     with layout.writing_to(folder):
-        held = _hold(folder)
+        locked = _create_and_lock(folder)
     try:
-        yield held
+        yield locked
     finally:
-        held.release()
+        locked.release()
 
 
-def _hold(folder: Path, tries_left: int = _MAX_TRIES) -> HeldFolder:
+def _create_and_lock(folder: Path, tries_left: int = _MAX_TRIES) -> LockedFolder:
     try:
-        made = _make(folder)
-        descriptor = _lock(folder, folder / layout.LOCK)
+        created = _create(folder)
+        lock = _acquire(folder)
         try:
-            return HeldFolder(folder, descriptor, made)
+            return LockedFolder(folder, lock, created)
         except BaseException:
-            os.close(descriptor)
+            lock.release()
             raise
     except FileNotFoundError:
-        # a run that ends may take an empty folder away before this one has its lock in it
+        # another run that ended has removed the empty folder before this one locked it
         if not tries_left:
             raise
-        return _hold(folder, tries_left - 1)
+        return _create_and_lock(folder, tries_left - 1)
 
 
-def _make(folder: Path) -> list[Path]:
-    """Make `folder` and those above it; gives those that were not there before, innermost first."""
+def _create(folder: Path) -> list[Path]:
+    """Create `folder` and its parents; returns those that did not exist, innermost first."""
     if folder.is_dir():
         return []
-    # looked at again: another run may have made it since
+    # checked again: another run may have created it since
     if os.path.lexists(folder) and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file, expected a folder; take another name")
-    made = _make(folder.parent)
-    with suppress(FileExistsError):  # another run was quicker: then it is that run's to remove
+        raise OutputError(f"{folder}: is a file, expected a folder; choose another name")
+    created = _create(folder.parent)
+    with suppress(FileExistsError):  # another run created it, so that run will remove it
         folder.mkdir()
-        made.insert(0, folder)
-    return made
+        created.insert(0, folder)
+    return created
 
 
-def _lock(folder: Path, path: Path) -> int:
-    """An open file that holds the lock, with this process's id in it."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            if not _try_lock(descriptor):
-                raise OutputError(
-                    f"{folder}: another run is writing to it (process {_owner(descriptor)}); wait "
-                    f"for it or stop it, or take another folder"
-                )
-            # a run that ended meanwhile has removed the file: then this lock is on nothing
-            if _is_still_there(path, descriptor):
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"{os.getpid()}\n".encode())
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
+def _acquire(folder: Path) -> FileLock:
+    path = folder / layout.LOCK
+    lock = FileLock(path, timeout=_TIMEOUT_SECONDS, on_acquired=_write_owner)
     try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            _lock_on_windows(descriptor)
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"{folder}: another run is writing to it (process {_owner(path)}); wait for it or "
+            f"stop it, or choose another folder"
+        ) from error
     except OSError as error:
-        # without locks a run is better than none
-        return error.errno in _NO_LOCKS
-    return True
+        # on a file system without locks the run goes on without one
+        if error.errno not in _NO_LOCKS:
+            raise
+    return lock
 
 
-def _lock_on_windows(descriptor: int) -> None:
-    import msvcrt
-
-    os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-    try:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    finally:
-        os.lseek(descriptor, 0, os.SEEK_SET)
+def _write_owner(descriptor: int) -> None:
+    # Windows does not let other processes read the locked byte, which is the first one
+    os.write(descriptor, f"\n{os.getpid()}\n".encode())
 
 
-def _is_still_there(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _owner(descriptor: int) -> str:
-    """The process that the file names; the file may be empty for a moment."""
-    with suppress(OSError):
-        text = os.read(descriptor, 32).decode("ascii", "replace").strip()
+def _owner(path: Path) -> str:
+    """The process named in the lock's file; another run may not have written it yet."""
+    with suppress(OSError), path.open("rb", buffering=0) as file:
+        file.seek(1)
+        text = file.read(32).decode("ascii", "replace").strip()
         if text.isdigit():
             return text
     return "unknown"

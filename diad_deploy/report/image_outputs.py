@@ -10,8 +10,8 @@ from PIL import Image
 
 from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.detection import Detection
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.report import folder as layout
-from diad_deploy.report.heatmap import draw_heatmap
 
 MapFormat = Literal["npy", "tiff"]
 
@@ -26,20 +26,23 @@ def write_heatmap(
     detection: Detection,
     scale: tuple[float, float],
 ) -> Image.Image:
-    """Draw and write the heatmap of `image`, and give it back.
+    """Draw and write the heatmap of an image.
 
     Args:
-        folder: the report's.
-        image: the image's name.
+        folder: the report's folder.
+        image: the name of the image.
         pixels: uint8 `[H, W, 3]` RGB.
-        detection: its result.
-        scale: (low, high) in the map's units.
+        detection: the result.
+        scale: (low, high) in units of the anomaly map.
+
+    Returns:
+        The heatmap, as large as the image.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     heatmap = draw_heatmap(pixels, detection.map_at_image_size(), scale)
-    # run lengths only: a third of the time on photographs, for a fifth more bytes at most
+    # run-length encoding takes a third of the time on photographs, for at most a fifth more bytes
     content = _encoded(heatmap, "PNG", compress_type=zlib.Z_RLE)
     layout.write_output(folder, layout.heatmap_path(image), content)
     return heatmap
@@ -49,7 +52,7 @@ def write_map(folder: Path, image: str, anomaly_map: FloatArray, kind: MapFormat
     """Write the raw map, float32 `[S, S]` at the model's size.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     if kind == "npy":
         file = io.BytesIO()
@@ -63,24 +66,24 @@ def write_map(folder: Path, image: str, anomaly_map: FloatArray, kind: MapFormat
 def write_thumbnails(
     folder: Path, image: str, pixels: ImageArray, detection: Detection, heatmap: Image.Image
 ) -> None:
-    """Write input, reconstruction and heatmap, small and of one size, for the page.
+    """Write the thumbnails for the page: input, reconstruction and heatmap, all of the same size.
 
     Raises:
-        OSError: one cannot be written.
+        OSError: a file cannot be written.
     """
     photograph = Image.fromarray(pixels)
     photograph.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)
-    # the model sees a square; the reconstruction is shown in the image's own shape
+    # the model's image is square; the reconstruction is shown in the shape of the image
     reconstruction = Image.fromarray(detection.reconstruction_rgb()).resize(photograph.size)
     small = heatmap.resize(photograph.size, reducing_gap=2.0)
-    shown = {"input": photograph, "reconstruction": reconstruction, "heatmap": small}
+    thumbnails = {"input": photograph, "reconstruction": reconstruction, "heatmap": small}
     for kind in layout.THUMBNAIL_KINDS:
-        content = _encoded(shown[kind], "JPEG", quality=82, optimize=True)
+        content = _encoded(thumbnails[kind], "JPEG", quality=82, optimize=True)
         layout.write_output(folder, layout.thumbnail_path(image, kind), content)
 
 
 def _encoded(image: Image.Image, kind: str, **settings: int) -> bytes:
-    # in memory first: a full disk then says so itself, where Pillow would give a code
+    # in memory first: on a full disk Pillow's own error has no message
     file = io.BytesIO()
     image.save(file, kind, **settings)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What of all results the page shows: the highest scores, all scores as numbers, the failures."""
+"""The results that the page shows: the highest scores, all scores as numbers, and the failures."""
 
 from array import array
 from bisect import insort
@@ -8,41 +8,42 @@ from pathlib import PurePosixPath
 
 from diad_deploy.report.results import ResultRow
 
-SHOWN = 200
-"""Most images of the highest scores, and most failures, that the page lists."""
-SHOWN_OF_FOLDER = 5
-"""Images of each folder that the page shows whatever the others' scores."""
+MAX_LISTED = 200
+"""The most images with the highest scores, and the most failures, that the page lists."""
+MAX_PER_FOLDER = 5
+"""The images of each folder that the page lists even if other folders have higher scores."""
 MAX_FOLDERS = 40
-"""With more folders than this only the highest of all are shown."""
+"""With more folders than this, only the highest scores overall are listed."""
 
 
-class Highest:
-    """The highest scores so far: of all, and of each folder while there are few folders.
+class HighestScores:
+    """The highest scores so far, of all images and of each folder while there are few folders.
 
-    Which they are depends on the scores alone, not on the order of arrival; equal ones rank by
-    name.
+    The order in which images are added does not matter. Equal scores rank by name.
     """
 
     def __init__(
-        self, limit: int = SHOWN, of_folder: int = SHOWN_OF_FOLDER, most_folders: int = MAX_FOLDERS
+        self,
+        limit: int = MAX_LISTED,
+        per_folder: int = MAX_PER_FOLDER,
+        max_folders: int = MAX_FOLDERS,
     ) -> None:
-        self._all = _Ranked(limit)
-        self._of_folder = of_folder
-        self._most_folders = most_folders
-        self._folders: dict[str, _Ranked] | None = {}
+        self._all = _TopScores(limit)
+        self._per_folder = per_folder
+        self._max_folders = max_folders
+        self._folders: dict[str, _TopScores] | None = {}
 
-    def offer(self, image: str, score: float) -> tuple[str, ...]:
-        """Take an image in, and give back the names that drop out by it, maybe its own."""
-        losers = {self._all.offer(image, score)}
+    def add(self, image: str, score: float) -> tuple[str, ...]:
+        """Add an image; returns the names that drop out, which may include its own."""
+        dropped = {self._all.add(image, score)}
         if self._folders is not None:
             folder = folder_of(image)
-            ranked = self._folders.setdefault(folder, _Ranked(self._of_folder))
-            losers.add(ranked.offer(image, score))
-            if len(self._folders) > self._most_folders:
-                losers.update(name for folder in self._folders.values() for name in folder.names)
+            ranked = self._folders.setdefault(folder, _TopScores(self._per_folder))
+            dropped.add(ranked.add(image, score))
+            if len(self._folders) > self._max_folders:
+                dropped.update(name for folder in self._folders.values() for name in folder.names)
                 self._folders = None
-        losers.discard(None)
-        return tuple(sorted(name for name in losers if name is not None and name not in self))
+        return tuple(sorted(name for name in dropped if name is not None and name not in self))
 
     def __contains__(self, image: str) -> bool:
         if image in self._all.names:
@@ -51,21 +52,21 @@ class Highest:
         return ranked is not None and image in ranked.names
 
     def names(self) -> list[str]:
-        """The images, highest score first."""
+        """The names of the images, highest score first."""
         folders = (self._folders or {}).values()
-        kept = set(self._all.ranked).union(*(ranked.ranked for ranked in folders))
-        return [name for _, name in sorted(kept)]
+        listed = set(self._all.ranked).union(*(ranked.ranked for ranked in folders))
+        return [name for _, name in sorted(listed)]
 
 
-class _Ranked:
-    """The first `limit` of what is offered, highest score first."""
+class _TopScores:
+    """The `limit` highest of the scores that are added, highest first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.ranked: list[tuple[float, str]] = []
         self.names: set[str] = set()
 
-    def offer(self, image: str, score: float) -> str | None:
+    def add(self, image: str, score: float) -> str | None:
         insort(self.ranked, (-score, image))
         self.names.add(image)
         if len(self.ranked) <= self._limit:
@@ -85,11 +86,11 @@ class Group:
     """The scores of one class, or of one folder where rows have no class.
 
     Attributes:
-        name: of the class or folder.
-        scores: float64, in the rows' order.
-        thresholds: those that decided.
-        defects: how many rows say `defect`.
-        decided: how many rows say either.
+        name: the class or folder.
+        scores: float64, in the order of the rows.
+        thresholds: the thresholds that were used.
+        defects: the number of rows with the decision `defect`.
+        decided: the number of rows with a decision.
     """
 
     name: str
@@ -99,7 +100,7 @@ class Group:
     decided: int = 0
 
     def add(self, row: ResultRow) -> None:
-        """Count a row that has a score."""
+        """Add a row that has a score."""
         self.scores.append(row.score or 0.0)
         if row.threshold is not None and row.decision is not None:
             self.thresholds.add(row.threshold)
@@ -108,20 +109,20 @@ class Group:
 
 
 def group_name(row: ResultRow) -> str:
-    """The class, or the folder where there is none."""
+    """The class of the row, or its folder if it has none."""
     return folder_of(row.picture) if row.class_name is None else row.class_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """A report's results, in memory that does not grow with them but for eight bytes a score.
+    """A summary of a report's results that takes eight bytes of memory per row.
 
     Attributes:
-        highest: rows of the highest scores, highest first.
-        groups: all scores by class or folder, in the order of their first rows; those of many
-            groups in the last one, `OTHERS`.
-        failures: rows of the first images that failed.
-        failed: how many there were in all.
+        highest: the rows with the highest scores, highest first.
+        groups: all scores by class or folder, in the order of their first rows. If there are too
+            many groups, the last one, `OTHERS`, has the scores of the rest.
+        failures: the rows of the first images that failed.
+        failed: the number of images that failed.
     """
 
     highest: tuple[ResultRow, ...]
@@ -130,28 +131,28 @@ class Ranking:
     failed: int
 
     @property
-    def read(self) -> int:
-        """How many images have a score."""
+    def scored(self) -> int:
+        """The number of images with a score."""
         return sum(len(group.scores) for group in self.groups)
 
     @property
     def decided(self) -> int:
-        """How many images have a decision."""
+        """The number of images with a decision."""
         return sum(group.decided for group in self.groups)
 
     @property
     def defects(self) -> int:
-        """How many of them are defective."""
+        """The number of defective images."""
         return sum(group.defects for group in self.groups)
 
 
 OTHERS = "all others"
 
 
-def rank(rows: Iterable[ResultRow], limit: int = SHOWN) -> Ranking:
-    """Go through the rows once."""
-    highest = Highest(limit)
-    kept: dict[str, ResultRow] = {}
+def rank(rows: Iterable[ResultRow], limit: int = MAX_LISTED) -> Ranking:
+    """Summarize the rows of a report in one pass."""
+    highest = HighestScores(limit)
+    listed: dict[str, ResultRow] = {}
     groups: dict[str, Group] = {}
     failures: list[ResultRow] = []
     failed = 0
@@ -165,11 +166,11 @@ def rank(rows: Iterable[ResultRow], limit: int = SHOWN) -> Ranking:
         if name not in groups and len(groups) >= MAX_FOLDERS:
             name = OTHERS
         groups.setdefault(name, Group(name=name)).add(row)
-        kept[row.picture] = row
-        for dropped in highest.offer(row.picture, row.score):
-            del kept[dropped]
+        listed[row.picture] = row
+        for dropped in highest.add(row.picture, row.score):
+            del listed[dropped]
     return Ranking(
-        highest=tuple(kept[name] for name in highest.names()),
+        highest=tuple(listed[name] for name in highest.names()),
         groups=tuple(groups.values()),
         failures=tuple(failures),
         failed=failed,

@@ -1,4 +1,4 @@
-"""Regions as they stand in a row of `results.jsonl`, read back."""
+"""Reads the regions in a row of `results.jsonl`."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ def regions_from_json(values: Any) -> tuple[Region, ...] | None:
     """The regions of a row's `regions`; None for None.
 
     Raises:
-        TypeError, ValueError, KeyError: something else stands there.
+        TypeError, ValueError, KeyError: the values are not regions.
     """
     if values is None:
         return None

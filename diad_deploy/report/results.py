@@ -1,4 +1,4 @@
-"""The rows of a report: one an image, as JSON Lines and as CSV."""
+"""The rows of a report, one per image, as JSON Lines and as CSV."""
 
 import json
 import os
@@ -10,7 +10,8 @@ from typing import BinaryIO, Literal, Self
 
 from diad_deploy.detection import Decision
 from diad_deploy.detection import rounded_score as rounded_score
-from diad_deploy.errors import OutputError
+from diad_deploy.detection.annotations import AnnotatedImage
+from diad_deploy.errors import OptionError, OutputError
 from diad_deploy.files.csv_rows import to_csv
 from diad_deploy.files.strict_json import loads_finite
 from diad_deploy.regions import Region
@@ -21,29 +22,30 @@ Status = Literal["ok", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """What is known of one image. The fields are those of a line of `results.jsonl`.
+    """The result of one image. The fields are those of a line of `results.jsonl`.
 
-    `class_name` stands there as `class`. The last four are None where nothing was to decide.
+    In the files `class_name` is called `class`. `threshold`, `decision`, `margin` and `regions`
+    are None where no threshold applied.
 
     Attributes:
-        image: the image's name, unique in the report.
-        path: where it was read from, as given.
-        status: `ok`, or `failed` where it could not be read or has no finite result.
+        picture: the name of the image, unique in the report.
+        path: the path of the image, as given.
+        status: `ok`, or `failed` if the image could not be read or has no finite result.
         score: the image score, six significant digits; higher is more anomalous. None if failed.
-        reason: why it failed, one line. None if it did not.
-        width: of the image in pixels, turned upright. None if failed.
-        height: the same.
-        heatmap: its heatmap's path in the report's folder, with forward slashes. None if failed.
-        map: the raw anomaly map's path. None if failed or not asked for.
-        size_bytes: of the image's file; with `modified_ns` it tells whether the file changed.
-            None if there is no file.
-        modified_ns: when the image's file was last changed, in nanoseconds since 1970.
-        class_name: the image's class, where it was given, or has a threshold of its own.
+        reason: the reason of the failure, one line. None if `ok`.
+        width: the width of the upright image in pixels. None if failed.
+        height: the height of the upright image in pixels. None if failed.
+        heatmap: the path of the heatmap in the report, with forward slashes. None if failed.
+        map: the path of the raw anomaly map. None if failed or not requested.
+        size_bytes: the size of the image file, which with `modified_ns` shows whether the file
+            has changed. None if there is no file.
+        modified_ns: the file's modification time, in nanoseconds since 1970.
+        class_name: the class of the image, if it was given or has its own threshold.
         threshold: the score above which the image is defective.
         decision: `good` or `defect`. None if failed.
         margin: score minus threshold, in the score's units; above 0 is `defect`. None if failed.
-        regions: where the anomaly map stands out, highest peak first. None if failed.
-        note: what of the file was not read: it has several pages or frames. None for nothing.
+        regions: the anomalous regions, highest peak first. None if failed.
+        note: the parts of the file that were not read: further pages or frames. None if none.
     """
 
     picture: str
@@ -64,29 +66,47 @@ class ResultRow:
     regions: tuple[Region, ...] | None = None
     note: str | None = None
 
+    def annotated(self) -> AnnotatedImage:
+        """Size, score and regions, for `to_coco` and `to_label_studio`.
+
+        Raises:
+            OptionError: the image failed, or the run had no threshold to bound regions.
+        """
+        if self.regions is None or None in (self.width, self.height, self.score):
+            raise OptionError(
+                f"{self.picture}: the row has no regions, because the image failed or the run had "
+                f"no threshold; leave it out, or set a threshold with `diad-calibrate`"
+            )
+        return AnnotatedImage(
+            file_name=self.path,
+            width=self.width or 0,
+            height=self.height or 0,
+            score=self.score or 0.0,
+            regions=self.regions,
+        )
+
 
 _FIELDS = tuple(field.name for field in fields(ResultRow))
-_CLASS = "class"  # a word that Python keeps for itself
+_CLASS = "class"  # a keyword in Python
 
 COLUMNS = (*(_CLASS if name == "class_name" else name for name in _FIELDS), "boxes")
-"""Of `results.csv`: the fields, but `regions` is how many there are, and `boxes` a JSON list of
-their [x, y, width, height]."""
+"""The columns of `results.csv`: the fields, where `regions` is the number of regions, and `boxes`,
+a JSON list of their [x, y, width, height]."""
 
 
 def to_json_line(row: ResultRow) -> bytes:
     """One line of `results.jsonl`, UTF-8, ending in a newline.
 
-    Bytes of a file name that are no UTF-8 stand as escaped surrogates, which Python reads back.
+    Bytes of a file name that are not UTF-8 are written as escaped surrogates.
     """
     values = asdict(row)
-    # in the place of `class_name`
     named = {_CLASS if name == "class_name" else name: value for name, value in values.items()}
     text = json.dumps(named, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def to_csv_line(row: ResultRow | None) -> bytes:
-    """One line of `results.csv`, UTF-8; the line of column names for None."""
+    """One line of `results.csv`, UTF-8; None gives the header."""
     return to_csv([COLUMNS if row is None else _cells(row)])
 
 
@@ -98,14 +118,17 @@ def _cells(row: ResultRow) -> list[object]:
     return [*cells, json.dumps([region.box for region in row.regions])]
 
 
-def read_rows(path: Path) -> Iterator[ResultRow]:
-    """The rows of a `results.jsonl`, one at a time; a last line cut short by a kill is left out.
+def read_rows(path: str | os.PathLike[str]) -> Iterator[ResultRow]:
+    """Read the rows of a `results.jsonl` one by one, without an incomplete last line.
+
+    Args:
+        path: the `results.jsonl` of a report; no rows where it does not exist.
 
     Raises:
-        OutputError: a line is no row, or the file cannot be read.
+        OutputError: a line is not a row, or the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
@@ -114,17 +137,17 @@ def read_rows(path: Path) -> Iterator[ResultRow]:
         return
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be read: {error.strerror or error}; check its rights"
+            f"{path}: cannot be read: {error.strerror or error}; check its permissions"
         ) from error
 
 
 def parse_row(line: bytes, where: str) -> ResultRow:
-    """One line of a `results.jsonl`; `where` names it in the message.
+    """Parse one line of a `results.jsonl`; `where` names it in the message.
 
     Fields that an earlier version did not write are None.
 
     Raises:
-        OutputError: it is no row.
+        OutputError: the line is not a row.
     """
     try:
         values = loads_finite(line)
@@ -140,16 +163,17 @@ def parse_row(line: bytes, where: str) -> ResultRow:
             raise TypeError("decision")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OutputError(
-            f"{where}: expected a result as this version writes it, found another line ({error}); "
-            f"take another folder, or --force to start again"
+            f"{where}: expected a result as written by this version, found something else "
+            f"({error}); choose another folder, or use --force to start again"
         ) from error
     return row
 
 
 class ResultsFiles:
-    """`results.jsonl` and `results.csv`, open for appending; each row is on disk at once.
+    """`results.jsonl` and `results.csv`, open for appending.
 
-    Both are unbuffered, so that a kill leaves at most one torn line.
+    Both are unbuffered: each row reaches the disk at once, and a killed run leaves at most one
+    incomplete line.
     """
 
     def __init__(self, jsonl: Path, csv_path: Path) -> None:
@@ -164,20 +188,20 @@ class ResultsFiles:
             _write_atomically(self._csv, to_csv_line(None))
 
     def append(self, row: ResultRow) -> None:
-        """Write one row to both files, whole or not at all in each.
+        """Append one row to both files; an incomplete line is removed again.
 
         Raises:
-            OutputError: one of the files is not under its name any more.
-            OSError: one cannot be written.
+            OutputError: one of the files was removed or replaced.
+            OSError: one of the files cannot be written.
         """
         self.check()
         _write_atomically(self._jsonl, to_json_line(row))
         _write_atomically(self._csv, to_csv_line(row))
 
     def check(self) -> None:
-        """Raise `OutputError` where one of the files is not under its name any more."""
+        """Raise `OutputError` if one of the files was removed or replaced."""
         for file, path in zip((self._jsonl, self._csv), self._paths, strict=True):
-            _check_there(file, path)
+            _check_exists(file, path)
 
     def __enter__(self) -> Self:
         return self
@@ -192,15 +216,15 @@ class ResultsFiles:
         self._csv.close()
 
 
-def _check_there(file: BinaryIO, path: Path) -> None:
-    """Raise where what is written would go nowhere: hours of work would be lost in silence."""
+def _check_exists(file: BinaryIO, path: Path) -> None:
+    """Raise if the open file has lost its name, so that all further rows would be lost."""
     try:
-        there = os.path.samestat(path.stat(), os.fstat(file.fileno()))
+        exists = os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except OSError:
-        there = False
-    if not there:
+        exists = False
+    if not exists:
         raise OutputError(
-            f"{path}: was removed or replaced while the run was writing to it; go on with "
+            f"{path}: was removed or replaced while the run was writing to it; continue with "
             f"--resume and leave the file until the run ends"
         )
 
@@ -209,7 +233,7 @@ def _write_atomically(file: BinaryIO, line: bytes) -> None:
     start = file.tell()
     rest = memoryview(line)
     try:
-        # a disk that fills up takes a part first and refuses the rest
+        # a full disk accepts a part of the line first and then refuses the rest
         while rest:
             rest = rest[file.write(rest) :]
     except OSError:

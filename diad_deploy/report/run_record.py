@@ -1,4 +1,4 @@
-"""What made a report, kept in its `run.json`, and whether a run may write to a folder."""
+"""The settings that a report was made with (`run.json`), and whether a run may resume it."""
 
 import json
 from collections.abc import Iterator
@@ -14,29 +14,29 @@ from diad_deploy.report import folder as layout
 from diad_deploy.report.results import read_rows
 
 Existing = Literal["refuse", "resume", "force"]
-"""What to do where a folder holds something already."""
+"""What to do if the output folder is not empty."""
 
 FORMAT = 1
 _IMAGES = "images"
 _MAY_DIFFER = ("bundle", "devices")
-"""Of two runs of which one goes on with the other."""
+"""The settings that may change when a run is resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """All that decides what the results are, apart from the images, and where it was begun.
+    """The settings that determine the results of a run, and the devices it started on.
 
     Attributes:
-        bundle: the bundle's name, for people.
-        bundle_sha256: of its manifest, which holds the hashes of all its files.
-        backend: what ran the graphs.
-        devices: names of the devices; a run may go on on others.
-        scale: the heatmaps' (low, high) in units of the anomaly map.
-        maps: format of the raw maps, or None.
-        threshold: of the score, given in place of all others, or None.
-        thresholds_sha256: of the thresholds per class, as JSON, or None.
-        class_name: given for all images, or None.
-        white: the value that is white in samples of more than 8 bits; None for each file's own.
+        bundle: the name of the bundle, for display.
+        bundle_sha256: SHA-256 of the bundle's manifest, which has the hashes of all its files.
+        backend: the backend that ran the model.
+        devices: the names of the devices; a run may resume on others.
+        scale: (low, high) of the heatmaps in units of the anomaly map.
+        maps: the format of the raw maps; None if none are written.
+        threshold: a score threshold that replaces all others, or None.
+        thresholds_sha256: SHA-256 of the thresholds per class, or None.
+        class_name: the class given for all images, or None.
+        white: the white value of samples of more than 8 bits; None uses each file's own.
     """
 
     bundle: str
@@ -52,37 +52,40 @@ class RunRecord:
 
 
 def check_folder(folder: Path, existing: Existing) -> None:
-    """Raise unless a run may write here; changes nothing.
+    """Check that a run may write to `folder`, without changing anything.
 
     Raises:
-        OutputError: it is a file, or holds something that `existing` does not allow for.
+        OutputError: `folder` is a file, or is not empty and `existing` does not allow that.
     """
     with layout.writing_to(folder):
         if not folder.exists() or (folder.is_dir() and layout.is_empty(folder)):
             return
         if not folder.is_dir():
-            raise OutputError(f"{folder}: is a file, expected a folder; take another name")
+            raise OutputError(f"{folder}: is a file, expected a folder; choose another name")
         ours = layout.is_our_report(folder)
         taken = [name for name in layout.TOP_LEVEL if (folder / name).exists()]
     if existing == "refuse":
-        ways = "--resume goes on with it, --force starts it again" if ours else "take another one"
-        raise OutputError(f"{folder}: the folder is not empty; {ways}")
+        fix = "resume it with --resume or replace it with --force" if ours else "choose another one"
+        raise OutputError(f"{folder}: the folder is not empty; {fix}")
     if not ours and existing == "resume":
         raise OutputError(
-            f"{folder}: no {layout.RUN} in it, so there is no run to go on with; take its folder"
+            f"{folder}: has no {layout.RUN}, so there is no run to resume; name the folder of a run"
         )
     if not ours and taken:
         raise OutputError(
-            f"{folder}: holds {', '.join(taken)} but no {layout.RUN}, so they may be somebody "
-            f"else's; take another folder"
+            f"{folder}: contains {', '.join(taken)} but no {layout.RUN}, so they may not be from a "
+            f"run; choose another folder"
         )
 
 
-def begin(folder: Path, record: RunRecord, existing: Existing) -> bool:
-    """Make the folder ready for a run; True where an earlier one is there to go on with.
+def begin_report(folder: Path, record: RunRecord, existing: Existing) -> bool:
+    """Prepare the folder for a run.
+
+    Returns:
+        Whether there is an earlier run to resume.
 
     Raises:
-        OutputError: as `check_folder`, the earlier run had another bundle or other options, or
+        OutputError: as `check_folder`, or the earlier run had another bundle or other options, or
             the folder cannot be written.
     """
     check_folder(folder, existing)
@@ -93,16 +96,16 @@ def begin(folder: Path, record: RunRecord, existing: Existing) -> bool:
             _check_same(folder, read_record(folder), record)
             return True
         if earlier:
-            layout.remove_report(folder, _images_of(folder))
+            layout.remove_report(folder, _image_names(folder))
         _write(folder, {"format": FORMAT, **asdict(record)})
     return False
 
 
 def read_record(folder: Path) -> RunRecord:
-    """What made the report in `folder`.
+    """Read the settings of the report in `folder`.
 
     Raises:
-        OutputError: it cannot be read, or another version wrote it.
+        OutputError: they cannot be read, or were written by another version.
     """
     path = folder / layout.RUN
     try:
@@ -115,29 +118,29 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord(scale=(float(low), float(high)), devices=devices, **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise OutputError(
-            f"{path}: expected the record of a run of this version, found something else; take "
+            f"{path}: expected the settings of a run by this version, found something else; choose "
             f"another folder"
         ) from error
 
 
-def keep_record(folder: Path, record: RunRecord, images: dict[str, Any] | None) -> None:
-    """Put what a run counted of its images beside its record, for one that goes on with it.
+def update_record(folder: Path, record: RunRecord, images: dict[str, Any] | None) -> None:
+    """Write the settings together with statistics of the images, for a run that resumes this one.
 
-    A record that was removed meanwhile is written again: without it nothing can go on.
+    A record that was removed during the run is written again, since without it no run can resume.
 
     Args:
-        folder: the report's.
-        record: what the run was started with.
-        images: what it counted; None for nothing.
+        folder: the report's folder.
+        record: the settings of the run.
+        images: the statistics, for `read_image_statistics`; None if there are none.
     """
-    counted = {} if images is None else {_IMAGES: images}
+    statistics = {} if images is None else {_IMAGES: images}
     with layout.writing_to(folder):
-        if counted or not layout.is_our_report(folder):
-            _write(folder, {"format": FORMAT, **asdict(record), **counted})
+        if statistics or not layout.is_our_report(folder):
+            _write(folder, {"format": FORMAT, **asdict(record), **statistics})
 
 
-def images_of(folder: Path) -> dict[str, Any] | None:
-    """What `keep_record` kept of them; None for nothing."""
+def read_image_statistics(folder: Path) -> dict[str, Any] | None:
+    """The statistics written by `update_record`; None if there are none."""
     found = json.loads((folder / layout.RUN).read_bytes()).get(_IMAGES)
     return found if isinstance(found, dict) else None
 
@@ -149,18 +152,18 @@ def _write(folder: Path, values: dict[str, Any]) -> None:
 
 def _check_same(folder: Path, earlier: RunRecord, now: RunRecord) -> None:
     differences = [
-        f"{name} was {_shown(old, earlier, name)}, now {_shown(new, now, name)}"
+        f"{name} was {_describe(old, earlier, name)}, now {_describe(new, now, name)}"
         for name, old in asdict(earlier).items()
         if name not in _MAY_DIFFER and (new := asdict(now)[name]) != old
     ]
     if differences:
         raise OutputError(
-            f"{folder}: begun with other settings: {'; '.join(differences)}; give the same, or "
-            f"take another folder, or --force to start again"
+            f"{folder}: started with other settings: {'; '.join(differences)}; use the same, "
+            f"choose another folder, or use --force to start again"
         )
 
 
-def _shown(value: object, record: RunRecord, name: str) -> str:
+def _describe(value: object, record: RunRecord, name: str) -> str:
     if name == "bundle_sha256":
         return f"{record.bundle!r} ({record.bundle_sha256[:12]}…)"
     if name == "thresholds_sha256" and isinstance(value, str):
@@ -170,8 +173,8 @@ def _shown(value: object, record: RunRecord, name: str) -> str:
     return " to ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _images_of(folder: Path) -> Iterator[str]:
-    # a results file that cannot be read leaves its images' files behind, no more
+def _image_names(folder: Path) -> Iterator[str]:
+    # if the results cannot be read, only the files of their images are left behind
     with suppress(OutputError):
         for row in read_rows(folder / layout.RESULTS):
             yield row.picture

@@ -1,1 +1,1 @@
-"""Thresholds: their file, and the decision."""
+"""Thresholds: their file, and the decision that they make."""

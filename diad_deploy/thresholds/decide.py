@@ -1,4 +1,4 @@
-"""Which threshold decides about which image."""
+"""The decision: which threshold applies to which image."""
 
 import hashlib
 import math
@@ -24,16 +24,17 @@ from diad_deploy.thresholds.file import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decider:
-    """Gives detections their thresholds.
-
-    Raises:
-        OptionError, ThresholdsError: a threshold is NaN or infinite, by which all would be good.
+    """Decides whether images are good or defective.
 
     Attributes:
-        thresholds: the bundle's; None for none.
-        threshold: of the score, in place of all others; it bounds regions, too.
-        class_name: the class of all images; None goes by the folders they lie in.
-        source: where the thresholds come from, for people.
+        thresholds: the bundle's thresholds; None if it has none.
+        threshold: a threshold that replaces all others, for the score and for regions.
+        class_name: the class of all images; None derives it from their folders.
+        source: where the thresholds come from, for messages.
+
+    Raises:
+        OptionError, ThresholdsError: a threshold is NaN or infinite, so that all images would be
+            good.
     """
 
     thresholds: Thresholds | None = None
@@ -42,15 +43,14 @@ class Decider:
     source: str = "thresholds"
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and not math.isfinite(self.threshold):
-            raise OptionError(f"--threshold {self.threshold:g}: expected a finite number")
+        check_threshold(self.threshold, None)
         if self.thresholds is not None:
             check_finite(self.thresholds, where=self.source)
         self.check_class(self.class_name)
 
     @property
     def thresholds_sha256(self) -> str | None:
-        """Of the thresholds, as JSON, where they decide."""
+        """SHA-256 of the thresholds as JSON; None if they are not used."""
         if self.thresholds is None or self.threshold is not None:
             return None
         return hashlib.sha256(
@@ -59,7 +59,7 @@ class Decider:
 
     @property
     def decides(self) -> bool:
-        """Whether there is any threshold."""
+        """Whether there is a threshold."""
         return self.threshold is not None or self.thresholds is not None
 
     def judge(
@@ -69,15 +69,18 @@ class Decider:
         *,
         class_name: str | None = None,
     ) -> Detection:
-        """The detection with its class and thresholds, where there are any.
+        """Add the class, the threshold and the decision to a detection.
 
         Args:
-            detection: of one image.
-            path: the image's, whose folders may say its class.
-            class_name: its class where it is known.
+            detection: the result of one image.
+            path: the path of the image, whose folders may name its class.
+            class_name: the class of the image, if it is known.
+
+        Returns:
+            The detection, without a decision if there is no threshold.
 
         Raises:
-            OptionError: `class_name` is no calibrated class.
+            OptionError: `class_name` has no threshold although other classes have.
         """
         self.check_class(class_name)
         named = class_name or self.class_name or self._class_by_folder(path)
@@ -94,31 +97,34 @@ class Decider:
         return innermost_class(path, self.thresholds.classes)
 
     def resolve_white(self, given: WhiteLevel | None) -> WhiteLevel:
-        """Which value is white, where the thresholds decide: as they were set with.
+        """The white level to read images with: if there are thresholds, the one they were set with.
 
         Raises:
-            OptionError: `given` is another.
+            OptionError: `given` is another white level.
         """
         decide = self.thresholds is not None and self.threshold is None
-        kept = self.thresholds.white_level if self.thresholds and decide else None
-        return resolve_white(given, kept, where=self.source)
+        calibrated = self.thresholds.white_level if self.thresholds and decide else None
+        return resolve_white(given, calibrated, where=self.source)
 
     def check_belongs(self, manifest: Manifest) -> None:
-        """Raise `ThresholdsError` where the thresholds were set with another bundle."""
+        """Raise `ThresholdsError` if the thresholds were set with another bundle."""
         if self.thresholds is not None:
             check_belongs(self.thresholds, manifest, where=self.source)
 
-    def shown(self, backend: str) -> str | None:
-        """What decides, in a few words; names another backend than the run's."""
+    def describe(self, backend: str) -> str | None:
+        """A short description of the thresholds; None if there are none.
+
+        It names the backend that they were set with if `backend`, that of the run, is another.
+        """
         if self.thresholds is None or self.threshold is not None:
             return self.source if self.decides else None
         other = self.thresholds.backend
         return self.source if other == backend else f"{self.source} (set on {other})"
 
     def check_class(self, name: str | None) -> None:
-        """Raise `OptionError` where others have thresholds and class `name` has none.
+        """Raise `OptionError` if other classes have thresholds and class `name` has none.
 
-        A name that was mistyped must not fall back to another threshold in silence.
+        A mistyped name must not silently use the overall threshold.
         """
         known = self.thresholds.classes if self.thresholds is not None else {}
         if name is not None and self.threshold is None and known and name not in known:
@@ -128,6 +134,18 @@ class Decider:
             )
 
 
+def check_threshold(threshold: float | None, thresholds: str | os.PathLike[str] | None) -> None:
+    """Check a threshold and a file of thresholds, of which one may be given.
+
+    Raises:
+        OptionError: both are given, or the threshold is NaN or infinite.
+    """
+    if threshold is not None and not math.isfinite(threshold):
+        raise OptionError(f"--threshold {threshold:g}: expected a finite number")
+    if threshold is not None and thresholds is not None:
+        raise OptionError("--threshold and --thresholds cannot be used together; choose one")
+
+
 def find_decider(
     bundle: Path,
     *,
@@ -135,17 +153,22 @@ def find_decider(
     threshold: float | None = None,
     class_name: str | None = None,
 ) -> Decider:
-    """What decides in a run: `threshold`, else the file given, else the bundle's own file.
+    """The decider of a run: from `threshold`, else `thresholds`, else the bundle's own file.
 
-    Whether the thresholds belong to the bundle is not checked yet.
+    This does not check that the thresholds belong to the bundle; see `Decider.check_belongs`.
+
+    Args:
+        bundle: the bundle's folder.
+        thresholds: a file of thresholds.
+        threshold: a threshold that replaces all others.
+        class_name: the class of all images.
 
     Raises:
-        OptionError: both are given, or what is given does not fit.
+        OptionError: both `threshold` and `thresholds` are given, or one is not valid.
         ThresholdsError, BundleVersionError: the file cannot be used.
     """
+    check_threshold(threshold, thresholds)
     if threshold is not None:
-        if thresholds is not None:
-            raise OptionError("--threshold and --thresholds exclude each other: take one")
         return Decider(
             threshold=threshold, class_name=class_name, source=f"--threshold {threshold:g}"
         )

@@ -1,8 +1,8 @@
-"""The thresholds of a bundle, kept in `thresholds.json` beside its manifest.
+"""The thresholds of a bundle: the file `thresholds.json` beside its manifest.
 
-The manifest does not list the file: it can be set again and again without touching the bundle.
-So it is not trusted for what it says it belongs to: it holds what the bundle's scores depend on,
-as a hash, and thresholds of another model are refused.
+The manifest does not list the file, so that thresholds can be set again without changing the
+bundle. Instead the file contains a hash of everything that the scores of the bundle depend on, and
+thresholds of another model are refused.
 """
 
 import hashlib
@@ -25,23 +25,23 @@ from diad_deploy.images.formats.white_level import WhiteLevel
 from diad_deploy.record import Record
 
 FORMAT_REVISION = 2
-"""2 adds `bit_depth` and `white`; without either the file is written as 1."""
+"""Revision 2 adds `bit_depth` and `white`. Files without them are written as revision 1."""
 
-_AGAIN = "set them again with `diad-calibrate GOOD_DIR --bundle BUNDLE --force`"
+_RECALIBRATE = "set them again with `diad-calibrate GOOD_DIR --bundle BUNDLE --force`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold(Record):
-    """Set from the good images of one class, or of all.
+    """A threshold that was set from the good images of one class, or of all.
 
     Attributes:
-        score: an image whose score is above is defective.
-        pixel: where the anomaly map is above, it stands out: set by the same rule from the
-            highest map value of each good image.
-        images: how many good images it was set from.
-        above: how many of them have a higher score.
-        expected_rate: share of all good images expected above `score`.
-        rate_low, rate_high: ends of the interval of that share.
+        score: an image is defective if its score is above this.
+        pixel: a pixel is anomalous if the anomaly map is above this; set by the same rule as
+            `score`, from the highest map value of each good image.
+        pictures: the number of good images it was set from.
+        above: the number of those with a higher score.
+        expected_rate: the expected share of good images above `score`.
+        rate_low, rate_high: the confidence interval of that share.
     """
 
     score: float
@@ -55,19 +55,19 @@ class Threshold(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds(Record):
-    """What `thresholds.json` holds.
+    """The content of `thresholds.json`.
 
     Attributes:
-        format_revision: of the file.
-        scoring_sha256: of the bundle's parts that its scores depend on.
-        false_alarm_rate: what was asked for.
-        confidence: of the intervals.
-        overall: for images of no class in `classes`.
-        classes: a class's own.
-        backend: what gave the scores.
-        versions: of what ran.
-        bit_depth: what the images were read with; None for each file's own.
-        white: the same, where it was given as a value.
+        format_revision: the revision of the file format.
+        scoring_sha256: the hash of the parts of the bundle that its scores depend on.
+        false_alarm_rate: the requested false-alarm rate.
+        confidence: the confidence level of the intervals.
+        overall: the threshold for images whose class is not in `classes`.
+        classes: the threshold of each class.
+        backend: the backend that computed the scores.
+        versions: the versions of this package and of the runtime.
+        bit_depth: the bit depth that images are read with; None uses each file's own.
+        white: the white value that images are read with, if it was given in place of a bit depth.
     """
 
     format_revision: int
@@ -83,7 +83,7 @@ class Thresholds(Record):
 
     @property
     def white_level(self) -> WhiteLevel:
-        """What images are read with."""
+        """The white level that images are read with."""
         return WhiteLevel(bit_depth=self.bit_depth, white=self.white)
 
     def for_class(self, name: str | None) -> Threshold:
@@ -92,9 +92,9 @@ class Thresholds(Record):
 
 
 def scoring_sha256(manifest: Manifest) -> str:
-    """SHA-256 of what a bundle's scores depend on: graphs, noise, schedule, input.
+    """SHA-256 of everything that a bundle's scores depend on: graphs, noise, schedule, input.
 
-    Engines and the result of a verification can be put into a bundle without changing it.
+    Engines and the result of a verification are not part of it.
     """
     engines = {engine.file for engine in manifest.engines}
     parts = {
@@ -109,10 +109,11 @@ def scoring_sha256(manifest: Manifest) -> str:
 
 
 def find_thresholds(bundle: Path, manifest: Manifest) -> Thresholds | None:
-    """The thresholds beside a bundle; None where there are none.
+    """Read the thresholds of a bundle; None if it has none.
 
     Raises:
-        ThresholdsError, BundleVersionError: they are damaged, newer, or another bundle's.
+        ThresholdsError: the thresholds are damaged, or belong to another bundle.
+        BundleVersionError: a newer version wrote them.
     """
     found = thresholds_beside(bundle)
     if found is not None:
@@ -121,66 +122,74 @@ def find_thresholds(bundle: Path, manifest: Manifest) -> Thresholds | None:
 
 
 def thresholds_beside(bundle: Path) -> Thresholds | None:
-    """The thresholds in a bundle's folder, whichever bundle they belong to; None for none.
+    """Read the thresholds in a bundle's folder without checking which bundle they belong to.
+
+    Returns:
+        The thresholds; None if there is no file.
 
     Raises:
-        ThresholdsError, BundleVersionError: as of `read_thresholds`, or a link leads elsewhere.
+        ThresholdsError: the file cannot be used, or is a link to a file outside the bundle.
+        BundleVersionError: a newer version wrote it.
     """
     path = bundle / THRESHOLDS_NAME
     if not os.path.lexists(path):
         return None
-    leads_out = path_fault(bundle, THRESHOLDS_NAME) is None and links_outside(
+    is_outside = path_fault(bundle, THRESHOLDS_NAME) is None and links_outside(
         bundle, THRESHOLDS_NAME
     )
-    # no hash proves what lies there, so it must lie where the bundle's own files do
-    if leads_out and not links_into_cache(bundle, THRESHOLDS_NAME):
+    # the file has no hash in the manifest, so it must be stored where the bundle's files are
+    if is_outside and not links_into_cache(bundle, THRESHOLDS_NAME):
         raise ThresholdsError(
-            f"{path}: leads out of the bundle, to {path.resolve()}, where none of its other files "
-            f"lies; put the file itself there, name it with --thresholds (in Python "
-            f"thresholds=read_thresholds(FILE)), or {_AGAIN}"
+            f"{path}: is a link to {path.resolve()}, outside the bundle; replace it with a copy "
+            f"of the file, name the file with --thresholds (in Python "
+            f"thresholds=read_thresholds(FILE)), or {_RECALIBRATE}"
         )
     return read_thresholds(path)
 
 
 def read_thresholds(path: str | os.PathLike[str]) -> Thresholds:
-    """Read a `thresholds.json`, wherever it lies.
+    """Read a `thresholds.json` from any folder.
+
+    Args:
+        path: the file.
 
     Raises:
         BundleVersionError: a newer version wrote it.
-        ThresholdsError: it is no plain file, cannot be read, or holds something else; all faults
-            are named.
+        ThresholdsError: it is not a regular file, cannot be read, or is not valid; the message
+            names all faults.
     """
     try:
         text = read_regular_file(path, max_bytes=MAX_JSON_BYTES)
     except OSError as error:
         raise ThresholdsError(
-            f"{path}: cannot be read: {error.strerror or error}; check the path and its rights, "
-            f"or {_AGAIN}"
+            f"{path}: cannot be read: {error.strerror or error}; check the path and its "
+            f"permissions, or {_RECALIBRATE}"
         ) from error
     return from_json(text, where=str(path))
 
 
 def check_belongs(thresholds: Thresholds, manifest: Manifest, *, where: str) -> None:
-    """Raise `ThresholdsError` where they were set with another bundle."""
+    """Raise `ThresholdsError` if the thresholds were set with another bundle."""
     expected = scoring_sha256(manifest)
     if thresholds.scoring_sha256 != expected:
         raise ThresholdsError(
             f"{where}: set with another bundle (expected {expected[:12]}…, found "
-            f"{thresholds.scoring_sha256[:12]}…), so its scores are others; {_AGAIN}, or remove it"
+            f"{thresholds.scoring_sha256[:12]}…), whose scores differ; {_RECALIBRATE}, or remove it"
         )
 
 
 def check_finite(thresholds: Thresholds, *, where: str) -> None:
-    """Raise `ThresholdsError` where one is NaN or infinite: nothing would be above it."""
+    """Raise `ThresholdsError` if a threshold is NaN or infinite."""
     faults = list(_not_finite(thresholds))
     if faults:
-        raise ThresholdsError(f"{where}: {'; '.join(faults)}; {_AGAIN}")
+        raise ThresholdsError(f"{where}: {'; '.join(faults)}; {_RECALIBRATE}")
 
 
 def to_json(thresholds: Thresholds) -> str:
-    """As indented JSON, ending in a newline.
+    """The thresholds as indented JSON with a final newline.
 
-    Bytes of a class's name that are no UTF-8 are lone surrogates; encode with `backslashreplace`.
+    Bytes of a class name that are not UTF-8 become lone surrogates; encode the text with
+    `backslashreplace`.
     """
     values = asdict(thresholds)
     for name in ("bit_depth", "white"):
@@ -190,10 +199,15 @@ def to_json(thresholds: Thresholds) -> str:
 
 
 def write_thresholds(path: Path, thresholds: Thresholds, *, force: bool = False) -> None:
-    """Write the file at once: a reader sees the old one or the new one.
+    """Write the file atomically.
+
+    Args:
+        path: the file.
+        thresholds: its content.
+        force: whether to replace an existing file.
 
     Raises:
-        OutputError: it is there and `force` is not given, or it cannot be written.
+        OutputError: the file exists and `force` is not set, or it cannot be written.
     """
     check_output(path, force=force)
     text = to_json(thresholds).encode("utf-8", "backslashreplace")
@@ -202,32 +216,32 @@ def write_thresholds(path: Path, thresholds: Thresholds, *, force: bool = False)
         write_atomically(path, text)
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written: {error.strerror or error}; give yourself the right to "
-            f"write there, or name another file with -o and `diad-run --thresholds`"
+            f"{path}: cannot be written: {error.strerror or error}; grant write permission, or "
+            f"name another file with -o and with `diad-run --thresholds`"
         ) from error
 
 
 def check_output(path: Path, *, force: bool) -> None:
-    """Raise `OutputError` unless thresholds may be written to `path`; changes nothing."""
+    """Raise `OutputError` unless thresholds may be written to `path`."""
     if path.is_dir():
-        raise OutputError(f"{path}: is a folder, expected the name of a file; add one with -o")
+        raise OutputError(f"{path}: is a folder, expected a file; name a file with -o")
     if os.path.lexists(path) and not force:
         raise OutputError(
-            f"{path}: exists already; --force sets it again for all classes (their folders lie "
-            f"side by side in GOOD_DIR), -o writes another file"
+            f"{path}: already exists; use --force to set it again for all classes (GOOD_DIR has "
+            f"their folders side by side), or -o to write another file"
         )
 
 
 def from_json(text: bytes, *, where: str) -> Thresholds:
-    """Read thresholds; `where` names the file in messages.
+    """Parse thresholds; `where` names the file in messages.
 
     Raises:
-        BundleVersionError, ThresholdsError: as of `read_thresholds`.
+        BundleVersionError, ThresholdsError: as `read_thresholds`.
     """
     try:
         values = parse_object(text)
     except ValueError as error:
-        raise ThresholdsError(f"{where}: {error}; {_AGAIN}") from None
+        raise ThresholdsError(f"{where}: {error}; {_RECALIBRATE}") from None
     _check_revision(values, where=where)
     names = _escaped(values.get("classes"))
     if names:
@@ -235,17 +249,17 @@ def from_json(text: bytes, *, where: str) -> Thresholds:
     try:
         found = read_record(Thresholds, values, _contradictions)
     except ValueError as error:
-        raise ThresholdsError(f"{where}: not valid thresholds: {error}; {_AGAIN}") from None
+        raise ThresholdsError(f"{where}: not valid thresholds: {error}; {_RECALIBRATE}") from None
     return replace(
         found, classes={names.get(name, name): one for name, one in found.classes.items()}
     )
 
 
 def _escaped(classes: object) -> dict[str, str]:
-    """The classes' names by what stands for them while they are checked, one to one.
+    """The names of the classes by a unique escaped form.
 
-    A folder's name may hold bytes that are no text. Python keeps them as lone surrogates, which
-    pydantic refuses.
+    Pydantic refuses lone surrogates, which Python uses for bytes of a folder's name that are not
+    UTF-8.
     """
     if not isinstance(classes, dict):
         return {}
@@ -259,17 +273,18 @@ def _check_revision(values: dict[str, Any], *, where: str) -> None:
     revision = values.get("format_revision")
     if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
         raise ThresholdsError(
-            f"{where}: no whole number 'format_revision' from 1 on, so no thresholds; {_AGAIN}"
+            f"{where}: expected an integer 'format_revision' of at least 1, found none, so this is "
+            f"not a file of thresholds; {_RECALIBRATE}"
         )
     if revision > FORMAT_REVISION:
         raise BundleVersionError(
-            f"{where}: thresholds of format {revision}, but this diad_deploy reads up to "
-            f"{FORMAT_REVISION}; upgrade diad_deploy, or {_AGAIN}"
+            f"{where}: has format {revision}, but this version of diad_deploy reads up to "
+            f"{FORMAT_REVISION}; upgrade diad_deploy, or {_RECALIBRATE}"
         )
 
 
 def _contradictions(found: Thresholds) -> Iterator[str]:
-    """What types cannot say: each fault names the field, the expected and the found."""
+    """Checks beyond types; each fault names the field, the expected and the found value."""
     for name in ("false_alarm_rate", "confidence"):
         if not 0.0 < (value := getattr(found, name)) < 1.0:
             yield f"{name}: expected a number above 0 and below 1, found {value}"

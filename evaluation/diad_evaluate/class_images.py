@@ -1,4 +1,4 @@
-"""Scores, maps and masks of one class while it runs."""
+"""The scores, maps and masks of one class during the evaluation."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ import numpy as np
 from diad_deploy.arrays import BoolArray, FloatArray
 
 IN_MEMORY_BYTES = 1 << 30
-"""What a class may take in memory; a larger one lies in temporary files."""
+"""The most memory for the maps and masks of a class; more are kept in temporary files."""
 
 
 class ClassImages:
-    """What the metrics of a class are computed from.
+    """The inputs of the metrics of one class.
 
     Attributes:
-        defective: one an image that was read.
-        scores: one an image that was read.
+        defective: the label of each image that was read.
+        scores: the score of each image that was read.
     """
 
     def __init__(self, maps: FloatArray, masks: BoolArray) -> None:
@@ -29,35 +29,35 @@ class ClassImages:
         self._count = 0
 
     def add(self, *, defective: bool, score: float) -> None:
-        """Take an image's label and score."""
+        """Add the label and the score of an image."""
         self.defective.append(defective)
         self.scores.append(score)
 
     def add_map(self, anomaly_map: FloatArray, mask: BoolArray) -> None:
-        """Take an image's map `[S, S]` and where it is defective `[S, S]`."""
+        """Add the anomaly map and the defective pixels of an image, both `[S, S]`."""
         self._maps[self._count] = anomaly_map
         self._masks[self._count] = mask
         self._count += 1
 
     @property
     def maps(self) -> FloatArray:
-        """`[N, S, S]`, of those images whose defects are known."""
+        """The anomaly maps of images with usable masks, `[N, S, S]`."""
         return self._maps[: self._count]
 
     @property
     def masks(self) -> BoolArray:
-        """`[N, S, S]`, of the same."""
+        """The defective pixels of the same images, `[N, S, S]`."""
         return self._masks[: self._count]
 
 
 @contextmanager
 def class_images(
-    most: int, size_px: int, *, in_memory_bytes: int = IN_MEMORY_BYTES
+    count: int, size_px: int, *, in_memory_bytes: int = IN_MEMORY_BYTES
 ) -> Iterator[ClassImages]:
-    """Room for `most` images of `size_px`, in memory or in files that go away."""
-    shape = (most, size_px, size_px)
-    # a float32 and a bool a pixel
-    if most * size_px * size_px * 5 <= in_memory_bytes:
+    """Space for `count` images of `size_px`, in memory or in temporary files."""
+    shape = (count, size_px, size_px)
+    # a float32 and a bool per pixel
+    if count * size_px * size_px * 5 <= in_memory_bytes:
         yield ClassImages(np.empty(shape, np.float32), np.empty(shape, np.bool_))
         return
     with tempfile.TemporaryDirectory(prefix="diad-evaluate-") as folder:

@@ -1,4 +1,4 @@
-"""Images of a class -> its result: metrics, and words for what is undefined or unusual."""
+"""The result of a class: its metrics, and notes about what is undefined or unusual."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ from diad_evaluate.metrics.figures import (
     PIXEL_METRICS,
     Figures,
     best_threshold,
+    describe_metrics,
     image_figures,
-    in_words,
     pixel_figures,
     rank_images,
 )
@@ -23,13 +23,20 @@ from diad_evaluate.results import ClassResult
 def class_result(
     product: str, images: ClassImages, masks: MaskTally, *, failed: int
 ) -> ClassResult:
-    """The metrics of a class, of those that are defined."""
+    """Compute the metrics of a class that are defined.
+
+    Args:
+        product: the class.
+        images: its images.
+        masks: the findings for its masks.
+        failed: the number of images that failed.
+    """
     defective = sum(images.defective)
     good = len(images.defective) - defective
     undefined: dict[str, str] = {}
     figures: Figures = {}
     ranked = None
-    reason = _one_kind(good, defective)
+    reason = _undefined_reason(good, defective)
     if reason is None:
         ranked = rank_images(images.defective, images.scores)
         figures |= image_figures(images.defective, images.scores)
@@ -57,7 +64,7 @@ def class_result(
 
 
 def _pixels(images: ClassImages, figures: Figures, undefined: dict[str, str]) -> PixelCounts | None:
-    """Add the pixel metrics to `figures`, or to `undefined` with the reason."""
+    """Add the pixel metrics to `figures`, or the reason to `undefined`."""
     marked = int(images.masks.sum())
     if marked in (0, images.masks.size):
         reason = "no good pixels" if marked else "no pixel is marked as defective"
@@ -67,11 +74,13 @@ def _pixels(images: ClassImages, figures: Figures, undefined: dict[str, str]) ->
     figures |= found
     for name in PIXEL_METRICS:
         if name not in found:
-            undefined[name] = "fewer than two of the 200 thresholds have a usable rate"
+            undefined[name] = (
+                "fewer than two of the 200 thresholds have a false-positive rate below 0.3"
+            )
     return counts
 
 
-def _one_kind(good: int, defective: int) -> str | None:
+def _undefined_reason(good: int, defective: int) -> str | None:
     if good and defective:
         return None
     if not good and not defective:
@@ -84,13 +93,13 @@ def _undefined_notes(undefined: dict[str, str]) -> Iterable[str]:
     for name, reason in undefined.items():
         together.setdefault(reason, []).append(name)
     for reason, names in together.items():
-        yield f"{in_words(names)} undefined and left out of the mean: {reason}"
+        yield f"{describe_metrics(names)} undefined and left out of the mean: {reason}"
 
 
 def _under_half(figures: Figures) -> Iterable[str]:
     for name in ("image_auroc", "pixel_auroc"):
         if name in figures and figures[name] < 0.5:
             yield (
-                f"{name} {figures[name]:.4f} stands as it is; the published code would report 1 "
-                f"minus it, {1 - figures[name]:.4f}"
+                f"{name} {figures[name]:.4f} is reported as it is; the published code would report "
+                f"1 - {name} = {1 - figures[name]:.4f}"
             )

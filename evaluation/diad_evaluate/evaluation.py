@@ -1,4 +1,4 @@
-"""The run: labelled images through the model, a class at a time.
+"""The evaluation of a test set, one class at a time.
 
 files -> read, prepare (threads) -> model, in batches -> mask (threads) -> scores, maps -> metrics
 """
@@ -11,37 +11,35 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
-import numpy as np
-
 from diad_deploy.bundle.manifest import to_json
 from diad_deploy.errors import DiadError
 from diad_deploy.images.discover import ImageFile
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.inspection.summary import Progress
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_deploy.labelled.layouts.choice import LabelledSet
-from diad_deploy.labelled.layouts.labelled import LabelledImage
-from diad_deploy.labelled.mask_findings import IN_WORDS, CheckedMask, MaskTally, check_mask
+from diad_deploy.labelled.mask_findings import DESCRIPTIONS, CheckedMask, MaskTally
 from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
 from diad_evaluate.class_images import ClassImages, class_images
 from diad_evaluate.class_metrics import class_result
-from diad_evaluate.mistakes import SHOWN, Candidates, Mistake, worst
+from diad_evaluate.mistakes import MAX_MISTAKES, Candidates, Mistake, worst
 from diad_evaluate.results import ClassResult, Evaluation, ImageRow, Tell
 
 MASK_READERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Judged:
-    """An image that ran, with its mask."""
+class _Result:
+    """An image with its result and its mask."""
 
-    picture: LabelledImage
+    image: LabelledImage
     found: Inspected | Unread
     mask: CheckedMask = field(default_factory=CheckedMask)
 
 
 def _ignore(_: object) -> None:
-    """Nobody looks."""
+    """Ignore the progress."""
 
 
 def evaluate(
@@ -50,35 +48,36 @@ def evaluate(
     *,
     reader: ImageReader | None = None,
     bundle_name: str = "bundle",
-    mistakes: int = SHOWN,
+    mistakes: int = MAX_MISTAKES,
     progress: Callable[[Progress], None] = _ignore,
     stopped: Tell = _ignore,
 ) -> Evaluation:
-    """Run the detector over a test set and compute its metrics, a class at a time.
+    """Run the detector over a test set and compute the metrics of one class after another.
 
-    An image that cannot be read or has no finite result, and a mask that cannot be used, get a row
-    with the reason; the others go on. In memory are the maps of one class (of a class over a
-    gigabyte, a part).
+    An image that cannot be read or has no finite result, or whose mask cannot be read, gets a row
+    with the reason, and the run continues. The maps of one class are kept in memory, or in
+    temporary files if they exceed a gigabyte.
 
     Args:
-        labelled: the images; those of a class must follow each other.
+        labelled: the images, grouped by class.
         detector: an open `Detector`.
-        reader: reads the images; None reads them with no options.
-        bundle_name: what the result calls the bundle.
-        mistakes: most false alarms and most misses to draw; 0 draws none.
+        reader: reads the images; None reads them with default options.
+        bundle_name: the name of the bundle in the result.
+        mistakes: the most false alarms, and the most misses, to draw; 0 draws none.
         progress: called after each image.
-        stopped: called with the classes that are whole where an error or Ctrl-C ends the run.
+        stopped: called with the result of all complete classes if an error or Ctrl-C ends the run.
 
     Raises:
-        BackendError: the model failed. EvaluationError: it gave maps that are no numbers.
-        KeyboardInterrupt: as it came.
+        BackendError: the model failed.
+        EvaluationError: the model returned maps that are not finite.
+        KeyboardInterrupt: the run was interrupted.
     """
     run = _Run(labelled, detector, reader or ImageReader(), bundle_name, mistakes, progress)
     try:
         run.run_classes()
     except (DiadError, KeyboardInterrupt):
         if run.classes:
-            # the first error is the one to tell
+            # the first error is the one to report
             with suppress(DiadError):
                 stopped(run.result(stopped=True))
         raise
@@ -86,7 +85,7 @@ def evaluate(
 
 
 class _Run:
-    """One run: its clock, its rows, its classes."""
+    """The state of a run."""
 
     def __init__(
         self,
@@ -105,7 +104,7 @@ class _Run:
         self._detector = detector
         self._reader = reader
         self._bundle_name = bundle_name
-        self._shown = mistakes
+        self._limit = mistakes
         self._progress = progress
         self._rows: list[ImageRow] = []
         self._done = 0
@@ -114,51 +113,47 @@ class _Run:
         self._misses: list[Mistake] = []
 
     def run_classes(self) -> None:
-        """Run all images; metrics follow whenever a class is whole."""
+        """Run all images; compute the metrics of a class when it is complete."""
         results = self._results()
-        judged = prefetch(
-            self._judge,
-            zip(self._labelled.pictures, results, strict=True),
+        checked = prefetch(
+            self._check_mask,
+            zip(self._labelled.images, results, strict=True),
             threads=MASK_READERS,
             max_pending=self._detector.batch_size + MASK_READERS,
         )
         sizes = {
             product: sum(1 for _ in group)
-            for product, group in groupby(self._labelled.pictures, lambda each: each.product)
+            for product, group in groupby(self._labelled.images, lambda each: each.product)
         }
-        with closing(results), closing(judged):
-            for product, group in groupby(judged, lambda each: each.picture.product):
+        with closing(results), closing(checked):
+            for product, group in groupby(checked, lambda each: each.image.product):
                 self._run_class(product, group, sizes[product])
 
     def _results(self) -> Generator[Inspected | Unread, None, None]:
-        files = (ImageFile(path=p.path, name=p.name) for p in self._labelled.pictures)
+        files = (ImageFile(path=p.path, name=p.name) for p in self._labelled.images)
         return stream(files, self._detector, self._stopwatch, reader=self._reader)
 
-    def _judge(self, item: tuple[LabelledImage, Inspected | Unread]) -> _Judged:
-        """Read the image's mask; runs in a thread."""
+    def _check_mask(self, item: tuple[LabelledImage, Inspected | Unread]) -> _Result:
+        """Read the mask of an image; runs in a thread."""
         image, found = item
         if isinstance(found, Unread):
-            return _Judged(picture=image, found=found)
-        side = self._detector.manifest.image.size_px
-        if not image.defective:
-            mask = CheckedMask(marked=np.zeros((side, side), np.bool_))
-        else:
-            size = found.detection.image_size_px
-            mask = check_mask(image.mask, side, image_size_px=size)
-        return _Judged(picture=image, found=found, mask=mask)
+            return _Result(image=image, found=found)
+        size_px = self._detector.manifest.image.size_px
+        mask = image.check_mask(size_px, image_size_px=found.detection.image_size_px)
+        return _Result(image=image, found=found, mask=mask)
 
-    def _run_class(self, product: str, judged: Iterable[_Judged], most: int) -> None:
+    def _run_class(self, product: str, results: Iterable[_Result], count: int) -> None:
         scale = self._detector.manifest.heatmap
-        candidates = Candidates((scale.low, scale.high), self._shown)
+        candidates = Candidates((scale.low, scale.high), self._limit)
         masks = MaskTally()
         rows: list[ImageRow] = []
-        with class_images(most, self._detector.manifest.image.size_px) as images:
-            for each in judged:
+        with class_images(count, self._detector.manifest.image.size_px) as images:
+            for each in results:
                 rows.append(_row(each))
                 if isinstance(each.found, Inspected):
-                    _take(each, each.found, images, masks)
-                    candidates.offer(each.picture, each.found, each.mask.marked)
-                self._tell(failed=isinstance(each.found, Unread))
+                    _add(each, each.found, images, masks)
+                    candidates.add(each.image, each.found, each.mask.marked)
+                self._report_progress(failed=isinstance(each.found, Unread))
             began = time.perf_counter()
             failed = sum(row.status == "failed" for row in rows)
             result = class_result(product, images, masks, failed=failed)
@@ -167,17 +162,17 @@ class _Run:
         self.classes.append(result)
         if result.threshold is not None:
             false_alarms, misses = candidates.mistakes(result.threshold)
-            self._false_alarms = list(worst([*self._false_alarms, *false_alarms], self._shown))
-            self._misses = list(worst([*self._misses, *misses], self._shown))
+            self._false_alarms = list(worst([*self._false_alarms, *false_alarms], self._limit))
+            self._misses = list(worst([*self._misses, *misses], self._limit))
 
-    def _tell(self, *, failed: bool) -> None:
+    def _report_progress(self, *, failed: bool) -> None:
         self._done += 1
         self._failed += failed
-        total = len(self._labelled.pictures)
+        total = len(self._labelled.images)
         self._progress(Progress(done=self._done, failed=self._failed, total=total))
 
     def result(self, *, stopped: bool) -> Evaluation:
-        """What the classes that are whole give."""
+        """The result of all complete classes."""
         manifest = self._detector.manifest
         return Evaluation(
             data=str(self._labelled.folder),
@@ -199,23 +194,23 @@ class _Run:
         )
 
 
-def _take(judged: _Judged, found: Inspected, images: ClassImages, masks: MaskTally) -> None:
-    """Put an image that ran with those of its class."""
-    images.add(defective=judged.picture.defective, score=found.detection.score)
-    if judged.mask.marked is not None:
-        images.add_map(found.detection.anomaly_map, judged.mask.marked)
-    masks.add(judged.picture.name, judged.mask.findings)
+def _add(result: _Result, found: Inspected, images: ClassImages, masks: MaskTally) -> None:
+    """Add an image to those of its class."""
+    images.add(defective=bool(result.image.defective), score=found.detection.score)
+    if result.mask.marked is not None:
+        images.add_map(found.detection.anomaly_map, result.mask.marked)
+    masks.add(result.image.name, result.mask.findings)
 
 
-def _row(judged: _Judged) -> ImageRow:
-    image, found = judged.picture, judged.found
+def _row(result: _Result) -> ImageRow:
+    image, found = result.image, result.found
     row = partial(ImageRow, picture=image.name, product=image.product, kind=image.kind)
     if isinstance(found, Unread):
         return row(status="failed", reason=found.reason)
-    mask = judged.mask
+    mask = result.mask
     return row(
         status="ok" if mask.fault is None else "mask failed",
         score=found.detection.score,
         reason=mask.fault,
-        mask="; ".join(IN_WORDS[finding] for finding in mask.findings) or None,
+        mask="; ".join(DESCRIPTIONS[finding] for finding in mask.findings) or None,
     )

@@ -1,4 +1,4 @@
-"""The worst false alarms and misses, as small images."""
+"""The worst false alarms and misses, with thumbnails."""
 
 import base64
 import io
@@ -10,15 +10,15 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import BoolArray
-from diad_deploy.labelled.layouts.labelled import LabelledImage
-from diad_deploy.report.heatmap import draw_heatmap
+from diad_deploy.detection.heatmap import draw_heatmap
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_deploy.streaming.stream import Inspected
 
-SHOWN = 12
-"""Most false alarms, and most misses, that are shown."""
+MAX_MISTAKES = 12
+"""The most false alarms, and the most misses, on the page."""
 
-SIDE_PX = 160
-"""Longest side of a small image."""
+THUMBNAIL_PX = 160
+"""The longest side of a thumbnail."""
 
 KINDS = ("input", "reconstruction", "heatmap", "mask")
 
@@ -28,14 +28,14 @@ class Mistake:
     """An image on the wrong side of its class's threshold.
 
     Attributes:
-        image: what it is.
-        score: the model's.
-        threshold: the lowest score that is called defective: highest F1 of the class.
-        width, height: in pixels, of the small images.
-        thumbnails: JPEG data URIs of `KINDS`; no mask where there is none.
+        image: the image.
+        score: its score.
+        threshold: the lowest score that counts as defective, where F1 of the class is highest.
+        width, height: the displayed size of the thumbnails in pixels.
+        thumbnails: JPEG data URIs by kind (`KINDS`); without `mask` if there is none.
     """
 
-    picture: LabelledImage
+    image: LabelledImage
     score: float
     threshold: float
     width: int
@@ -44,42 +44,42 @@ class Mistake:
 
     @property
     def margin(self) -> float:
-        """How far on the wrong side."""
+        """The distance from the threshold."""
         return abs(self.score - self.threshold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Candidate:
-    """An image that may turn out to be a mistake: small images, by kind."""
+    """An image that may turn out to be a mistake, with its thumbnails by kind."""
 
-    picture: LabelledImage
+    image: LabelledImage
     score: float
     images: dict[str, Image.Image]
 
 
 class Candidates:
-    """The highest good and the lowest defective scores of a class, with their small images."""
+    """The good images with the highest and the defective ones with the lowest scores of a class."""
 
-    def __init__(self, scale: tuple[float, float], limit: int = SHOWN) -> None:
+    def __init__(self, scale: tuple[float, float], limit: int = MAX_MISTAKES) -> None:
         self._scale = scale
         self._limit = limit
         self._good: list[tuple[float, str, _Candidate]] = []
         self._defective: list[tuple[float, str, _Candidate]] = []
 
-    def offer(self, image: LabelledImage, found: Inspected, mask: BoolArray | None) -> None:
-        """Keep it if it is among the worst so far; only then is anything drawn."""
+    def add(self, image: LabelledImage, found: Inspected, mask: BoolArray | None) -> None:
+        """Add an image if it is among the worst so far; only then are its thumbnails drawn."""
         score = found.detection.score
         ranked = self._defective if image.defective else self._good
         place = score if image.defective else -score
         if self._limit < 1 or (len(ranked) >= self._limit and place >= ranked[-1][0]):
             return
-        images = draw_small(found, mask, self._scale)
-        candidate = _Candidate(picture=image, score=score, images=images)
+        images = draw_thumbnails(found, mask, self._scale)
+        candidate = _Candidate(image=image, score=score, images=images)
         insort(ranked, (place, image.name, candidate), key=lambda entry: entry[:2])
         del ranked[self._limit :]
 
     def mistakes(self, threshold: float) -> tuple[list[Mistake], list[Mistake]]:
-        """False alarms (good, at the threshold or above) and misses (defective, below)."""
+        """False alarms (good, at or above the threshold) and misses (defective, below it)."""
         good = [each for _, _, each in self._good if each.score >= threshold]
         defective = [each for _, _, each in self._defective if each.score < threshold]
         return (
@@ -88,17 +88,17 @@ class Candidates:
         )
 
 
-def worst(mistakes: Iterable[Mistake], limit: int = SHOWN) -> tuple[Mistake, ...]:
-    """Those furthest on the wrong side, of all classes, furthest first."""
-    return tuple(sorted(mistakes, key=lambda each: (-each.margin, each.picture.name))[:limit])
+def worst(mistakes: Iterable[Mistake], limit: int = MAX_MISTAKES) -> tuple[Mistake, ...]:
+    """The mistakes furthest from their thresholds, furthest first."""
+    return tuple(sorted(mistakes, key=lambda each: (-each.margin, each.image.name))[:limit])
 
 
-def draw_small(
+def draw_thumbnails(
     found: Inspected, mask: BoolArray | None, scale: tuple[float, float]
 ) -> dict[str, Image.Image]:
-    """Input, reconstruction, heatmap and mask, all of one size and in the image's own shape."""
+    """The input, the reconstruction, the heatmap and the mask, all in the shape of the image."""
     photograph = Image.fromarray(found.pixels)
-    photograph.thumbnail((SIDE_PX, SIDE_PX), reducing_gap=2.0)
+    photograph.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), reducing_gap=2.0)
     size, detection = photograph.size, found.detection
     anomaly_map = Image.fromarray(detection.anomaly_map).resize(size, Image.Resampling.BILINEAR)
     images = {
@@ -116,14 +116,14 @@ def draw_small(
 
 def _mistake(candidate: _Candidate, threshold: float) -> Mistake:
     width, height = candidate.images["input"].size
-    # small images are shown as large as the others
-    shrink = SIDE_PX / max(width, height)
+    # small images are enlarged to the size of the others
+    scale = THUMBNAIL_PX / max(width, height)
     return Mistake(
-        picture=candidate.picture,
+        image=candidate.image,
         score=candidate.score,
         threshold=threshold,
-        width=max(1, round(width * shrink)),
-        height=max(1, round(height * shrink)),
+        width=max(1, round(width * scale)),
+        height=max(1, round(height * scale)),
         thumbnails={kind: _data_uri(image) for kind, image in candidate.images.items()},
     )
 

@@ -1,4 +1,4 @@
-"""What an evaluation found."""
+"""The results of an evaluation."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,7 @@ import numpy as np
 from diad_deploy import __version__
 from diad_deploy.labelled.mask_findings import MaskCounts
 from diad_evaluate.metrics.curves import Curves
-from diad_evaluate.metrics.figures import METRICS, Figures, in_words
+from diad_evaluate.metrics.figures import METRICS, Figures, describe_metrics
 from diad_evaluate.metrics.paper import SOURCE, PaperFigures, paper_figures
 from diad_evaluate.mistakes import Mistake
 
@@ -21,14 +21,14 @@ class ImageRow:
     """One image of the test set.
 
     Attributes:
-        image: its path below the data's folder.
+        picture: the path of the image relative to the data.
         product: its class.
-        kind: the kind of defect; `good` for a good one.
-        status: `ok`; `failed`, it could not be read or its result was not finite; `mask failed`,
-            its mask cannot be used, so that it counts for the image metrics only.
-        score: None where it failed.
-        reason: what failed.
-        mask: what is to be said of its mask; None where nothing is.
+        kind: the kind of defect; `good` for a good image.
+        status: `ok`; `failed` if the image could not be read or its result is not finite;
+            `mask failed` if its mask cannot be read, so that it counts for image metrics only.
+        score: the score; None if failed.
+        reason: the reason of the failure.
+        mask: the problems of its mask; None if there are none.
     """
 
     picture: str
@@ -42,19 +42,20 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassResult:
-    """One class.
+    """The result of one class.
 
     Attributes:
         product: its name.
-        good, defective: images that were read.
-        failed: images that failed.
-        masked: images that count for the pixel metrics.
-        masks: how the masks of the defective images are.
-        figures: the metrics that are defined.
-        undefined: the others, and why.
-        notes: what a reader should know.
-        threshold: the lowest score that is called defective where F1 is highest.
-        curves: thinned, for drawing.
+        good, defective: the numbers of images that were read.
+        failed: the number of images that failed.
+        masked: the number of images that count for the pixel metrics.
+        masks: the findings for the masks of defective images.
+        figures: the metrics that are defined, as fractions of 1.
+        undefined: the other metrics, with the reason.
+        notes: remarks for the reader.
+        threshold: the lowest score that counts as defective, where F1 is highest; None if it is
+            undefined.
+        curves: the curves, reduced for drawing.
     """
 
     product: str
@@ -70,7 +71,7 @@ class ClassResult:
     curves: Curves = field(default_factory=Curves)
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, without name and curves; what is undefined is null."""
+        """The fields except the name and the curves; undefined metrics are null."""
         return {
             "good": self.good,
             "defective": self.defective,
@@ -86,18 +87,20 @@ class ClassResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """A whole test set.
+    """The result of a test set.
 
     Attributes:
-        data: its folder, as given.
-        layout: name of its layout.
-        bundle, bundle_sha256, backend, devices, backend_reason: what ran, and where.
-        classes: in the order in which they ran.
-        rows: one an image.
-        false_alarms, misses: the worst, worst first.
-        warnings: what may have made scores wrong, a sentence each.
-        stopped: whether the run ended before the last class; `classes` holds whole ones only.
-        seconds: the whole run. model_seconds, metric_seconds: what of it model and metrics took.
+        data: the folder of the test set, as given.
+        layout: the name of its layout.
+        bundle, bundle_sha256: the name and the hash of the bundle.
+        backend, devices, backend_reason: the backend, its devices, and why it was chosen.
+        classes: the results of the classes, in the order in which they ran.
+        rows: one row per image.
+        false_alarms, misses: the worst mistakes, worst first.
+        warnings: problems that may have made scores wrong, one sentence each.
+        stopped: whether the run ended early; `classes` then has only complete classes.
+        seconds: the duration of the run.
+        model_seconds, metric_seconds: the parts spent in the model and on metrics.
     """
 
     data: str
@@ -119,7 +122,7 @@ class Evaluation:
 
     @property
     def mean(self) -> Figures:
-        """The plain mean of each metric over the classes where it is defined."""
+        """The mean of each metric over the classes where it is defined."""
         return {
             name: float(np.mean(values)) for name in METRICS if (values := self._values_of(name))
         }
@@ -129,7 +132,7 @@ class Evaluation:
 
     @property
     def left_out(self) -> dict[str, tuple[str, ...]]:
-        """Of each metric that is undefined somewhere, the classes that its mean leaves out."""
+        """The classes that the mean of a metric leaves out, by metric."""
         without = {
             name: tuple(each.product for each in self.classes if name not in each.figures)
             for name in METRICS
@@ -138,7 +141,7 @@ class Evaluation:
 
     @property
     def paper(self) -> PaperFigures | None:
-        """The paper's figures on these data, where it has some."""
+        """The paper's figures for this data set; None if it has none."""
         return paper_figures(self.layout, (each.product for each in self.classes))
 
     @property
@@ -154,20 +157,20 @@ class Evaluation:
         return 1 if any(row.score is not None for row in self.rows) else 2
 
     def notes(self) -> list[str]:
-        """One line each: warnings, of the classes, then of the means."""
+        """The warnings and the notes about classes and means, one line each."""
         lines = [f"warning: {warning}" for warning in self.warnings]
         lines += [f"{each.product}: {note}" for each in self.classes for note in each.notes]
         together: dict[tuple[str, ...], list[str]] = {}
         for name, products in self.left_out.items():
             together.setdefault(products, []).append(name)
         lines += [
-            f"mean: {in_words(names)} without {', '.join(products)}, where undefined"
+            f"mean: {describe_metrics(names)} without {', '.join(products)}, where it is undefined"
             for products, names in together.items()
         ]
         return lines
 
     def as_json(self) -> dict[str, Any]:
-        """For `json.dumps`: figures are shares of 1."""
+        """The values for `json.dumps`. Figures are fractions of 1."""
         paper = self.paper
         return {
             "version": __version__,
@@ -210,9 +213,9 @@ def _paper_json(paper: PaperFigures) -> dict[str, Any]:
 
 def _mistake_json(mistake: Mistake) -> dict[str, Any]:
     return {
-        "picture": mistake.picture.name,
-        "class": mistake.picture.product,
-        "kind": mistake.picture.kind,
+        "picture": mistake.image.name,
+        "class": mistake.image.product,
+        "kind": mistake.image.kind,
         "score": mistake.score,
         "threshold": mistake.threshold,
     }

@@ -29,4 +29,7 @@ def test_the_table_of_the_denoiser() -> None:
 def test_the_counts_of_tests() -> None:
     first, second = (Counter(outcomes) for outcomes in zip(*RECORD["tests"].values(), strict=True))
     assert (first["failed"], second["failed"]) == (1, 0)
-    assert f"{second['passed']} tests of {second['passed']}" in (DOCS / "gpu.md").read_text()
+    assert (
+        f"{second['passed']} tests of {second['passed']}"
+        in (DOCS / "guides" / "gpu.md").read_text()
+    )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from diad_deploy.labelled.layouts.labelled import LabelledImage
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_evaluate.metrics.curves import Curves
 from diad_evaluate.metrics.figures import METRICS
 from diad_evaluate.metrics.paper import PAPER
@@ -37,7 +37,7 @@ def row(image: str, **changes: Any) -> ImageRow:
 
 def mistake(name: str, kind: str = "good") -> Mistake:
     return Mistake(
-        picture=LabelledImage(path=Path(name), name=name, product="a", kind=kind),
+        image=LabelledImage(path=Path(name), name=name, product="a", kind=kind),
         score=0.75,
         threshold=0.25,
         width=160,

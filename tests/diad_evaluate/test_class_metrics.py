@@ -89,5 +89,6 @@ def test_an_auroc_under_half_is_named_with_the_published_one(images: ClassImages
     found = result(images)
     assert found.figures["image_auroc"] == pytest.approx(1 / 6)
     assert found.notes == (
-        "image_auroc 0.1667 stands as it is; the published code would report 1 minus it, 0.8333",
+        "image_auroc 0.1667 is reported as it is; the published code would report "
+        "1 - image_auroc = 0.8333",
     )

@@ -48,7 +48,7 @@ def test_figures_are_those_of_the_maps(tmp_path: Path) -> None:
     write_good(tmp_path / "b/test/good/bright.png", red=150)
     found = run(tmp_path)
     assert [each.product for each in found.classes] == ["a", "b"]
-    labelled = [p for p in find_labelled_set(tmp_path).pictures if p.product == "b"]
+    labelled = [p for p in find_labelled_set(tmp_path).images if p.product == "b"]
     maps = np.stack([red_of(p.path) for p in labelled])
     masks = np.stack(
         [
@@ -74,8 +74,8 @@ def test_the_worst_are_drawn(tmp_path: Path) -> None:
     write_good(tmp_path / "a/test/good/bright.png", red=200)
     write_bad(tmp_path / "a/test/scratch/faint.png", red=45)
     found = run(tmp_path)
-    assert [each.picture.name for each in found.false_alarms] == ["a/test/good/bright.png"]
-    assert [each.picture.name for each in found.misses] == ["a/test/scratch/faint.png"]
+    assert [each.image.name for each in found.false_alarms] == ["a/test/good/bright.png"]
+    assert [each.image.name for each in found.misses] == ["a/test/scratch/faint.png"]
     assert run(tmp_path, mistakes=0).misses == ()
 
 
@@ -101,8 +101,8 @@ def test_what_cannot_be_used_has_its_reason_and_the_rest_goes_on(tmp_path: Path)
     assert (result.good, result.defective, result.failed, result.masked) == (3, 5, 1, 5)
     assert result.notes == (
         "images that failed: 1",
-        "without a mask: 1 of 5 defective images; image metrics only (the published code takes "
-        "all of such an image for defective)",
+        "without a mask: 1 of 5 defective images; image metrics only (the published code counts "
+        "all pixels of such images as defective)",
         "masks that cannot be used: 2 of 5; image metrics only",
     )
     assert result.figures.keys() == set(METRICS)
@@ -118,7 +118,8 @@ def test_a_mask_of_another_size(tmp_path: Path) -> None:
     (fault,) = found.faults
     assert fault.status == "mask failed"
     assert fault.reason == (
-        "mask: the mask is 64 x 24 pixels and its image 32 x 24; save it at the image's size"
+        "mask: the mask is 64 x 24 pixels and its image 32 x 24; "
+        "save the mask at the size of the image"
     )
     assert found.classes[0].masked == 5
 
@@ -167,9 +168,10 @@ def test_what_may_be_wrong_with_a_mask_is_noted(tmp_path: Path) -> None:
     (result,) = run(tmp_path).classes
     names = ", ".join(f"a/test/scratch/{number:03}.png" for number in range(5))
     assert result.notes[:2] == (
-        f"masks that mark most of their image: 7 of 8 ({names}, and 2 more); look whether they "
-        f"are black on white, for what is not black counts as defective",
-        "masks stored with loss, as JPEG does: 1 of 8; cut at half of white, so save masks as PNG",
+        f"masks that mark most of their image: 7 of 8 ({names}, and 2 more); check whether they "
+        f"are inverted: every pixel that is not black counts as defective",
+        "masks with lossy compression such as JPEG: 1 of 8; thresholded at half of white; "
+        "save masks as PNG",
     )
     assert (result.masked, result.masks) == (11, MaskCounts(most=7, lossy=1))
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from diad_deploy.detection import Detection
 from diad_deploy.images.discover import ImageFile
-from diad_deploy.labelled.layouts.labelled import LabelledImage
+from diad_deploy.labelled.labelled_image import LabelledImage
 from diad_deploy.streaming.stream import Inspected
-from diad_evaluate.mistakes import SIDE_PX, Candidates, Mistake, worst
+from diad_evaluate.mistakes import THUMBNAIL_PX, Candidates, Mistake, worst
 from tests.diad_deploy.fake_detector import IMAGE, plain
 
 
@@ -38,12 +38,12 @@ def offered(images: dict[str, tuple[str, float]], limit: int = 2) -> Candidates:
     candidates = Candidates((0.0, 1.0), limit)
     for name, (kind, score) in images.items():
         mask = np.ones((8, 8), dtype=bool) if kind != "good" else np.zeros((8, 8), dtype=bool)
-        candidates.offer(labelled(name, kind), inspected(name, score), mask)
+        candidates.add(labelled(name, kind), inspected(name, score), mask)
     return candidates
 
 
 def names(mistakes: list[Mistake]) -> list[str]:
-    return [each.picture.name for each in mistakes]
+    return [each.image.name for each in mistakes]
 
 
 IMAGES = {
@@ -86,5 +86,5 @@ def test_small_images_in_the_images_shape() -> None:
         head, content = source.split(",")
         assert head == "data:image/jpeg;base64"
         with Image.open(io.BytesIO(base64.b64decode(content))) as image:
-            assert image.size == (SIDE_PX, 100)
-    assert (misses[0].width, misses[0].height) == (SIDE_PX, 100)
+            assert image.size == (THUMBNAIL_PX, 100)
+    assert (misses[0].width, misses[0].height) == (THUMBNAIL_PX, 100)

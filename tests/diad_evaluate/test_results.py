@@ -22,7 +22,7 @@ def test_a_mean_leaves_out_where_it_is_undefined_and_says_so() -> None:
     assert found.left_out == dict.fromkeys(undefined, ("c",))
     assert found.notes() == [
         "c: something",
-        "mean: image metrics without c, where undefined",
+        "mean: image metrics without c, where it is undefined",
     ]
 
 

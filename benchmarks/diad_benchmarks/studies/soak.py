@@ -16,10 +16,10 @@ from diad_benchmarks.models.images import demo_image
 from diad_benchmarks.studies.soak_images import standin_image, write_images
 from diad_deploy import Detector
 from diad_deploy.arrays import FloatArray, ImageArray
-from diad_deploy.batch_detections import Found
 from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
+from diad_deploy.detection.batch import Found
 from diad_deploy.errors import DiadError
 from diad_deploy.images.discover import find_images
 from diad_deploy.inspection.inspect import InspectionOptions, inspect

@@ -1,1 +1,1 @@
-"""Layouts of labelled data sets, a module for each."""
+"""The layouts of labelled data sets, one module each."""

@@ -1,10 +1,10 @@
-"""MVTec-3D, its RGB images: `CLASS/test/KIND/rgb/*.png` and `CLASS/test/KIND/gt/*.png`."""
+"""The RGB images of MVTec-3D: `CLASS/test/KIND/rgb/*.png` and `CLASS/test/KIND/gt/*.png`."""
 
 from pathlib import Path
 
 from diad_deploy.images.classes import GOOD
-from diad_deploy.labelled.layouts.labelled import (
-    LabelledImage,
+from diad_deploy.labelled.labelled_image import LabelledImage
+from diad_deploy.labelled.layouts.layout import (
     Layout,
     class_folders,
     folders_in,
@@ -17,7 +17,7 @@ from diad_deploy.labelled.mask_files import find_mask, folders_called
 
 
 def find(folder: Path) -> list[LabelledImage]:
-    """The test images of all classes, or of the one class that `folder` is."""
+    """The test images of a data set, or of one class of it."""
     return [
         LabelledImage(
             path=path,

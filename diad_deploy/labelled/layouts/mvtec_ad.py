@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diad_deploy.images.classes import GOOD, MASK_FOLDERS, folder_key
-from diad_deploy.labelled.layouts.labelled import (
-    LabelledImage,
+from diad_deploy.labelled.labelled_image import LabelledImage
+from diad_deploy.labelled.layouts.layout import (
     Layout,
     class_folders,
     folders_in,
@@ -19,7 +19,7 @@ TEST = ("test",)
 
 
 def find(folder: Path) -> list[LabelledImage]:
-    """The test images of all classes, or of the one class that `folder` is."""
+    """The test images of a data set, or of one class of it."""
     return [
         image
         for root, product in class_folders(folder, lambda inner: bool(folders_called(inner, TEST)))
@@ -29,18 +29,18 @@ def find(folder: Path) -> list[LabelledImage]:
 
 
 def _images(folder: Path, root: Path, test: Path, product: str) -> Iterator[LabelledImage]:
-    masks = [place for base in (root, test) for place in folders_called(base, MASK_FOLDERS)]
-    for place in folders_in(test):
-        if folder_key(place.name) in MASK_FOLDERS:
+    masks = [found for base in (root, test) for found in folders_called(base, MASK_FOLDERS)]
+    for inner in folders_in(test):
+        if folder_key(inner.name) in MASK_FOLDERS:
             continue
-        kind = kind_of(place)
-        for path in images_in(place):
+        kind = kind_of(inner)
+        for path in images_in(inner):
             yield LabelledImage(
                 path=path,
                 name=name_below(folder, path),
                 product=product,
                 kind=kind,
-                mask=None if kind == GOOD else find_mask(masks, (place.name,), path.stem),
+                mask=None if kind == GOOD else find_mask(masks, (inner.name,), path.stem),
             )
 
 

@@ -1,8 +1,8 @@
-"""A plain folder: `good/`, `defect/` and `masks/`, or these in a folder for each class.
+"""Plain folders: `good/`, `defect/` and `masks/`, or a folder with these for each class.
 
-`good` and `defect` may be called `ok` and `ng` or the like. Folders in `defect/` are kinds of
-defect. The mask of `defect/a.png` is `masks/a.png` or `masks/a_mask.png`; of
-`defect/scratch/a.png` it is `masks/scratch/a.png` or the like; `masks` may lie in `defect` too.
+`good` and `defect` can have other names such as `ok` and `ng`. A folder in `defect/` is a kind of
+defect. The mask of `defect/a.png` is `masks/a.png` or `masks/a_mask.png`, and that of
+`defect/scratch/a.png` is `masks/scratch/a.png`; `masks` can also be in `defect`.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from diad_deploy.images.classes import (
     label_from_folders,
     resolve_io_folders,
 )
-from diad_deploy.labelled.layouts.labelled import (
-    LabelledImage,
+from diad_deploy.labelled.labelled_image import LabelledImage
+from diad_deploy.labelled.layouts.layout import (
     Layout,
     class_folders,
     folders_in,
@@ -33,7 +33,7 @@ LABELS = GOOD_FOLDERS | DEFECT_FOLDERS
 
 
 def find(folder: Path) -> list[LabelledImage]:
-    """The images of all classes, or of the one class that `folder` is."""
+    """The images of all classes, or of one class."""
     return [
         image
         for root, product in class_folders(folder, lambda inner: any(_label_folders(inner)))
@@ -42,9 +42,9 @@ def find(folder: Path) -> list[LabelledImage]:
 
 
 def _label_folders(root: Path) -> Iterator[tuple[Path, str]]:
-    """The folders of good and of defective images in `root`, and what they mean.
+    """The folders of good and of defective images in `root`, each with its label.
 
-    `normal` may also be what a class is called: then it holds such folders of its own.
+    A class can be called `normal` too: it then contains such folders itself.
     """
     found = folders_called(root, {*LABELS, IN_ORDER})
     named = resolve_io_folders([(place.name,) for place in found], above=root.resolve().name)
@@ -57,7 +57,7 @@ def _label_folders(root: Path) -> Iterator[tuple[Path, str]]:
 
 def _images(folder: Path, root: Path, product: str) -> Iterator[LabelledImage]:
     masks = folders_called(root, MASK_FOLDERS)
-    # good ones first
+    # good images first
     labels = sorted(_label_folders(root), key=lambda each: (not is_good(each[1]), each[0].name))
     for whole, label in labels:
         own_masks = folders_called(whole, MASK_FOLDERS)
@@ -66,7 +66,7 @@ def _images(folder: Path, root: Path, product: str) -> Iterator[LabelledImage]:
                 continue
             inner = place.relative_to(whole).parts
             good = bool(label_from_folders((label, *inner)))
-            # a kind that is called good would turn the label round
+            # a kind of defect named `good` must not become a label
             plain = not inner or is_good(inner[0])
             kind = GOOD if good else folder_key(whole.name) if plain else place.name
             for path in images_in(place):
@@ -85,6 +85,6 @@ def _images(folder: Path, root: Path, product: str) -> Iterator[LabelledImage]:
 PLAIN = Layout(
     name="plain",
     title="plain folders",
-    looks_for="good/ and defect/ (ok/ and ng/ or the like), or CLASS/good/ and CLASS/defect/",
+    looks_for="good/ and defect/ (or ok/ and ng/ and so on), or CLASS/good/ and CLASS/defect/",
     find=find,
 )

@@ -1,6 +1,6 @@
 """VisA: `split_csv/1cls.csv` with the columns object, split, label, image, mask.
 
-The folder of a single class works where `split_csv` lies beside it.
+The folder of one class can be given where `split_csv` is beside it.
 """
 
 import csv
@@ -15,7 +15,8 @@ from diad_deploy.images.classes import (
     IN_ORDER,
     folder_key,
 )
-from diad_deploy.labelled.layouts.labelled import LabelledImage, Layout
+from diad_deploy.labelled.labelled_image import LabelledImage
+from diad_deploy.labelled.layouts.layout import Layout
 
 TABLE = Path("split_csv", "1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
@@ -26,10 +27,10 @@ LABELS = {
 
 
 def find(folder: Path) -> list[LabelledImage]:
-    """The rows of the split `test`, class by class in the table's order.
+    """The images of the split `test`, grouped by class in the order of the table.
 
     Raises:
-        InputError: the table cannot be read, lacks a column, or has an unknown label.
+        InputError: the table cannot be read, or has no such column or an unknown label.
     """
     if (folder / TABLE).is_file():
         return _by_class(_read(folder))
@@ -40,8 +41,8 @@ def find(folder: Path) -> list[LabelledImage]:
 
 
 def _by_class(images: list[LabelledImage]) -> list[LabelledImage]:
-    order = {product: place for place, product in enumerate(p.product for p in reversed(images))}
-    return sorted(images, key=lambda image: -order[image.product])
+    order = list(dict.fromkeys(image.product for image in images))
+    return sorted(images, key=lambda image: order.index(image.product))
 
 
 def _read(folder: Path) -> list[LabelledImage]:
@@ -53,7 +54,7 @@ def _read(folder: Path) -> list[LabelledImage]:
             if missing:
                 raise InputError(
                     f"{table}: expected the columns {', '.join(COLUMNS)}, found no "
-                    f"{', '.join(missing)}; take the table that VisA comes with"
+                    f"{', '.join(missing)}; use the table of the VisA data set"
                 )
             return list(_images(folder, rows))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

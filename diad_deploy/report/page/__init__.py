@@ -1,1 +1,1 @@
-"""The report's HTML page."""
+"""The HTML page of a report."""

@@ -1,4 +1,4 @@
-"""What the page's cards say: one image each, with its three thumbnails and its regions."""
+"""The cards of the page: one image each, with its thumbnails and regions."""
 
 import base64
 import os
@@ -13,21 +13,21 @@ from diad_deploy.report.ranking import group_name
 from diad_deploy.report.results import ResultRow
 
 MAX_REGIONS = 8
-"""Regions that are drawn on a card, highest peak first."""
+"""The most regions drawn on a card, highest peak first."""
 MAX_CORNERS = 64
-"""Corners of an outline on a card: at 160 px more cannot be seen."""
+"""The most corners of an outline on a card: at 160 px more cannot be seen."""
 
 
 def card(folder: Path, row: ResultRow) -> dict[str, Any]:
-    """Values for the page's template."""
+    """The values of one card for the template of the page."""
     width, height = row.width or 1, row.height or 1
-    # small images are shown as large as the others
-    shrink = THUMBNAIL_PX / max(width, height)
+    # small images are enlarged to the size of the others
+    scale = THUMBNAIL_PX / max(width, height)
     return {
         "row": row,
         "group": group_name(row),
-        "width": max(1, round(width * shrink)),
-        "height": max(1, round(height * shrink)),
+        "width": max(1, round(width * scale)),
+        "height": max(1, round(height * scale)),
         "heatmap_link": quote(os.fsencode(row.heatmap)) if row.heatmap else None,
         "outlines": [_outline(region) for region in (row.regions or ())[:MAX_REGIONS]],
         "thumbnails": {
@@ -38,13 +38,13 @@ def card(folder: Path, row: ResultRow) -> dict[str, Any]:
 
 
 def _outline(region: Region) -> str:
-    """The contour as points of an SVG polygon, in the image's pixels."""
+    """The contour as the points of an SVG polygon, in pixels of the image."""
     every = -(-len(region.contour) // MAX_CORNERS) or 1
     return " ".join(f"{x},{y}" for x, y in region.contour[::every])
 
 
 def _data_uri(path: Path) -> str | None:
-    """The file as text; None where it is not there any more, which costs the page one image."""
+    """The file as a data URI; None if it no longer exists, so that the page has no thumbnail."""
     try:
         content = path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""All scores as bars."""
+"""A histogram of all scores."""
 
 import math
 from collections.abc import Sequence
@@ -12,27 +12,27 @@ _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """How many scores lie from `low` up to `high` (the last bar: up to and with it)."""
+    """The number of scores from `low` to below `high`; the last bar includes `high`."""
 
     low: float
     high: float
     count: int
 
 
-def histogram(scores: Sequence[float], most_bars: int = MAX_BARS) -> tuple[Bar, ...]:
-    """Bars of one width with round limits over all scores; none for no scores."""
+def histogram(scores: Sequence[float], max_bars: int = MAX_BARS) -> tuple[Bar, ...]:
+    """Bars of equal width with round limits; empty without scores."""
     values = np.asarray(scores, dtype=np.float64)
     if not values.size:
         return ()
-    least, most = float(values.min()), float(values.max())
-    # scores that are all alike still get a bar of some width
-    spread = max(most - least, abs(most) * 1e-3, 1e-6)
-    wanted = min(most_bars, max(20, math.isqrt(4 * values.size)))
+    low, high = float(values.min()), float(values.max())
+    # equal scores still get a bar with a width
+    spread = max(high - low, abs(high) * 1e-3, 1e-6)
+    wanted = min(max_bars, max(20, math.isqrt(4 * values.size)))
     step = _round_step(spread / wanted)
-    first = math.floor(least / step)
-    count = max(1, math.floor(most / step) - first + 1)
+    first = math.floor(low / step)
+    count = max(1, math.floor(high / step) - first + 1)
     edges = (np.arange(count + 1) + first) * step
-    # clipped: float rounding may put a score a hair beyond its own limit
+    # rounding can put a score slightly beyond the first or the last limit
     places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, count - 1)
     counts = np.bincount(places, minlength=count)
     return tuple(

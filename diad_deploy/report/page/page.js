@@ -1,6 +1,6 @@
 "use strict";
-// Cards are sorted, filtered and labelled here; how many of ALL images a threshold would call
-// defective comes from `values` (threshold_scale.py), which holds counts, not scores.
+// The cards are sorted, filtered and labelled here. The number of defective images at a threshold
+// comes from `values` (threshold_scale.py), which has counts for all images, not only the cards.
 const values = JSON.parse(document.getElementById("values")?.textContent ?? "null");
 const $ = id => document.getElementById(id);
 
@@ -18,7 +18,7 @@ if (values) {
   const many = (count, one, more) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
   const short = number => String(Number(number.toPrecision(4)));
   const thresholdAt = place => (values.first + place) * values.numerator / values.denominator;
-  let tried = null; // the slider's threshold; null while the run's own decisions stand
+  let chosen = null; // the threshold of the slider; null shows the decisions of the run
 
   const chosenGroups = () => values.groups.filter(group => $("group").value === "" || group.name === $("group").value);
   const total = (groups, key) => groups.reduce((sum, group) => sum + group[key], 0);
@@ -31,8 +31,8 @@ if (values) {
   }
 
   function decisionOf(card) {
-    if (tried === null || !chosenGroups().some(group => group.name === card.group)) return card.decided;
-    return card.score > tried ? "defect" : "good";
+    if (chosen === null || !chosenGroups().some(group => group.name === card.group)) return card.decided;
+    return card.score > chosen ? "defect" : "good";
   }
 
   function label(card) {
@@ -43,26 +43,26 @@ if (values) {
     card.badge.textContent = decision === "" ? "" : words[decision] + (changed ? `, was ${words[card.decided].toLowerCase()}` : "");
   }
 
-  function tell() {
+  function describe() {
     const groups = chosenGroups(), decided = total(groups, "decided"), defects = total(groups, "defects");
     const all = groups.reduce((sum, group) => sum + read(group), 0), own = ownThreshold(groups);
     const where = $("group").value === "" ? "" : ` in ${$("group").value}`;
-    const shown = tried ?? own;
-    $("threshold-value").textContent = shown === null ? "" : short(shown);
-    $("threshold").setAttribute("aria-valuetext", shown === null ? "none" : short(shown));
-    $("reset").disabled = tried === null;
-    moveLine(shown);
-    if (tried === null) {
+    const threshold = chosen ?? own;
+    $("threshold-value").textContent = threshold === null ? "" : short(threshold);
+    $("threshold").setAttribute("aria-valuetext", threshold === null ? "none" : short(threshold));
+    $("reset").disabled = chosen === null;
+    moveLine(threshold);
+    if (chosen === null) {
       $("change").textContent = decided === 0
-        ? "This run had no threshold: move the slider to see what one would decide."
-        : `As decided by the run${where}: ${many(defects, "defective image", "defective images")} of ${all.toLocaleString("en")}${own === null ? ", with several thresholds; choose a class to see its own" : ""}.`;
+        ? "This run had no threshold. Move the slider to try one."
+        : `Decisions of the run${where}: ${many(defects, "defective image", "defective images")} of ${all.toLocaleString("en")}${own === null ? ", with several thresholds. Choose a class to see its own" : ""}.`;
       return;
     }
     const place = Number($("threshold").value), now = groups.reduce((sum, group) => sum + passing(group, place), 0);
     const difference = now - defects;
-    const compared = decided === 0 ? "" : difference === 0 ? " As many as the run decided."
-      : ` ${Math.abs(difference).toLocaleString("en")} ${difference > 0 ? "more" : "fewer"} than the run decided (${defects.toLocaleString("en")}).`;
-    $("change").textContent = `Above ${short(tried)}${where}: ${many(now, "image", "images")} of ${all.toLocaleString("en")} would be defective.${compared}`;
+    const compared = decided === 0 ? "" : difference === 0 ? " The same number as in the run."
+      : ` ${Math.abs(difference).toLocaleString("en")} ${difference > 0 ? "more" : "fewer"} than in the run (${defects.toLocaleString("en")}).`;
+    $("change").textContent = `Above ${short(chosen)}${where}: ${many(now, "image", "images")} of ${all.toLocaleString("en")} would be defective.${compared}`;
   }
 
   function moveLine(threshold) {
@@ -74,7 +74,7 @@ if (values) {
     line.setAttribute("x2", x);
   }
 
-  const distance = card => Math.abs(card.score - (tried ?? card.threshold ?? Infinity));
+  const distance = card => Math.abs(card.score - (chosen ?? card.threshold ?? Infinity));
   const byName = (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true });
   const orders = {
     "score-down": (a, b) => b.score - a.score || byName(a, b),
@@ -104,7 +104,7 @@ if (values) {
 
   function update() {
     cards.forEach(label);
-    tell();
+    describe();
     show();
   }
 
@@ -115,7 +115,7 @@ if (values) {
   }
 
   function reset() {
-    tried = null;
+    chosen = null;
     placeSlider();
     update();
   }
@@ -126,7 +126,7 @@ if (values) {
     option.value = option.textContent = group.name;
     $("group").append(option);
   }
-  $("threshold").addEventListener("input", () => { tried = thresholdAt(Number($("threshold").value)); update(); });
+  $("threshold").addEventListener("input", () => { chosen = thresholdAt(Number($("threshold").value)); update(); });
   $("threshold").addEventListener("change", () => { if ($("sort").value === "near") sort(); });
   $("reset").addEventListener("click", () => { reset(); $("threshold").focus(); });
   $("group").addEventListener("input", reset);

@@ -1,4 +1,4 @@
-"""The page of a report: one HTML file, written from the report's other files alone."""
+"""The page of a report: one HTML file, made only from the other files of the report."""
 
 import base64
 import hashlib
@@ -10,13 +10,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from diad_deploy.detection.colours import LEVELS, colour_table, opacity_table
 from diad_deploy.images.discover import describe_skipped
 from diad_deploy.report import folder as layout
-from diad_deploy.report.colours import LEVELS, colour_table, cover_table
 from diad_deploy.report.page.cards import card
 from diad_deploy.report.page.histogram import Bar, histogram
 from diad_deploy.report.page.threshold_scale import slider_values
-from diad_deploy.report.ranking import SHOWN, Ranking
+from diad_deploy.report.ranking import MAX_LISTED, Ranking
 from diad_deploy.report.run_record import RunRecord
 
 _LEGEND_STOPS = 16
@@ -25,15 +25,15 @@ _CHART_WIDTH, _CHART_HEIGHT = 720, 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFacts:
-    """What the header says of the run besides its record.
+    """Facts about the run for the header of the page, besides its record.
 
     Attributes:
-        total: images that were given.
-        seconds: how long the run took, from its first image to this page.
-        pictures_per_second: done in this run.
-        version: of this package.
-        warnings: what may have made scores wrong, a sentence each.
-        passed_over: files that are images of a kind that is not read, by suffix.
+        total: the number of images of the run.
+        seconds: the time from the start of the run to this page.
+        pictures_per_second: the images per second of this run, without resumed ones.
+        version: the version of this package.
+        warnings: problems that may have made scores wrong, one sentence each.
+        passed_over: the number of image files of unsupported formats, by suffix.
     """
 
     total: int
@@ -45,10 +45,10 @@ class PageFacts:
 
 
 def write_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFacts) -> Path:
-    """Write `report.html`, which needs neither network nor other files to be read.
+    """Write `report.html`, which needs no network and no other files.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the page cannot be written.
     """
     path = folder / layout.PAGE
     html = render_page(folder, record, ranking, facts)
@@ -58,7 +58,7 @@ def write_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFac
 
 
 def render_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFacts) -> str:
-    """The page's HTML; every name and reason in it is escaped."""
+    """The HTML of the page, with all names and reasons escaped."""
     environment = _environment()
     style = environment.get_template("page.css.j2").render(legend=_legend())
     script = environment.get_template("page.js").render()
@@ -68,7 +68,7 @@ def render_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFa
         facts=facts,
         ranking=ranking,
         by_class=any(row.class_name is not None for row in ranking.highest),
-        by_folder=len(ranking.highest) > SHOWN,
+        by_folder=len(ranking.highest) > MAX_LISTED,
         cards=[card(folder, row) for row in ranking.highest],
         chart=_chart(histogram(scores)),
         slider=slider_values(ranking.groups),
@@ -82,7 +82,7 @@ def render_page(folder: Path, record: RunRecord, ranking: Ranking, facts: PageFa
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("diad_deploy.report.page", "."),
-        # the style and the script are this package's own, and no HTML
+        # the style and the script come from this package and are not HTML
         autoescape=lambda name: name == "page.html.j2",
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -98,12 +98,12 @@ def _environment() -> Environment:
 
 
 def _hash(text: str) -> str:
-    """As the page's security policy names it: it runs this script and style, and no other."""
+    """The hash for the page's security policy, which allows only this script and this style."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
-    """Bars and ticks in the chart's own coordinates."""
+    """The bars and ticks in the coordinates of the chart."""
     if not bars:
         return None
     tallest = max(bar.count for bar in bars)
@@ -120,7 +120,7 @@ def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
             {
                 "x": place * width + 0.5,
                 "width": max(width - 1.0, 0.5),
-                # a single image among thousands must not vanish
+                # a single image among thousands must stay visible
                 "height": max(bar.count / tallest * _CHART_HEIGHT, 2.0) if bar.count else 0.0,
                 "bar": bar,
             }
@@ -134,13 +134,13 @@ def _chart(bars: tuple[Bar, ...]) -> dict[str, Any] | None:
 
 
 def _legend() -> str:
-    """CSS colour stops of the scale as it lies over an image."""
+    """The CSS colour stops of the heatmap's scale, with their opacity."""
     stops = []
     for step in range(_LEGEND_STOPS):
         level = step * (LEVELS - 1) // (_LEGEND_STOPS - 1)
         red, green, blue = colour_table()[level].tolist()
-        cover = cover_table()[level] / 255
-        stops.append(f"rgb({red} {green} {blue} / {cover:.2f})")
+        opacity = opacity_table()[level] / 255
+        stops.append(f"rgb({red} {green} {blue} / {opacity:.2f})")
     return ", ".join(stops)
 
 

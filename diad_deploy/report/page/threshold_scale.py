@@ -1,8 +1,8 @@
-"""The thresholds that the page's slider can take, and what each would decide, exactly.
+"""The thresholds of the page's slider, and the exact number of defective images at each.
 
-All scores would make a long run's page slow, so for each place of the slider the page holds how
-many scores pass it. A place is a whole number times a round step: written as a fraction of whole
-numbers, it is the same float64 here and in the browser.
+The scores of a long run would make its page slow, so the page has only the number of scores above
+each position of the slider. A position is an integer times a round step. As the step is a fraction
+of integers, the threshold is the same float64 in Python and in the browser.
 """
 
 import math
@@ -16,17 +16,17 @@ import numpy.typing as npt
 from diad_deploy.report.ranking import Group
 
 PLACES = 400
-"""About how many places the slider has; the step is rounded up to 1, 2 or 5 of a power of ten."""
+"""The approximate number of positions; the step is rounded up to 1, 2 or 5 times a power of ten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdScale:
-    """Places 0 to `count - 1`; place k is the threshold (first + k) · numerator / denominator.
+    """The thresholds (first + k) · numerator / denominator at the positions k from 0 to count - 1.
 
     Attributes:
-        first: the whole number of place 0, at or below the lowest score.
-        count: how many places; no score passes the last.
-        numerator, denominator: of the step; one of them is 1, 2 or 5, or a power of ten times it.
+        first: the integer of position 0, whose threshold is at or below the lowest score.
+        count: the number of positions; no score is above the last.
+        numerator, denominator: the step as a fraction of integers.
     """
 
     first: int
@@ -35,31 +35,31 @@ class ThresholdScale:
     denominator: int
 
     def thresholds(self) -> npt.NDArray[np.float64]:
-        """The threshold at each place, float64 `[count]`."""
-        whole = range(self.first, self.first + self.count)
-        return np.array([place * self.numerator / self.denominator for place in whole])
+        """The threshold at each position, float64 `[count]`."""
+        steps = range(self.first, self.first + self.count)
+        return np.array([step * self.numerator / self.denominator for step in steps])
 
 
-def threshold_scale(least: float, most: float) -> ThresholdScale:
-    """Places from a threshold that every score passes, or nearly, to one that none does."""
-    spread = max(most - least, abs(most) * 1e-3, 1e-6)
+def threshold_scale(lowest: float, highest: float) -> ThresholdScale:
+    """The scale from about the lowest score to a threshold that no score is above."""
+    spread = max(highest - lowest, abs(highest) * 1e-3, 1e-6)
     wanted = spread / PLACES
     power = math.floor(math.log10(wanted))
     factor = next((f for f in (1, 2, 5) if f * 10.0**power >= wanted), 10)
     numerator = factor * 10 ** max(power, 0)
     denominator = 10 ** max(-power, 0)
-    first = math.ceil(least * denominator / numerator) - 1
-    last = max(math.ceil(most * denominator / numerator), first + 1)
+    first = math.ceil(lowest * denominator / numerator) - 1
+    last = max(math.ceil(highest * denominator / numerator), first + 1)
     return ThresholdScale(
         first=first, count=last - first + 1, numerator=numerator, denominator=denominator
     )
 
 
 def passing(scores: Sequence[float], scale: ThresholdScale) -> list[tuple[int, int]]:
-    """How many scores pass no place but the first k (k, count), where there are any.
+    """Pairs (k, count): `count` scores are above exactly the first k thresholds of the scale.
 
-    A score passes a threshold that it is above. So what passes place k is the sum of the counts
-    of all numbers greater than k.
+    The number of scores above the threshold at position k is the sum of the counts of all pairs
+    whose first number is greater than k.
     """
     passed = np.searchsorted(scale.thresholds(), np.asarray(scores), side="left")
     places, counts = np.unique(passed, return_counts=True)
@@ -67,7 +67,7 @@ def passing(scores: Sequence[float], scale: ThresholdScale) -> list[tuple[int, i
 
 
 def slider_values(groups: Sequence[Group]) -> dict[str, Any] | None:
-    """What the page's script needs, for JSON; None where there are no scores."""
+    """The values for the script of the page, as JSON; None without scores."""
     filled = [group for group in groups if group.scores]
     if not filled:
         return None

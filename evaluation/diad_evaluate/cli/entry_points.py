@@ -1,6 +1,6 @@
-"""The program `diad-evaluate`: signals are heeded before anything large is imported.
+"""The entry point of `diad-evaluate`, which handles signals before it imports large modules.
 
-One that comes earlier, while Python itself starts, ends the process as the system or Python does.
+Earlier signals, while Python itself starts, are handled by Python or the system.
 """
 
 from diad_deploy.cli.stop_signals import exit_on_signals

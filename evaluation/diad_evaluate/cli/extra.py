@@ -1,4 +1,4 @@
-"""What the evaluation needs beside the runtime."""
+"""The packages that the evaluation needs in addition to the runtime."""
 
 from importlib.util import find_spec
 
@@ -8,7 +8,7 @@ NEEDED = {"sklearn": "scikit-learn", "scipy": "SciPy", "matplotlib": "matplotlib
 
 
 def check_extra() -> None:
-    """Raise `EvaluationError` that names what is not installed, and the extra that brings it."""
+    """Raise `EvaluationError` if packages of the extra `evaluate` are not installed."""
     missing = [title for module, title in NEEDED.items() if find_spec(module) is None]
     if missing:
         raise EvaluationError(

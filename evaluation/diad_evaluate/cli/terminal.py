@@ -1,4 +1,4 @@
-"""An evaluation as a person reads it on the terminal."""
+"""Prints an evaluation on the terminal."""
 
 from pathlib import Path
 
@@ -14,26 +14,26 @@ from diad_evaluate.report.output import PAGE
 from diad_evaluate.report.table import TITLES, paper_title, table_rows
 from diad_evaluate.results import Evaluation
 
-TOLD_FAULTS = 10
+MAX_FAULTS = 10
 
 
 def print_evaluation(
     found: Evaluation, output: Path | None, console: Console | None = None
 ) -> None:
-    """Print the table, the notes, the first faults, and where the page is."""
+    """Print the table, the notes, the first faults, and the path of the page."""
     console = console or Console(highlight=False, soft_wrap=True)
     if found.stopped:
-        console.print("stopped: only the classes that were whole by then")
+        console.print("stopped: only classes that were complete")
     console.print(_table(found))
     if found.paper is not None:
-        console.print(f"Last row: {paper_title(found.paper)} classes; not measured here.")
+        console.print(f"Last row: {paper_title(found.paper)} classes; not measured in this run.")
         console.print(f"({SOURCE})")
     for note in found.notes():
         console.print(Text(printable(f"note: {note}")))
-    for row in found.faults[:TOLD_FAULTS]:
+    for row in found.faults[:MAX_FAULTS]:
         console.print(Text(printable(f"{row.status}: {row.picture}: {row.reason}")))
-    if len(found.faults) > TOLD_FAULTS:
-        console.print(f"and {len(found.faults) - TOLD_FAULTS} more; all are in the files of -o")
+    if len(found.faults) > MAX_FAULTS:
+        console.print(f"and {len(found.faults) - MAX_FAULTS} more; see the files written with -o")
     seconds = f"{found.seconds:.1f} s, model {found.model_seconds:.1f} s"
     console.print(f"{len(found.rows)} images in {seconds}, metrics {found.metric_seconds:.1f} s")
     devices = ", ".join(found.devices)
@@ -44,8 +44,8 @@ def print_evaluation(
 
 
 def _table(found: Evaluation) -> Table:
-    title = f"{found.layout}: percent, a class each and their mean"
-    # two short lines a heading and no more room than needed: it fits a terminal of 80 columns
+    title = f"{found.layout}: percent per class, and their mean"
+    # two-line headings and little padding: the table fits a terminal of 80 columns
     table = Table(
         title=title,
         title_justify="left",
@@ -65,7 +65,7 @@ def _table(found: Evaluation) -> Table:
     for row in rows:
         table.add_row(
             "(paper)" if row.kind == "paper" else Text(printable(row.name)),
-            row.pictures if row.kind == "class" else "",
+            row.images if row.kind == "class" else "",
             *([row.image_only] if has_image_only else []),
             *row.cells,
             style={"mean": "bold", "paper": "italic dim"}.get(row.kind),

@@ -1,4 +1,4 @@
-"""ROC, precision-recall and overlap curves, thinned for drawing."""
+"""ROC, precision-recall and overlap curves, reduced for drawing."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """(x, y) from left to right; empty where undefined.
+    """Curves as (x, y) from left to right; empty if undefined.
 
     Attributes:
         image_roc, pixel_roc: true-positive rate over false-positive rate.
@@ -33,7 +33,7 @@ class Curves:
 
 
 def draw_curves(images: Ranked | None, pixels: PixelCounts | None) -> Curves:
-    """The curves of one class, of those metrics that are defined."""
+    """The curves of one class, for the metrics that are defined."""
     image_roc, image_pr = _roc_and_pr(images) if images else ((), ())
     if pixels is None:
         return Curves(image_roc=image_roc, image_pr=image_pr)
@@ -48,10 +48,10 @@ def draw_curves(images: Ranked | None, pixels: PixelCounts | None) -> Curves:
 
 
 def thin(x: npt.ArrayLike, y: npt.ArrayLike, points: int = POINTS) -> Points:
-    """At most `points` of a curve's corners, evenly spread along its way, both ends among them."""
+    """At most `points` corners of a curve, evenly spaced along its length, with both ends."""
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    way = np.append(0.0, np.cumsum(np.abs(np.diff(xs)) + np.abs(np.diff(ys))))
-    places = np.unique(np.searchsorted(way, np.linspace(0.0, way[-1], points)))
+    length = np.append(0.0, np.cumsum(np.abs(np.diff(xs)) + np.abs(np.diff(ys))))
+    places = np.unique(np.searchsorted(length, np.linspace(0.0, length[-1], points)))
     return tuple(zip(xs[places].tolist(), ys[places].tolist(), strict=True))
 
 

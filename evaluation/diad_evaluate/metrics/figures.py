@@ -1,7 +1,7 @@
-"""The published evaluation's seven metrics of one class, and the exact AU-PRO beside them.
+"""The seven metrics of the published evaluation for one class, and the exact AU-PRO.
 
 Source: `utils/eval_helper.py` of the published code, metrics `max`, `apsp`, `f1sp`, `pixel`,
-`appx`, `f1px`, `pro`. It reports 1 minus an AUROC that is under 0.5; here it stays as it is.
+`appx`, `f1px`, `pro`. That code reports an AUROC below 0.5 as 1 minus its value; this one does not.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranked:
-    """Scores as scikit-learn takes them: alike ones counted once.
+    """Weighted scores for scikit-learn.
 
     Attributes:
         truth: `[M]`, 1 for defective.
-        rank: `[M]`, higher for a higher score; alike for alike ones.
-        weight: `[M]`, how many images or pixels.
+        rank: `[M]`, higher for a higher score, equal for equal scores.
+        weight: `[M]`, the number of images or pixels.
     """
 
     truth: npt.NDArray[np.int8]
@@ -40,34 +40,30 @@ class Ranked:
     weight: Floats
 
 
-def in_words(names: Sequence[str]) -> str:
-    """Names of metrics, those of a whole level as one."""
+def describe_metrics(names: Sequence[str]) -> str:
+    """The names of metrics, with one name for all image metrics and one for all pixel metrics."""
     levels = {"image metrics": IMAGE_METRICS, "pixel metrics": (*PIXEL_METRICS, EXACT_AU_PRO)}
-    whole = [words for words, level in levels.items() if set(level) <= set(names)]
-    single = [
-        name
-        for name in names
-        if not any(name in level for words, level in levels.items() if words in whole)
-    ]
-    return ", ".join([*whole, *single])
+    complete = [title for title, level in levels.items() if set(level) <= set(names)]
+    single = [name for name in names if not any(name in levels[title] for title in complete)]
+    return ", ".join([*complete, *single])
 
 
 def image_figures(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Figures:
     """Image AUROC, AP and F1-max.
 
     Args:
-        defective: bool `[N]`, both kinds among them.
+        defective: the labels, bool `[N]`, with good and defective images.
         scores: `[N]`, higher for more anomalous.
 
     Raises:
-        EvaluationError: one kind only, or a score that is not finite.
+        EvaluationError: all images have the same label, or a score is not finite.
     """
     ranked = rank_images(defective, scores)
     return dict(zip(IMAGE_METRICS, _areas(ranked), strict=True))
 
 
 def rank_images(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Ranked:
-    """Images as `Ranked`. Raises as `image_figures`."""
+    """Images as `Ranked`. Raises the errors of `image_figures`."""
     truth = np.asarray(defective, dtype=np.int8)
     rank = np.asarray(scores, dtype=np.float64)
     _check_both_kinds(int(truth.sum()), int((1 - truth).sum()), "pictures")
@@ -77,7 +73,7 @@ def rank_images(defective: npt.ArrayLike, scores: npt.ArrayLike) -> Ranked:
 
 
 def best_threshold(ranked: Ranked) -> float:
-    """The lowest score that is called defective where F1 is highest."""
+    """The lowest score that counts as defective, where F1 is highest."""
     precision, recall, thresholds = _precision_recall(ranked)
     return float(thresholds[int(np.argmax(_f1(precision, recall)[:-1]))])
 
@@ -85,17 +81,17 @@ def best_threshold(ranked: Ranked) -> float:
 def pixel_figures(
     maps: FloatArray, masks: BoolArray, *, chunk_px: int = CHUNK_PX
 ) -> tuple[Figures, PixelCounts]:
-    """Pixel AUROC, AP, F1-max, and AU-PRO twice, over all pixels of a class.
+    """Pixel AUROC, AP, F1-max, and both AU-PROs, over all pixels of a class.
 
-    AU-PRO by the published rule is left out where the rule gives nothing.
+    Published AU-PRO is left out where the published rule does not define it.
 
     Args:
-        maps: `[N, S, S]`.
-        masks: bool `[N, S, S]`.
-        chunk_px: most pixels to sort at once.
+        maps: the anomaly maps, `[N, S, S]`.
+        masks: the defective pixels, bool `[N, S, S]`.
+        chunk_px: the most pixels to sort at once.
 
     Raises:
-        EvaluationError: no defective or no good pixels, or map values that are not finite.
+        EvaluationError: there are no defective or no good pixels, or a map value is not finite.
     """
     marked = int(masks.sum())
     _check_both_kinds(marked, masks.size - marked, "pixels")
@@ -110,14 +106,16 @@ def pixel_figures(
 
 
 def rank_pixels(counts: PixelCounts) -> Ranked:
-    """Pixels as `Ranked`: good ones that no defective one lies between are taken for alike."""
+    """Pixels as `Ranked`. Good pixels with no defective pixel between them count as equal."""
     size = len(counts.values)
     at, between = 2.0 * np.arange(size) + 1.0, 2.0 * np.arange(size + 1)
     weight = np.concatenate([counts.defective, counts.equal, counts.below]).astype(np.float64)
-    there = weight > 0
+    used = weight > 0
     truth = np.repeat(np.array([1, 0], dtype=np.int8), [size, 2 * size + 1])
     return Ranked(
-        truth=truth[there], rank=np.concatenate([at, at, between])[there], weight=weight[there]
+        truth=truth[used],
+        rank=np.concatenate([at, at, between])[used],
+        weight=weight[used],
     )
 
 
@@ -140,7 +138,7 @@ def _precision_recall(ranked: Ranked) -> tuple[Floats, Floats, Floats]:
 
 
 def _f1(precision: Floats, recall: Floats) -> Floats:
-    """0 where nothing that is called defective is."""
+    """F1, and 0 where precision and recall are both 0."""
     total = precision + recall
     return np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
 
@@ -148,6 +146,6 @@ def _f1(precision: Floats, recall: Floats) -> Floats:
 def _check_both_kinds(defective: int, good: int, what: str) -> None:
     if not defective or not good:
         raise EvaluationError(
-            f"{what}: expected good and defective ones, found {good} good and {defective} "
-            f"defective; these metrics are undefined"
+            f"{what}: expected some good and some defective, found {good} good and {defective} "
+            f"defective; the metrics are undefined"
         )

@@ -1,4 +1,4 @@
-"""AU-PRO: the area under the per-region overlap, up to a false-positive rate of 30 %."""
+"""AU-PRO: the area under the per-region overlap curve up to a false-positive rate of 30 %."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,13 @@ Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 def published_au_pro(counts: PixelCounts) -> float | None:
-    """By the published rule (`compute_pro` of `utils/eval_helper.py`).
+    """AU-PRO by the published rule (`compute_pro` of `utils/eval_helper.py`).
 
-    200 equal thresholds; those with a false-positive rate under 0.3 are kept, the rates divided by
-    their largest, and trapezoids summed. None where fewer than two different rates are kept.
+    Of 200 equally spaced thresholds, those with a false-positive rate below 0.3 are kept. The rates
+    are divided by their largest, and the area is computed with trapezoids.
+
+    Returns:
+        The area; None if fewer than two different rates are kept.
     """
     rates = counts.good_above / counts.good
     overlap = _overlap_above(counts)
@@ -36,8 +39,8 @@ def exact_au_pro(counts: PixelCounts) -> float:
 
 
 def overlap_curve(counts: PixelCounts) -> Curve:
-    """The curve's corners, from (0, 0) to (1, 1): straight between them, whatever lies between."""
-    # highest value first: the good pixels above it (level), then those of the value itself
+    """The corners of the curve from (0, 0) to (1, 1), which is straight between them."""
+    # from the highest value: the good pixels above it (a flat step), then those equal to it
     steps = np.empty(2 * len(counts.values) + 1, dtype=np.float64)
     steps[0::2], steps[1::2] = counts.below[::-1], counts.equal[::-1]
     rates = np.cumsum(steps) / counts.good
@@ -47,6 +50,6 @@ def overlap_curve(counts: PixelCounts) -> Curve:
 
 
 def _overlap_above(counts: PixelCounts) -> npt.NDArray[np.float64]:
-    """The mean overlap of what lies above each published threshold."""
+    """The mean overlap of the pixels above each published threshold."""
     above = np.append(np.cumsum(counts.overlap[::-1])[::-1], 0.0)
     return above[np.searchsorted(counts.values, counts.thresholds, side="right")]

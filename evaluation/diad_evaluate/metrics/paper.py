@@ -1,4 +1,4 @@
-"""What the paper reports, to stand beside one's own figures.
+"""The figures of the paper, for comparison.
 
 DiAD, AAAI 2024, arXiv 2312.06607: multi-class setting, mean over all classes of the data set.
 """
@@ -16,10 +16,10 @@ class PaperFigures:
     """The paper's figures on one data set.
 
     Attributes:
-        title: the data set.
-        layout: name of its layout.
-        classes: its classes, over which the paper's figures are the mean.
-        figures: shares of 1.
+        title: the name of the data set.
+        layout: the name of its layout.
+        classes: its classes; the figures are the mean over them.
+        figures: the metrics as fractions of 1.
     """
 
     title: str
@@ -56,13 +56,13 @@ PAPER = (
 
 
 def paper_figures(layout: str, classes: Iterable[str]) -> PaperFigures | None:
-    """The paper's figures where the data are one of its data sets, whole.
+    """The paper's figures for a data set; None if the paper has none.
 
-    Beside some classes alone, a mean over all of them would mislead; and other people's screws lie
-    in MVTec-AD's layout, too.
+    The data set must have exactly the paper's classes: a mean over others is not comparable, and
+    other data sets use MVTec-AD's layout as well.
     """
-    shown = set(classes)
+    found = set(classes)
     for paper in PAPER:
-        if paper.layout == layout and shown == set(paper.classes):
+        if paper.layout == layout and found == set(paper.classes):
             return paper
     return None

@@ -1,10 +1,10 @@
-"""Maps and masks of a class -> the few counts from which all its pixel metrics follow, exactly.
+"""The pixel counts of a class, from which all pixel metrics follow exactly.
 
-AUROC, AP, the highest F1 and the per-region overlap change only where a threshold passes a
-defective pixel. So the pixels that are not defective need not be ranked among each other: it is
-enough how many of them equal each distinct value of a defective pixel, and how many lie between
-one such value and the next. That is counted in chunks, of which one at a time is sorted; memory
-grows with the defective pixels of a class (one in fifty, in MVTec-AD) and with nothing else.
+AUROC, AP, the highest F1 and the per-region overlap change only where the threshold passes a
+defective pixel. Good pixels therefore need not be sorted among each other: it is enough to know
+how many equal each distinct value of a defective pixel, and how many are between one such value
+and the next. They are counted in chunks that are sorted one at a time, so memory only grows with
+the number of defective pixels (one in fifty in MVTec-AD).
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from diad_deploy.arrays import BoolArray, FloatArray
 from diad_evaluate.metrics.regions import region_shares
 
 CHUNK_PX = 1 << 22
-"""Pixels that are sorted at once: 16 MB."""
+"""The number of pixels sorted at once: 16 MB."""
 
 THRESHOLDS = 200
-"""Of the published per-region overlap."""
+"""The number of thresholds of the published per-region overlap."""
 
 Counts = npt.NDArray[np.int64]
 Values = npt.NDArray[np.floating[Any]]
@@ -29,19 +29,19 @@ Values = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PixelCounts:
-    """Counts of one class.
+    """The pixel counts of one class.
 
     Attributes:
-        values: `[V]`, distinct map values of defective pixels, ascending.
-        defective: `[V]`, defective pixels of that value.
-        overlap: `[V]`, the share of the overlap (averaged over all regions) that lies at that
-            value; sums to 1.
-        equal: `[V]`, good pixels of that value.
-        below: `[V + 1]`, good pixels under the first value, between each and the next, and above
-            the last.
-        thresholds: `[T]`, the published rule's, ascending; empty where all maps are flat.
-        good_above: `[T]`, good pixels above each of them.
-        regions: connected defective regions.
+        values: `[V]`, the distinct map values of defective pixels, ascending.
+        defective: `[V]`, the number of defective pixels with each value.
+        overlap: `[V]`, the share of the overlap (mean over all regions) at each value; sums to 1.
+        equal: `[V]`, the number of good pixels with each value.
+        below: `[V + 1]`, the number of good pixels below the first value, between each value and
+            the next, and above the last.
+        thresholds: `[T]`, the thresholds of the published rule, ascending; empty if all maps are
+            constant.
+        good_above: `[T]`, the number of good pixels above each threshold.
+        regions: the number of connected defective regions.
     """
 
     values: Values
@@ -55,7 +55,7 @@ class PixelCounts:
 
     @property
     def good(self) -> int:
-        """Good pixels in all."""
+        """The number of good pixels."""
         return int(self.equal.sum() + self.below.sum())
 
 
@@ -65,7 +65,7 @@ def count_pixels(maps: FloatArray, masks: BoolArray, *, chunk_px: int = CHUNK_PX
     Args:
         maps: `[N, S, S]`, finite.
         masks: bool `[N, S, S]`.
-        chunk_px: most pixels to sort at once (at least an image's).
+        chunk_px: the most pixels to sort at once; at least those of one image.
     """
     found, shares, regions = _defective_pixels(maps, masks)
     values, where = np.unique(found, return_inverse=True)
@@ -92,21 +92,21 @@ def count_pixels(maps: FloatArray, masks: BoolArray, *, chunk_px: int = CHUNK_PX
 
 
 def published_thresholds(maps: FloatArray) -> Values:
-    """200 equal steps from the smallest map value on; none where there is one value only.
+    """200 equal steps from the smallest map value; empty if all values are equal.
 
-    In the maps' own type, as the published code has it: `compute_pro` of `utils/eval_helper.py`.
+    They have the type of the maps, as in the published `compute_pro` (`utils/eval_helper.py`).
     """
-    least, most = maps.min(), maps.max()
-    step = (most - least) / maps.dtype.type(THRESHOLDS)
+    low, high = maps.min(), maps.max()
+    step = (high - low) / maps.dtype.type(THRESHOLDS)
     if not step > 0:
         return np.empty(0, dtype=maps.dtype)
-    return np.arange(least, most, step, dtype=maps.dtype)
+    return np.arange(low, high, step, dtype=maps.dtype)
 
 
 def _defective_pixels(
     maps: FloatArray, masks: BoolArray
 ) -> tuple[FloatArray, npt.NDArray[np.float64], int]:
-    """Map values `[K]` of all defective pixels, their shares `[K]` of their regions; regions."""
+    """Of all defective pixels the map values `[K]` and shares `[K]`, and the number of regions."""
     values, shares, regions = [maps[:0].ravel()], [np.empty(0)], 0
     for anomaly_map, mask in zip(maps, masks, strict=True):
         if mask.any():
@@ -118,7 +118,7 @@ def _defective_pixels(
 
 
 def _good_pixels(maps: FloatArray, masks: BoolArray, images: int) -> Iterator[FloatArray]:
-    """The values of good pixels, sorted, `images` at a time."""
+    """The sorted values of the good pixels of `images` images at a time."""
     for start in range(0, len(maps), images):
         chunk = maps[start : start + images][~masks[start : start + images]]
         chunk.sort()

@@ -10,14 +10,14 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=np.bool_)
 
 
 def region_shares(mask: BoolArray) -> tuple[npt.NDArray[np.float64], int]:
-    """What share of its own region each defective pixel is, and how many regions there are.
+    """The share that each defective pixel has of its region, and the number of regions.
 
     Args:
         mask: bool `[S, S]`.
 
     Returns:
-        float64 `[K]` for the K defective pixels in the order of `mask[mask]`: one over the area of
-        the 8-connected region that the pixel lies in. The shares of a region sum to 1.
+        The shares, float64 `[K]` for the K defective pixels in the order of `mask[mask]`: one over
+        the area of the pixel's 8-connected region. The shares of a region sum to 1.
     """
     labels, count = ndimage.label(mask, structure=_EIGHT_NEIGHBOURS)
     own = labels[mask]

@@ -1,1 +1,1 @@
-"""What an evaluation writes: tables, plots and the page."""
+"""The output of an evaluation: tables, plots and the page."""

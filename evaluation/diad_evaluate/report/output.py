@@ -1,9 +1,9 @@
 """The files of an evaluation.
 
-OUT/evaluation.json   all of it
-OUT/evaluation.csv    a row a class, their mean, and the paper's figures
-OUT/pictures.csv      a row an image: score, or why there is none
-OUT/page.html         the figures, the curves, the worst false alarms and misses
+OUT/evaluation.json   all results
+OUT/evaluation.csv    one row per class, their mean, and the figures of the paper
+OUT/pictures.csv      one row per image: its score, or the reason of its failure
+OUT/page.html         the figures, the curves, and the worst false alarms and misses
 """
 
 import json
@@ -31,8 +31,12 @@ IMAGE_COLUMNS = tuple(field.name for field in fields(ImageRow))
 
 
 def write_evaluation(folder: Path, found: Evaluation) -> None:
-    """Write all files into `folder`, which exists. Raises `OSError` where it cannot be written."""
-    # names of files may hold bytes that are no text
+    """Write all files into the existing `folder`.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    # file names may contain bytes that are not UTF-8
     contents = {
         RESULT: f"{json.dumps(found.as_json(), indent=2)}\n".encode(),
         TABLE: to_csv([COLUMNS, *class_rows(found)]),
@@ -44,7 +48,7 @@ def write_evaluation(folder: Path, found: Evaluation) -> None:
 
 
 def class_rows(found: Evaluation) -> list[Sequence[object]]:
-    """Rows of `COLUMNS`; figures are shares of 1, empty where undefined."""
+    """The rows of `COLUMNS`. Figures are fractions of 1, and empty if undefined."""
     rows: list[Sequence[object]] = [
         (
             *("class", each.product, each.good, each.defective, each.failed, each.masked),

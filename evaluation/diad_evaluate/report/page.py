@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs neither network nor other files."""
+"""The page of an evaluation: one HTML file that needs no network and no other files."""
 
 import base64
 from pathlib import Path
@@ -21,7 +21,7 @@ _KIND_TITLES = dict(
 
 
 def render_page(found: Evaluation) -> str:
-    """The page's HTML; every name and reason in it is escaped."""
+    """The HTML of the page, with all names and reasons escaped."""
     environment = Environment(
         loader=PackageLoader("diad_evaluate.report", "."),
         autoescape=True,
@@ -34,7 +34,7 @@ def render_page(found: Evaluation) -> str:
         found=found,
         data_name=Path(found.data).resolve().name,
         version=__version__,
-        # at these hyphens no line breaks
+        # non-breaking hyphens
         titles=[TITLES[name].replace("-", "\u2011") for name in METRICS],
         rows=table_rows(found),
         image_only=sum(each.masks.image_only for each in found.classes),
@@ -51,12 +51,12 @@ def render_page(found: Evaluation) -> str:
 
 
 def _headline(found: Evaluation) -> list[tuple[str, str]]:
-    """The means that stand at the top."""
-    shown = ("image_auroc", "pixel_auroc", "pixel_au_pro")
+    """The means in the header of the page."""
+    names = ("image_auroc", "pixel_auroc", "pixel_au_pro")
     mean = found.mean
     return [
         (f"{TITLES[name]}, mean", f"{mean[name] * 100:.1f} %" if name in mean else UNDEFINED)
-        for name in shown
+        for name in names
     ]
 
 
@@ -80,13 +80,13 @@ def _mistakes(found: Evaluation) -> list[dict[str, Any]]:
         section(
             "false-alarms",
             "Worst false alarms",
-            "Good images that the threshold of their class calls defective.",
+            "Good images that are defective by the threshold of their class.",
             found.false_alarms,
         ),
         section(
             "misses",
             "Worst misses",
-            "Defective images that the threshold of their class calls good.",
+            "Defective images that are good by the threshold of their class.",
             found.misses,
         ),
     ]

@@ -1,4 +1,4 @@
-"""ROC, precision-recall and overlap curves as one SVG for each level."""
+"""ROC, precision-recall and overlap curves, as one SVG each for images and pixels."""
 
 import io
 import warnings
@@ -17,12 +17,12 @@ from diad_evaluate.results import ClassResult
 _PANEL_INCHES = 3.3
 _STYLES = ("-", "--", ":")
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
-"""Told apart by colour-blind eyes too (Okabe and Ito)."""
+"""Distinguishable for colour-blind readers (Okabe and Ito)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One chart: which curve of `Curves`, and the names of its axes."""
+    """One chart: a curve of `Curves`, and the labels of its axes."""
 
     curve: str
     title: str
@@ -47,33 +47,38 @@ PIXEL_PANELS = (
 
 
 def draw_plots(classes: Sequence[ClassResult], panels: Sequence[Panel]) -> bytes | None:
-    """The panels side by side, a line a class, as SVG; None where no class has such a curve."""
-    # numbered before any is left out, so that a class has one colour in all plots
-    shown = [
+    """Draw panels side by side, with one line per class.
+
+    Returns:
+        The SVG; None if no class has one of the curves.
+    """
+    # numbered before some are left out, so that a class has the same colour in all plots
+    drawn = [
         (place, each)
         for place, each in enumerate(classes)
         if any(_points(each.curves, panel) for panel in panels)
     ]
-    if not shown:
+    if not drawn:
         return None
-    rows = -(-len(shown) // 5)
+    rows = -(-len(drawn) // 5)
     size = (_PANEL_INCHES * len(panels), _PANEL_INCHES + 0.35 + 0.22 * rows)
-    # texts stay texts, for names in any script; no date and a fixed salt give the same bytes
+    # text is kept as text, for names in any script; without a date and with a fixed salt the
+    # output is reproducible
     settings = {"svg.fonttype": "none", "svg.hashsalt": "diad", "font.size": 9}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
-        # of a letter that matplotlib's font lacks, only the width is unknown to it
+        # a letter that is missing in matplotlib's font is only measured wrongly
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, panel in zip(all_axes, panels, strict=True):
-            _draw_panel(axes, panel, shown)
+            _draw_panel(axes, panel, drawn)
         handles, names = all_axes[0].get_legend_handles_labels()
         legend = figure.legend(
-            handles, names, loc="outside lower center", ncols=min(5, len(shown)), frameon=False
+            handles, names, loc="outside lower center", ncols=min(5, len(drawn)), frameon=False
         )
         for text in legend.get_texts():
-            # a name with $ is no formula
+            # a $ in a name does not start a formula
             text.set_parse_math(False)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
@@ -81,7 +86,7 @@ def draw_plots(classes: Sequence[ClassResult], panels: Sequence[Panel]) -> bytes
 
 
 def _legend_name(product: str) -> str:
-    """The name as it is drawn: what begins with _ would be left out of the legend."""
+    """The name for the legend, which leaves out names that start with _."""
     name = printable(product)
     return f"\u200b{name}" if name.startswith("_") else name
 

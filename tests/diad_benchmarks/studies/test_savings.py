@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from diad_benchmarks.cli.studies import savings as command
-from diad_benchmarks.models import models
+from diad_benchmarks.models import files
 from diad_benchmarks.models.standin import make_standin
 from diad_benchmarks.studies.savings import NAMES
 from diad_deploy.bundle.folder import Bundle
@@ -37,7 +37,7 @@ def test_tables_of_a_bundle_that_is_built_for_it(
     small_checkpoint: Path, traces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # in this process, which has traces
-    monkeypatch.setattr(models, "apart", lambda build, *given, timeout_s: build(*given))
+    monkeypatch.setattr(files, "apart", lambda build, *given, timeout_s: build(*given))
     arguments = ["--checkpoint", str(small_checkpoint)]
     with kept_traces(traces):
         done = CliRunner().invoke(command, [*arguments, "--rounds", "1"])

@@ -26,7 +26,7 @@ from tests.diad_deploy.backends.queued_turn import (
     QueuedTurn,
     wait_joined,
 )
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 

@@ -43,7 +43,7 @@ def test_the_expected_rate_is_the_highest_that_keeps_to_the_one_asked_for(
 def test_one_image_fewer_than_needed_is_refused(rate: float) -> None:
     needed = needed_images(rate)
     threshold_at(list(map(float, range(needed))), rate)
-    with pytest.raises(InputError, match=rf"needs at least {needed}; take more, or a rate from"):
+    with pytest.raises(InputError, match=rf"needs at least {needed}; add more, or use a rate of"):
         threshold_at(list(map(float, range(needed - 1))), rate)
     assert reachable_rate(needed) <= rate + 1e-12 < reachable_rate(needed - 1) + 1e-12
 
@@ -77,5 +77,5 @@ def test_a_rate_that_is_none(rate: float) -> None:
 def test_values_that_are_not_finite_set_no_threshold(odd: float, place: int) -> None:
     values = [float(value) for value in range(99)]
     values[place] = odd
-    with pytest.raises(InputError, match=f"1 of 99 values .* the first {odd:g}"):
+    with pytest.raises(InputError, match=f"1 of 99 values .* the first is {odd:g}"):
         threshold_at(values, 0.01)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from diad_deploy.calibration.good_images import check_counts, find_good
+from diad_deploy.calibration.good_images import check_counts, find_good_images
 from diad_deploy.errors import InputError
 from tests.diad_deploy.fake_detector import write_image
 
@@ -17,7 +17,7 @@ def layout(root: Path, *names: str) -> Path:
 
 def test_a_folder_a_class(tmp_path: Path) -> None:
     root = layout(tmp_path / "parts", "gear/1.png", "screw/1.png", "screw/a/2.png", "3.png")
-    found = find_good(root)
+    found = find_good_images(root)
     pairs = {file.name: name for file, name in zip(found.files, found.classes, strict=True)}
     assert pairs == {
         "parts/3.png": None,
@@ -37,7 +37,7 @@ def test_a_whole_data_set_gives_its_good_images_only(tmp_path: Path) -> None:
         "screw/ground_truth/scratch/000_mask.png",
         "gear/good/1.png",
     )
-    found = find_good(root)
+    found = find_good_images(root)
     assert [file.name for file in found.files] == [
         "mvtec/gear/good/1.png",
         "mvtec/screw/test/good/000.png",
@@ -50,18 +50,18 @@ def test_a_whole_data_set_gives_its_good_images_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("good", "bad"), [("ok", "ko"), ("OK", "NG"), ("Normal", "scratch")])
 def test_good_ones_by_any_name(tmp_path: Path, good: str, bad: str) -> None:
     root = layout(tmp_path / "p", f"screw/test/{good}/1.png", f"screw/test/{bad}/1.png", "2.png")
-    found = find_good(root)
+    found = find_good_images(root)
     assert [file.name for file in found.files] == [f"p/screw/test/{good}/1.png"]
     assert (found.classes, found.left_out) == (("screw",), 2)
 
 
 def test_defects_are_no_good_images(tmp_path: Path) -> None:
     root = layout(tmp_path / "p", "gear/1.png", "gear/ng/2.png", "ko/3.png", "masks/3.png")
-    found = find_good(root)
+    found = find_good_images(root)
     assert [file.name for file in found.files] == ["p/gear/1.png"]
     assert (found.classes, found.left_out) == (("gear",), 3)
-    with pytest.raises(InputError, match="all 2 images lie in folders of defects"):
-        find_good(layout(tmp_path / "q", "NG/1.png", "a/defect/2.png"))
+    with pytest.raises(InputError, match="all 2 images are in folders of defects"):
+        find_good_images(layout(tmp_path / "q", "NG/1.png", "a/defect/2.png"))
 
 
 @pytest.mark.parametrize(
@@ -77,62 +77,64 @@ def test_defects_are_no_good_images(tmp_path: Path) -> None:
 def test_masks_and_defects_in_folders_called_good(
     tmp_path: Path, good: str, others: tuple[str, ...]
 ) -> None:
-    found = find_good(layout(tmp_path / "p", good, *others))
+    found = find_good_images(layout(tmp_path / "p", good, *others))
     assert [file.name for file in found.files] == [f"p/{good}"]
     assert (found.classes, found.left_out) == ((None,), len(others))
 
 
 def test_masks_of_good_parts_make_no_other_image_a_defect(tmp_path: Path) -> None:
-    found = find_good(layout(tmp_path / "p", "1.png", "ground_truth/good/1_mask.png"))
+    found = find_good_images(layout(tmp_path / "p", "1.png", "ground_truth/good/1_mask.png"))
     assert [file.name for file in found.files] == ["p/1.png"]
 
 
 @pytest.mark.parametrize("good", ["io", "i.O.", "o.k."])
 def test_german_labels(tmp_path: Path, good: str) -> None:
-    found = find_good(layout(tmp_path / "p", f"gear/{good}/1.png", "gear/nio/1.png"))
+    found = find_good_images(layout(tmp_path / "p", f"gear/{good}/1.png", "gear/nio/1.png"))
     assert [file.name for file in found.files] == [f"p/gear/{good}/1.png"]
     assert found.classes == ("gear",)
-    found = find_good(layout(tmp_path / "q", f"train/{good}/1.png", "test/scratch/1.png"))
+    found = find_good_images(layout(tmp_path / "q", f"train/{good}/1.png", "test/scratch/1.png"))
     assert [file.name for file in found.files] == [f"q/train/{good}/1.png"]
 
 
 def test_a_class_may_be_called_io(tmp_path: Path) -> None:
     root = layout(tmp_path / "p", "io/1.png", "gear/1.png")
-    assert find_good(root).classes == ("gear", "io")
+    assert find_good_images(root).classes == ("gear", "io")
     root = layout(tmp_path / "q", "train/io/good/1.png", "train/gear/good/1.png")
-    assert find_good(root).classes == ("gear", "io")
+    assert find_good_images(root).classes == ("gear", "io")
 
 
 def test_a_class_alone_may_be_called_masks(tmp_path: Path) -> None:
-    found = find_good(layout(tmp_path / "p", "masks/train/good/1.png", "masks/test/bad/1.png"))
+    found = find_good_images(
+        layout(tmp_path / "p", "masks/train/good/1.png", "masks/test/bad/1.png")
+    )
     assert (len(found.files), found.classes) == (1, ("masks",))
 
 
 def test_a_class_may_be_called_masks(tmp_path: Path) -> None:
-    found = find_good(layout(tmp_path / "p", "masks/1.png", "gloves/1.png"))
+    found = find_good_images(layout(tmp_path / "p", "masks/1.png", "gloves/1.png"))
     assert found.classes == ("gloves", "masks")
 
 
 def test_a_variant_called_normal_is_no_label(tmp_path: Path) -> None:
     root = layout(tmp_path / "p", "normal/train/good/1.png", "normal/test/scratch/1.png")
-    assert [file.name for file in find_good(root).files] == ["p/normal/train/good/1.png"]
+    assert [file.name for file in find_good_images(root).files] == ["p/normal/train/good/1.png"]
 
 
 def test_one_class_alone_has_no_name_but_the_one_given(tmp_path: Path) -> None:
     root = layout(tmp_path / "screw", "train/good/1.png", "train/good/2.png")
-    assert find_good(root).classes == (None, None)
-    assert find_good(root / "train" / "good").classes == (None, None)
-    assert find_good(root, class_name="screw").classes == ("screw", "screw")
+    assert find_good_images(root).classes == (None, None)
+    assert find_good_images(root / "train" / "good").classes == (None, None)
+    assert find_good_images(root, class_name="screw").classes == ("screw", "screw")
 
 
 def test_nothing_to_find(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.png").write_bytes(b"")
     with pytest.raises(InputError, match="no images found"):
-        find_good(tmp_path / "empty")
+        find_good_images(tmp_path / "empty")
     for name in ("file.png", "none"):
         with pytest.raises(InputError, match="expected a folder of good images"):
-            find_good(tmp_path / name)
+            find_good_images(tmp_path / name)
 
 
 def test_too_few_images_says_how_many_are_needed(tmp_path: Path) -> None:
@@ -157,3 +159,10 @@ def test_classes_with_too_few_are_all_named_and_overall_is_a_way_out(tmp_path: P
     with pytest.raises(InputError, match=r"at least 99 .* each class, found gear 20, nut 30; .*"):
         check_counts(tmp_path, classes, 0.01, per_class=True)
     check_counts(tmp_path, classes, 0.01, per_class=False)
+
+
+def test_mvtec_3ds_masks_and_point_clouds_are_left_out(tmp_path: Path) -> None:
+    names = [f"bagel/train/good/{name}/0.png" for name in ("rgb", "gt", "xyz")]
+    found = find_good_images(layout(tmp_path / "p", *names, "bagel/test/hole/rgb/0.png"))
+    assert [file.name for file in found.files] == ["p/bagel/train/good/rgb/0.png"]
+    assert (found.classes, found.left_out) == (("bagel",), 3)

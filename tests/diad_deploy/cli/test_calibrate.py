@@ -64,7 +64,7 @@ def test_json_is_all_of_standard_output(run: Run, good: Path, own_bundle: Bundle
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "19 good images, but a false-alarm rate of 0.01 needs at least 99; take more"),
+        ([], "19 good images, but a false-alarm rate of 0.01 needs at least 99; add more"),
         (["--false-alarm-rate", "0"], "above 0 and below 1"),
         (["--false-alarm-rate", "some"], "not a valid float"),
         (["--colour"], "No such option"),

@@ -15,7 +15,7 @@ def read(content: bytes) -> list[list[str]]:
 
 
 def name_in(cell: str) -> str:
-    """A name from its cell, as docs/formats.md describes it."""
+    """A name from its cell, as docs/formats/reports.md describes it."""
     text = re.sub(r"(^|[;\t])'(?='*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])", r"\1", cell)
     return re.sub(r"\\(udc[89a-f][0-9a-f])", lambda found: chr(int(found[1][1:], 16)), text)
 

@@ -14,7 +14,7 @@ from diad_deploy.images.classes import (
     label_from_folders,
 )
 
-FORMATS = Path(__file__).parents[3] / "docs/formats.md"
+FORMATS = Path(__file__).parents[3] / "docs/formats/test-sets.md"
 
 
 @pytest.mark.parametrize(

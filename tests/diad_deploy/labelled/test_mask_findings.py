@@ -62,7 +62,7 @@ def test_what_is_said_of_masks() -> None:
         "masks that mark the whole image: 7 of 40 (0.png, 1.png, 2.png, 3.png, 4.png, and 2 more)",
         "masks that mark most of their image: 8 of 40 (0.png, 1.png, 2.png, 3.png, 4.png, and 3 "
         "more)",
-        "masks stored with loss, as JPEG does: 9 of 40",
+        "masks with lossy compression such as JPEG: 9 of 40",
     ]
     assert tally.counts == MaskCounts(missing=4, failed=5, empty=6, full=7, most=8, lossy=9)
     assert tally.counts.image_only == 22

@@ -125,7 +125,7 @@ def test_numbers_of_instances_in_colours_of_sixteen_bits(tmp_path: Path) -> None
     # with alpha only the upper bytes can be read, and these hold no number under 256
     colours[0, 0] = 300
     cv2.imwrite(str(path), np.dstack([colours, np.full(SIZE, 65535, np.uint16)]))
-    with pytest.raises(ImageError, match=r"16 bits in colours .* only the upper 8"):
+    with pytest.raises(ImageError, match=r"16 bits with colour .* only the upper 8"):
         read_mask(path, image_size_px=SIZE)
 
 
@@ -189,7 +189,7 @@ def test_several_pages_are_refused(tmp_path: Path, suffix: str) -> None:
         Image.fromarray((half * 255).astype(np.uint8))
         for half in (TRUTH & (np.arange(64)[:, None] < 30), TRUTH)
     )
-    with pytest.raises(ImageError, match=r"the mask has several pages .*; save one that marks"):
+    with pytest.raises(ImageError, match=r"the mask has several pages .*; save it as one page"):
         read(first, tmp_path / f"m.{suffix}", save_all=True, append_images=[second])
 
 

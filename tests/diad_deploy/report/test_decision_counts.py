@@ -10,5 +10,5 @@ def test_rows_pass_unchanged_and_are_counted() -> None:
         for place, decision in enumerate(("good", "defect", None, "good"))
     ]
     counts = DecisionCounts()
-    assert list(counts.counting(rows)) == rows
+    assert list(counts.count(rows)) == rows
     assert counts.as_dict() == {"good": 2, "defect": 1}

@@ -123,5 +123,5 @@ def test_what_the_file_system_refuses_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError) as raised, layout.writing_to(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device", "heatmaps/a.png.png")
     assert str(raised.value).startswith(
-        f"{tmp_path}: cannot be written: No space left on device (heatmaps/a.png.png); free the"
+        f"{tmp_path}: cannot be written: No space left on device (heatmaps/a.png.png); free disk"
     )

@@ -14,14 +14,14 @@ import pytest
 
 from diad_deploy.errors import OutputError
 from diad_deploy.report import folder as layout
-from diad_deploy.report.folder_lock import only_run
+from diad_deploy.report.folder_lock import lock_folder
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
 import sys
 from pathlib import Path
-from diad_deploy.report.folder_lock import only_run
-with only_run(Path(sys.argv[1])):
+from diad_deploy.report.folder_lock import lock_folder
+with lock_folder(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -50,10 +50,10 @@ def test_a_second_run_is_refused_and_told_whose_the_folder_is(
 ) -> None:
     expected = rf"{tmp_path / 'out'}: another run is writing to it \(process {holder.pid}\)"
     for _ in range(2):  # the first refusal leaves the owner's name where it is
-        with pytest.raises(OutputError, match=expected), only_run(tmp_path / "out"):
+        with pytest.raises(OutputError, match=expected), lock_folder(tmp_path / "out"):
             pass
     holder.communicate("")
-    with only_run(tmp_path / "out"):
+    with lock_folder(tmp_path / "out"):
         pass
 
 
@@ -61,28 +61,28 @@ def test_a_killed_run_holds_nobody_up(tmp_path: Path, holder: "subprocess.Popen[
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     lock = tmp_path / "out" / layout.LOCK
-    assert lock.read_text() == f"{holder.pid}\n"
+    assert lock.read_text() == f"\n{holder.pid}\n"
     assert layout.is_empty(tmp_path / "out")
-    with only_run(tmp_path / "out"):
-        assert lock.read_text() == f"{os.getpid()}\n"
+    with lock_folder(tmp_path / "out"):
+        assert lock.read_text() == f"\n{os.getpid()}\n"
     assert not lock.exists()
 
 
 def test_two_runs_of_one_process(tmp_path: Path) -> None:
     with (
-        only_run(tmp_path / "out"),
+        lock_folder(tmp_path / "out"),
         pytest.raises(OutputError, match=rf"process {os.getpid()}"),
-        only_run(tmp_path / "out"),
+        lock_folder(tmp_path / "out"),
     ):
         pass
 
 
 def test_folders_made_for_nothing_go_again(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no model"), only_run(tmp_path / "a" / "b"):
+    with pytest.raises(ValueError, match="no model"), lock_folder(tmp_path / "a" / "b"):
         raise ValueError("no model")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "mine").mkdir()
-    with only_run(tmp_path / "mine"):
+    with lock_folder(tmp_path / "mine"):
         pass
     assert (tmp_path / "mine").is_dir()
 
@@ -91,7 +91,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     with (
         pytest.raises(OutputError, match="is a file, expected"),
-        only_run(tmp_path / "out"),
+        lock_folder(tmp_path / "out"),
     ):
         pass
 
@@ -101,7 +101,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with only_run(tmp_path / "out"):
+    with lock_folder(tmp_path / "out"):
         assert (tmp_path / "out" / layout.LOCK).exists()
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_ends_between_making_and_locking_takes_nothing_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    earlier = only_run(out)
+    earlier = lock_folder(out)
     earlier.__enter__()
     real = os.open
 
@@ -120,8 +120,8 @@ def test_a_run_that_ends_between_making_and_locking_takes_nothing_away(
         return real(path, *rest)
 
     monkeypatch.setattr(os, "open", ends_first)
-    with only_run(out):
-        assert (out / layout.LOCK).read_text() == f"{os.getpid()}\n"
+    with lock_folder(out):
+        assert (out / layout.LOCK).read_text() == f"\n{os.getpid()}\n"
     assert not out.exists()
 
 
@@ -132,11 +132,12 @@ def test_a_folder_that_somebody_else_made_meanwhile_stays(
     real = Path.mkdir
 
     def second(path: Path, *rest: object, **given: object) -> None:
-        real(path)  # somebody else's
+        if not path.exists():
+            real(path)  # somebody else's
         real(path, *rest, **given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Path, "mkdir", second)
-    with only_run(out):
+    with lock_folder(out):
         pass
     assert out.is_dir()
 
@@ -153,7 +154,7 @@ def test_a_folder_that_another_run_makes_after_the_first_look_is_no_file(
         return real(path)
 
     monkeypatch.setattr(os.path, "lexists", second)
-    with only_run(out):
+    with lock_folder(out):
         pass
     assert out.is_dir()
 
@@ -165,7 +166,7 @@ def test_a_place_where_folders_never_stay_is_refused(
         """As in /proc, or where another process removes it each time."""
 
     monkeypatch.setattr(Path, "mkdir", vanish)
-    with pytest.raises(OutputError, match="cannot be written"), only_run(tmp_path / "out"):
+    with pytest.raises(OutputError, match="cannot be written"), lock_folder(tmp_path / "out"):
         pass
 
 
@@ -188,7 +189,7 @@ def test_a_folder_that_is_another_one_now_is_noticed_and_left_alone(
     tmp_path: Path, change: Callable[[Path], object], left: list[str]
 ) -> None:
     out = tmp_path / "out"
-    with only_run(out) as held:
+    with lock_folder(out) as held:
         held.check()
         change(out)
         with pytest.raises(OutputError, match="was removed or replaced while the run was writing"):
@@ -198,12 +199,12 @@ def test_a_folder_that_is_another_one_now_is_noticed_and_left_alone(
 
 def test_names_that_meet_where_case_does_not_count(tmp_path: Path) -> None:
     names = ["a.png", "A.png", "b.png"]
-    with only_run(tmp_path / "out") as held:
+    with lock_folder(tmp_path / "out") as held:
         held.check_names(names)
         # as a file system shows it that takes both names for the same
         (tmp_path / "out" / layout.LOCK.upper()).touch()
         held.check_names(["a.png", "b.png"])
-        with pytest.raises(OutputError, match=r"takes A.png and a.png for the same"):
+        with pytest.raises(OutputError, match=r"does not distinguish A.png from a.png"):
             held.check_names(names)
-        with pytest.raises(OutputError, match="for the same"):
+        with pytest.raises(OutputError, match="does not distinguish"):
             held.check_names(["u\u0308.png", "\u00fc.png"])

@@ -132,7 +132,7 @@ def test_filters_by_class_decision_score_and_name(page: Any) -> None:
     expected = [row for row in expected if 0.7 <= (row.score or 0) <= 0.75]
     assert 0 < len(expected) < 30
     assert shown(page) == best(expected)
-    page.get_by_label("Name holds").fill(expected[0].picture[-7:].upper())
+    page.get_by_label("Name contains").fill(expected[0].picture[-7:].upper())
     assert shown(page) == [expected[0].picture]
     page.get_by_role("button", name="Clear").click()
     # the page waits for the form's own clearing
@@ -147,7 +147,7 @@ def test_the_slider_counts_all_images_and_labels_the_cards(page: Any) -> None:
     slide(page, 0.9)
     now = sum((row.score or 0) > 0.9 for row in ROWS)
     assert f"Above 0.9: {now} images of {COUNT} would be defective" in status(page)
-    assert f"{defects - now} fewer than the run decided ({defects})" in status(page)
+    assert f"{defects - now} fewer than in the run ({defects})" in status(page)
     badges: dict[str, str] = page.eval_on_selector_all(
         "#cards > li",
         "all => Object.fromEntries(all.map(c => [c.dataset.name, "
@@ -195,7 +195,7 @@ def test_the_keyboard_is_enough(page: Any) -> None:
     assert f": 0 images of {COUNT}" not in status(page)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert "As decided by the run" in status(page)
+    assert "Decisions of the run" in status(page)
 
 
 def test_every_part_has_a_name_for_those_who_listen(page: Any) -> None:

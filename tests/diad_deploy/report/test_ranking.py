@@ -2,7 +2,7 @@
 
 import random
 
-from diad_deploy.report.ranking import MAX_FOLDERS, OTHERS, Highest, rank
+from diad_deploy.report.ranking import MAX_FOLDERS, OTHERS, HighestScores, rank
 from diad_deploy.report.results import ResultRow
 
 
@@ -12,24 +12,24 @@ def row(image: str, score: float | None) -> ResultRow:
 
 
 def test_offers_say_who_drops_out() -> None:
-    highest = Highest(limit=2, of_folder=2)
-    assert highest.offer("a", 0.5) == ()
-    assert highest.offer("b", 0.9) == ()
-    assert highest.offer("c", 0.1) == ("c",)
-    assert highest.offer("d", 0.7) == ("a",)
+    highest = HighestScores(limit=2, per_folder=2)
+    assert highest.add("a", 0.5) == ()
+    assert highest.add("b", 0.9) == ()
+    assert highest.add("c", 0.1) == ("c",)
+    assert highest.add("d", 0.7) == ("a",)
     assert highest.names() == ["b", "d"]
 
 
 def test_each_folder_has_its_highest_beside_the_highest_of_all() -> None:
-    highest = Highest(limit=2, of_folder=1)
-    assert highest.offer("x/a", 0.9) == ()
-    assert highest.offer("x/b", 0.8) == ()
-    assert highest.offer("x/c", 0.7) == ("x/c",)
-    assert highest.offer("y/a", 0.1) == ()
+    highest = HighestScores(limit=2, per_folder=1)
+    assert highest.add("x/a", 0.9) == ()
+    assert highest.add("x/b", 0.8) == ()
+    assert highest.add("x/c", 0.7) == ("x/c",)
+    assert highest.add("y/a", 0.1) == ()
     assert highest.names() == ["x/a", "x/b", "y/a"]
     # x/b is among the highest no more, x/d neither; y/a gives way in its folder
-    assert highest.offer("y/b", 0.95) == ("x/b", "y/a")
-    assert highest.offer("x/d", 0.2) == ("x/d",)
+    assert highest.add("y/b", 0.95) == ("x/b", "y/a")
+    assert highest.add("x/d", 0.2) == ("x/d",)
     assert highest.names() == ["y/b", "x/a"]
 
 
@@ -38,11 +38,11 @@ def test_many_folders_leave_the_highest_of_all() -> None:
     offered = [(f"{n % 7}/{n}", chance.random()) for n in range(200)]
     for _ in range(4):
         chance.shuffle(offered)
-        highest = Highest(limit=5, of_folder=2, most_folders=6)
+        highest = HighestScores(limit=5, per_folder=2, max_folders=6)
         left: set[str] = set()
         for name, score in offered:
             left.add(name)
-            left -= set(highest.offer(name, score))
+            left -= set(highest.add(name, score))
         best = sorted(offered, key=lambda pair: -pair[1])[:5]
         assert highest.names() == [name for name, _ in best]
         assert left == set(highest.names())
@@ -50,9 +50,9 @@ def test_many_folders_leave_the_highest_of_all() -> None:
 
 def test_equal_scores_rank_by_name_whatever_the_order() -> None:
     for names in ("abcd", "dcba", "cadb"):
-        highest = Highest(limit=2, of_folder=2)
+        highest = HighestScores(limit=2, per_folder=2)
         for name in names:
-            highest.offer(name, 1.0)
+            highest.add(name, 1.0)
         assert highest.names() == ["a", "b"]
 
 
@@ -71,7 +71,7 @@ def test_the_ranking_is_that_of_sorting() -> None:
 
 def test_no_rows() -> None:
     ranking = rank([])
-    assert (ranking.highest, ranking.read, ranking.failed) == ((), 0, 0)
+    assert (ranking.highest, ranking.scored, ranking.failed) == ((), 0, 0)
 
 
 def decided(image: str, score: float, class_name: str | None, threshold: float) -> ResultRow:
@@ -101,7 +101,7 @@ def test_scores_are_grouped_by_class_or_else_by_folder() -> None:
         ("a", [0.6, 0.1]),
     ]
     assert [group.thresholds for group in ranking.groups] == [{0.4}, {0.7}]
-    assert (ranking.read, ranking.decided, ranking.defects) == (4, 3, 1)
+    assert (ranking.scored, ranking.decided, ranking.defects) == (4, 3, 1)
 
 
 def test_groups_are_bounded() -> None:

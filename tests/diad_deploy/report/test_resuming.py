@@ -6,6 +6,7 @@ import pytest
 
 from diad_deploy.images.discover import ImageFile, find_images
 from diad_deploy.report import folder as layout
+from diad_deploy.report.ranking import HighestScores
 from diad_deploy.report.results import (
     ResultRow,
     ResultsFiles,
@@ -13,7 +14,7 @@ from diad_deploy.report.results import (
     to_csv_line,
     to_json_line,
 )
-from diad_deploy.report.resuming import keep_finished, settle
+from diad_deploy.report.resuming import keep_finished, rewrite_results
 from tests.diad_deploy.fake_detector import write_image, write_images
 
 
@@ -68,21 +69,21 @@ def images(out: Path) -> list[str]:
 def test_finished_images_stay(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0], 0.1), ok_row(out, files[1], 0.9))
     kept = keep_finished(out, files)
-    assert kept.pictures == {files[0].name, files[1].name}
+    assert kept.names == {files[0].name, files[1].name}
     assert kept.highest.names() == [files[1].name, files[0].name]
     assert images(out) == [files[0].name, files[1].name]
 
 
 def test_failures_are_tried_again(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0]), failed_row(files[1]))
-    assert keep_finished(out, files).pictures == {files[0].name}
+    assert keep_finished(out, files).names == {files[0].name}
     assert images(out) == [files[0].name]
 
 
 def test_an_image_that_changed_is_done_again(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0]), ok_row(out, files[1]))
     write_image(files[0].path, red=1, width=99)
-    assert keep_finished(out, files).pictures == {files[1].name}
+    assert keep_finished(out, files).names == {files[1].name}
 
 
 @pytest.mark.parametrize("lost", ["heatmap", "thumbnail"])
@@ -96,12 +97,12 @@ def test_an_image_whose_outputs_are_gone_is_done_again(
         "thumbnail": layout.thumbnail_path(name, "reconstruction"),
     }[lost]
     (out / path).unlink()
-    assert keep_finished(out, files).pictures == {files[1].name}
+    assert keep_finished(out, files).names == {files[1].name}
 
 
 def test_an_image_that_was_moved_away_keeps_its_result(out: Path, files: list[ImageFile]) -> None:
     write(out, ok_row(out, files[0]), ok_row(out, files[1]))
-    assert keep_finished(out, files[1:]).pictures == {files[0].name, files[1].name}
+    assert keep_finished(out, files[1:]).names == {files[0].name, files[1].name}
     assert images(out) == [files[1].name, files[0].name]
 
 
@@ -117,7 +118,7 @@ def test_a_torn_line_is_dropped_from_both_files(out: Path, files: list[ImageFile
 def test_thumbnails_that_the_page_does_not_show_are_removed(
     out: Path, files: list[ImageFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diad_deploy.report.ranking.Highest.__init__.__defaults__", (1, 1, 40))
+    monkeypatch.setattr(HighestScores.__init__, "__defaults__", (1, 1, 40))
     write(out, ok_row(out, files[0], 0.1), ok_row(out, files[1], 0.9))
     keep_finished(out, files)
     assert not (out / layout.thumbnail_path(files[0].name, "input")).exists()
@@ -125,7 +126,7 @@ def test_thumbnails_that_the_page_does_not_show_are_removed(
 
 
 def test_a_kill_before_the_first_row(out: Path, files: list[ImageFile]) -> None:
-    assert keep_finished(out, files).pictures == frozenset()
+    assert keep_finished(out, files).names == frozenset()
     assert images(out) == []
 
 
@@ -134,6 +135,6 @@ def test_settling_puts_rows_in_the_order_given_and_others_behind(
 ) -> None:
     names = [file.name for file in files]
     write(out, *(failed_row(files[place]) for place in (3, 1, 0, 2)))
-    settle(out, [names[0], names[1], names[2]])
+    rewrite_results(out, [names[0], names[1], names[2]])
     assert images(out) == names
     assert sorted(path.name for path in out.iterdir()) == [layout.TABLE, layout.RESULTS]

@@ -77,18 +77,18 @@ def test_what_decides_is_found_and_named(tmp_path: Path) -> None:
     write_thresholds(tmp_path / "other.json", make_thresholds(overall=0.9))
     own = find_decider(tmp_path, class_name="gear")
     assert own.thresholds == BOTH
-    assert own.shown("fake") == str(tmp_path / "thresholds.json")
-    assert own.shown("tensorrt") == f"{tmp_path / 'thresholds.json'} (set on fake)"
+    assert own.describe("fake") == str(tmp_path / "thresholds.json")
+    assert own.describe("tensorrt") == f"{tmp_path / 'thresholds.json'} (set on fake)"
     other = find_decider(tmp_path, thresholds=tmp_path / "other.json")
     assert other.thresholds == make_thresholds(overall=0.9)
     assert other.thresholds_sha256 != own.thresholds_sha256
     given = find_decider(tmp_path, threshold=0.25)
-    assert (given.threshold, given.thresholds, given.shown("fake")) == (
+    assert (given.threshold, given.thresholds, given.describe("fake")) == (
         0.25,
         None,
         "--threshold 0.25",
     )
-    with pytest.raises(OptionError, match="exclude each other"):
+    with pytest.raises(OptionError, match="cannot be used together"):
         find_decider(tmp_path, threshold=0.25, thresholds=tmp_path / "other.json")
 
 

@@ -186,7 +186,7 @@ def test_all_failed_is_nothing_done(run: Run, tmp_path: Path) -> None:
     [
         (("nowhere",), "nowhere: expected the folder of a test set"),
         ((".", "--layout", "coco"), "--layout coco: expected auto"),
-        ((".", "--class", "spoon"), "--class spoon: not in the data; expected of bolt, cap"),
+        ((".", "--class", "spoon"), "--class spoon: not in the data; expected one of bolt, cap"),
         ((".", "--batch-size", "0"), "0 is not in the range x>=1"),
     ],
 )
@@ -246,7 +246,7 @@ def test_ctrl_c_keeps_what_is_whole(tmp_path: Path) -> None:
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == "diad-evaluate: interrupted"
     assert "Traceback" not in done.stderr
-    assert done.stdout.startswith("stopped: only the classes that were whole by then")
+    assert done.stdout.startswith("stopped: only classes that were complete")
     found = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert (found["stopped"], list(found["classes"])) == (True, ["a"])
     assert names(tmp_path / "out") == FILES

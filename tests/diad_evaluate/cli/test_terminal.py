@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from diad_deploy.labelled.mask_findings import MaskCounts
-from diad_evaluate.cli.terminal import TOLD_FAULTS, print_evaluation
+from diad_evaluate.cli.terminal import MAX_FAULTS, print_evaluation
 from diad_evaluate.results import Evaluation
 from tests.diad_evaluate.found_evaluations import NASTY, class_found, evaluation, mvtec_ad, row
 
@@ -24,7 +24,7 @@ def test_a_table_that_fits_eighty_columns() -> None:
     for word in ("toothbrush", "metal_nut", "3 + 4", "AUROC", "F1-max", "exact", "100.0", "97.2"):
         assert word in text
     assert (
-        "Last row: the paper's MVTec-AD, mean of 15 classes; not measured here.\n(DiAD, AAAI"
+        "Last row: the paper's MVTec-AD, mean of 15 classes; not measured in this run.\n(DiAD, AAAI"
         in text
     )
     assert "\n(paper) " in text
@@ -34,13 +34,13 @@ def test_a_table_that_fits_eighty_columns() -> None:
 def test_notes_faults_and_a_stop_are_told() -> None:
     faults = [
         row(f"{n}{NASTY}.png", status="failed", score=None, reason="the file is empty")
-        for n in range(TOLD_FAULTS + 2)
+        for n in range(MAX_FAULTS + 2)
     ]
     found = evaluation(class_found("[bold]", notes=("no masks",)), rows=tuple(faults), stopped=True)
     text = printed(found)
-    assert text.startswith("stopped: only the classes that were whole by then\n")
+    assert text.startswith("stopped: only classes that were complete\n")
     assert "note: [bold]: no masks\n" in text
-    assert text.count("failed: ") == TOLD_FAULTS
+    assert text.count("failed: ") == MAX_FAULTS
     assert "failed: 0<b>&\"'\\udcff.png: the file is empty\n" in text
     assert "and 2 more; all are in the files of -o" in text
     assert "paper" not in text

@@ -14,8 +14,8 @@ from diad_evaluate.metrics.figures import (
     PIXEL_METRICS,
     Figures,
     best_threshold,
+    describe_metrics,
     image_figures,
-    in_words,
     pixel_figures,
     rank_images,
 )
@@ -101,10 +101,10 @@ def test_the_threshold_is_the_lowest_that_has_the_highest_f1() -> None:
     assert best_threshold(rank_images([False, True], [0.1, 0.7])) == 0.7
 
 
-def test_metrics_in_words() -> None:
-    assert in_words(METRICS) == "image metrics, pixel metrics"
-    assert in_words([*IMAGE_METRICS, "pixel_ap"]) == "image metrics, pixel_ap"
-    assert in_words(["image_ap"]) == "image_ap"
+def test_metrics_describe_metrics() -> None:
+    assert describe_metrics(METRICS) == "image metrics, pixel metrics"
+    assert describe_metrics([*IMAGE_METRICS, "pixel_ap"]) == "image metrics, pixel_ap"
+    assert describe_metrics(["image_ap"]) == "image_ap"
 
 
 def test_one_kind_has_no_metrics() -> None:

@@ -51,7 +51,7 @@ def test_rows_of_classes_mean_and_paper() -> None:
     kinds = [attributes.get("class") for attributes in page.named("tr")]
     assert kinds == [None, *["class"] * 15, "mean", "paper"]
     assert "the paper's MVTec-AD, mean of 15" in page.text
-    assert "It was not measured here." in page.text
+    assert "They were not measured in this run." in page.text
     assert "paper" not in Page(render_page(evaluation(class_found("screw")))).text
 
 

@@ -9,7 +9,7 @@ from diad_export.cli.options import limit_options
 from diad_export.verify.result import Limits
 
 
-def test_each_field_of_the_limits_has_an_option_with_its_usual_value() -> None:
+def test_each_field_of_the_limits_has_an_option_with_its_default() -> None:
     seen: dict[str, float] = {}
 
     @click.command()

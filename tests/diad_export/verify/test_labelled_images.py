@@ -148,7 +148,7 @@ def test_masks_of_one_class_are_not_those_of_another(tmp_path: Path) -> None:
 
 def test_masks_only(tmp_path: Path) -> None:
     image(tmp_path / "screw/masks/a.png")
-    with pytest.raises(InputError, match="all 1 images lie in folders of masks"):
+    with pytest.raises(InputError, match="all 1 images are in folders of masks"):
         find_labelled(tmp_path)
 
 
@@ -160,6 +160,29 @@ def test_defects_in_folders_called_good_and_german_labels(tmp_path: Path) -> Non
         "n.i.O./b.png": True,
         "defect/ok/c.png": True,
     }
+
+
+def test_the_layouts_of_an_evaluation_are_known(tmp_path: Path) -> None:
+    image(tmp_path / "3d/bagel/test/hole/rgb/0.png")
+    image(tmp_path / "3d/bagel/test/hole/gt/0.png", white=True)
+    [found] = find_labelled(tmp_path / "3d")
+    assert (found.name, found.mask) == (
+        "bagel/test/hole/rgb/0.png",
+        tmp_path / "3d/bagel/test/hole/gt/0.png",
+    )
+    image(tmp_path / "visa/pcb/a.png")
+    (tmp_path / "visa/split_csv").mkdir()
+    rows = "object,split,label,image,mask\npcb,test,anomaly,pcb/a.png,pcb/m.png\n"
+    (tmp_path / "visa/split_csv/1cls.csv").write_text(rows)
+    [found] = find_labelled(tmp_path / "visa")
+    assert (found.defective, found.mask) == (True, tmp_path / "visa/pcb/m.png")
+
+
+def test_masks_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    image(tmp_path / "images/a.png")
+    image(tmp_path / "elsewhere/a_mask.png", white=True)
+    [found] = find_labelled(tmp_path / "images", masks=tmp_path / "elsewhere")
+    assert found.mask == tmp_path / "elsewhere/a_mask.png"
 
 
 def test_most_are_spread_evenly(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def test_each_is_recognised_and_can_be_named(tmp_path: Path, layout: str) -> Non
     folder = make(tmp_path, layout)
     found = find_labelled_set(folder)
     assert found.layout.name == layout
-    assert found.pictures == find_labelled_set(folder, layout=layout).pictures
-    assert all(image.path.is_file() for image in found.pictures)
+    assert found.images == find_labelled_set(folder, layout=layout).images
+    assert all(image.path.is_file() for image in found.images)
 
 
 def test_no_known_layout_names_all_that_was_looked_for(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_no_known_layout_names_all_that_was_looked_for(tmp_path: Path) -> None:
 
 def test_a_layout_that_the_folder_has_not(tmp_path: Path) -> None:
     write_mvtec_class(tmp_path / "a")
-    with pytest.raises(InputError, match=r"looked for VisA: split_csv/1cls.csv; see") as raised:
+    with pytest.raises(InputError, match=r"expected VisA: split_csv/1cls.csv; see") as raised:
         find_labelled_set(tmp_path, layout="visa")
     assert "MVTec" not in str(raised.value)
     with pytest.raises(OptionError, match="--layout coco: expected auto, mvtec-3d, mvtec-ad"):
@@ -51,7 +51,9 @@ def test_a_layout_that_the_folder_has_not(tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="gone: expected the folder of a test set, found none"):
+    with pytest.raises(
+        InputError, match="gone: expected the folder of a test set, found no folder"
+    ):
         find_labelled_set(tmp_path / "gone")
 
 
@@ -59,6 +61,6 @@ def test_classes_can_be_chosen(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         write_mvtec_class(tmp_path / name, good=1, bad=0)
     found = find_labelled_set(tmp_path, classes=("c", "a"))
-    assert [p.product for p in found.pictures] == ["a", "c"]
-    with pytest.raises(OptionError, match="--class d: not in the data; expected of a, b, c"):
+    assert [p.product for p in found.images] == ["a", "c"]
+    with pytest.raises(OptionError, match="--class d: not in the data; expected one of a, b, c"):
         find_labelled_set(tmp_path, classes=("a", "d"))

@@ -109,3 +109,15 @@ def test_a_class_may_be_called_io(tmp_path: Path) -> None:
     write_good(tmp_path / "io/good/1.png")
     write_bad(tmp_path / "gear/n.i.o./1.png")
     assert [(p.product, p.kind) for p in PLAIN.find(tmp_path)] == [("gear", "nio"), ("io", "good")]
+
+
+def test_masks_beside_the_classes_are_no_class(tmp_path: Path) -> None:
+    write_good(tmp_path / "gear/ok/1.png")
+    for label in ("good", "defect"):
+        write_good(tmp_path / "Masks" / label / "1.png")
+    assert [p.product for p in PLAIN.find(tmp_path)] == ["gear"]
+
+
+def test_the_only_class_may_be_called_masks(tmp_path: Path) -> None:
+    write_good(tmp_path / "masks/good/1.png")
+    assert [p.product for p in PLAIN.find(tmp_path)] == ["masks"]

@@ -135,12 +135,12 @@ def test_the_histogram_counts_all_scores(tmp_path: Path) -> None:
 def test_failures_are_listed_up_to_a_number_and_counted(tmp_path: Path) -> None:
     found = page(tmp_path, [failed(f"{n:03}.png") for n in range(230)])
     assert len(re.findall(r"\b\d{3}\.png", found.text)) == 200
-    assert "230 images, of which the first 200 stand here" in " ".join(found.text.split())
+    assert "230 images, of which the first 200 are listed" in " ".join(found.text.split())
 
 
 def test_the_header_says_what_ran(tmp_path: Path) -> None:
     text = " ".join(page(tmp_path, [ok("a.png", 0.5), failed("b")]).text.split())
-    for part in ("the bundle", "fake", "1 min 15 s", "Images/s1.23", "0.05", "0.75"):
+    for part in ("the bundle", "fake", "1 min 15 s", "Images per second1.23", "0.05", "0.75"):
         assert part in text
     assert "The run was stopped" not in text
 
@@ -153,7 +153,7 @@ def test_a_run_that_was_stopped_says_so(tmp_path: Path) -> None:
 def test_missing_thumbnails_cost_no_more_than_themselves(tmp_path: Path) -> None:
     found = page(tmp_path, [ok("a.png", 0.5)])
     assert found.all("img") == []
-    assert found.text.count("no thumbnail") == 2
+    assert found.text.count("No thumbnail") == 2
 
 
 @pytest.mark.parametrize("rows", [[], [ok("a.png", 0.5)], [failed("a.png")]])
