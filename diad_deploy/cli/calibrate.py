@@ -72,12 +72,12 @@ def command(*, good_dir: Path, as_json: bool, **given: Any) -> int:
     done, and 130, 143 or 129 if interrupted.
     """
     from diad_deploy.calibration.calibrate import CalibrationRequest, calibrate
-    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.cli.progress import show_progress
 
     # a library's remark on a damaged image is no line for the user: the result has the reason
     warnings.simplefilter("ignore")
     request = CalibrationRequest(folder=good_dir, **given)
-    with shown_progress() as tell:
+    with show_progress() as tell:
         found = calibrate(request, progress=tell)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))

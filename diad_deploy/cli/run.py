@@ -88,12 +88,12 @@ def command(*, as_json: bool, **given: Any) -> int:
     done, and 130, 143 or 129 if interrupted. With --fail-on-defect, 3 if an image is defective,
     also where others failed.
     """
-    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.cli.progress import show_progress
     from diad_deploy.inspection.inspect import inspect_paths
 
     # a library's remark on a damaged image is no line for the user: the row has the reason
     warnings.simplefilter("ignore")
-    with shown_progress() as tell:
+    with show_progress() as tell:
         summary = inspect_paths(_request(**given), progress=tell)
     if as_json:
         click.echo(json.dumps(summary.as_json(), indent=2))

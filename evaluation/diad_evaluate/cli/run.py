@@ -65,7 +65,7 @@ def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
     from diad_evaluate.cli.extra import check_extra
 
     check_extra()
-    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.cli.progress import show_progress
     from diad_evaluate.evaluate import Request, evaluate_folder
 
     # a library's remark on a damaged image is no line for the user: the row has the reason
@@ -74,7 +74,7 @@ def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
     told: list[Evaluation] = []
     output = request.output
     try:
-        with shown_progress() as progress:
+        with show_progress() as progress:
             found = evaluate_folder(request, progress=progress, tell=told.append)
     except OutputError:
         output = None

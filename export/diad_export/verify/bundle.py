@@ -6,7 +6,7 @@ from typing import Any
 
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.update import update_manifest
-from diad_deploy.cli.progress import shown_progress
+from diad_deploy.cli.progress import show_progress
 from diad_deploy.errors import InputError
 from diad_deploy.images.formats.white_level import resolve_white
 from diad_deploy.images.options import ImageOptions
@@ -77,7 +77,7 @@ def verify_bundle(
         trace_bundle(
             opened, backend=backend, device=device, batch_size=BATCH, tf32=tf32, rounding=rounding
         ) as observed,
-        shown_progress() as tell,
+        show_progress() as tell,
     ):
         found = verify(opened, model, observed, labelled, options, progress=tell)
     manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
