@@ -12,8 +12,7 @@ from PIL import Image
 from diad_deploy.bundle.folder import builtin_bundle, builtin_images
 from diad_deploy.cli.console import run_command
 from diad_deploy.errors import InputError
-from diad_deploy.inspection.inspect import InspectionOptions, Request, inspect_paths
-from diad_deploy.thresholds.decide import Decider
+from diad_deploy.inspection.run import InspectionConfig, inspect_images
 
 DOCUMENTS_IMAGE = Path(__file__).parents[1] / "docs" / "report.png"
 THRESHOLD = 0.25
@@ -65,14 +64,14 @@ def command() -> None:
     Example: python -m demo.screenshot
     """
     with tempfile.TemporaryDirectory() as work:
-        options = InspectionOptions(bundle_name="built-in", judge=Decider(threshold=THRESHOLD))
-        request = Request(
+        config = InspectionConfig(
             paths=(builtin_images(),),
             bundle=builtin_bundle(),
             output=Path(work, "report"),
-            options=options,
+            bundle_name="built-in",
+            threshold=THRESHOLD,
         )
-        summary = inspect_paths(request)
+        summary = inspect_images(config)
         take_screenshot(Path(summary.report), DOCUMENTS_IMAGE)
     click.echo(f"wrote {DOCUMENTS_IMAGE}")
 

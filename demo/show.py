@@ -12,7 +12,7 @@ from diad_deploy import Detector
 from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import builtin_bundle
 from diad_deploy.cli.console import run_command
-from diad_deploy.report.heatmap import draw_heatmap
+from diad_deploy.detection.heatmap import draw_heatmap
 
 BUILTIN_IMAGES = Path(__file__).parents[1] / "diad_deploy" / "builtin" / "pictures"
 README_IMAGE = Path(__file__).parents[1] / "docs" / "result.png"

@@ -6,40 +6,58 @@
 >>> detection.score
 
 Importing this package turns ONNX Runtime's telemetry off, which looks up its vendor's collector and
-writes a device id into the user's home: the variable counts only if it stands before `onnxruntime`
+writes a device id into the user's home: the variable only counts if it is set before `onnxruntime`
 is imported. Where ORT_DISABLE_TELEMETRY is set already, it stays.
 """
 
 import os
 from importlib import import_module
 
-TYPE_CHECKING = False  # as typing's, which takes longer to import than a command may be deaf
-if TYPE_CHECKING:
-    from typing import Any
-
-    from diad_deploy.bundle.folder import Bundle
-    from diad_deploy.detection import Detection
-    from diad_deploy.detector import Detector
-    from diad_deploy.errors import DiadError
-
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
-__all__ = ["Bundle", "Detection", "Detector", "DiadError", "__version__"]
-
-_HOME = {
-    "Bundle": "diad_deploy.bundle.folder",
-    "Detection": "diad_deploy.detection",
-    "Detector": "diad_deploy.detector",
-    "DiadError": "diad_deploy.errors",
+_PLACES = {
+    "bundle.folder": ("Bundle",),
+    "calibration.calibrate": ("Calibration", "CalibrationConfig", "calibrate"),
+    "detection": ("Detection",),
+    "detection.annotations": ("AnnotatedImage", "to_coco", "to_label_studio"),
+    "detection.heatmap": ("draw_heatmap",),
+    "detector": ("Detector",),
+    "errors": (
+        "BackendError",
+        "BundleDamagedError",
+        "BundleError",
+        "BundleMissingError",
+        "BundleVersionError",
+        "CudaError",
+        "DiadError",
+        "ImageError",
+        "InputError",
+        "NotFiniteError",
+        "OptionError",
+        "OutputError",
+        "ThresholdsError",
+    ),
+    "images.discover": ("ImageFile", "find_images"),
+    "images.reader": ("read_image",),
+    "inspection.run": ("InspectionConfig", "inspect_images"),
+    "inspection.summary": ("Progress", "Summary"),
+    "regions": ("Region",),
+    "report.results": ("ResultRow", "read_rows"),
+    "thresholds.file": ("Threshold", "Thresholds", "read_thresholds"),
 }
+"""Public names by their modules."""
+
+_MODULES = {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names}
+
+__all__ = ["__version__", *_MODULES]
 
 
-def __getattr__(name: str) -> "Any":
+def __getattr__(name: str) -> object:
     """Load a public name on first use, so that `diad-run --help` starts at once."""
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from diad_deploy.deprecated import deprecated_names
+
 FloatArray = npt.NDArray[np.float32]
 """Model input and everything the model computes."""
 
@@ -11,3 +13,5 @@ ImageArray = npt.NDArray[np.uint8]
 
 BoolArray = npt.NDArray[np.bool_]
 """Where something holds."""
+
+__getattr__ = deprecated_names(__name__, {"PictureArray": "diad_deploy.arrays:ImageArray"})

@@ -1,8 +1,8 @@
 """The exceptions of both packages, as one tree.
 
     DiadError
-    ├── InputError              what the user handed in
-    │   ├── ImageError        one image cannot be read; the others can go on
+    ├── InputError              what was passed in cannot be used
+    │   ├── ImageError          one image cannot be read; the others can go on
     │   └── OptionError         an option or argument that does not fit
     ├── OutputError             a file or folder cannot be written
     ├── BundleError             a bundle cannot be used
@@ -13,35 +13,39 @@
     ├── BackendError            the inference library is missing or refused
     │   ├── CudaError           a call of the CUDA runtime failed
     │   └── NotFiniteError      an image's result holds NaN or infinity; the others can go on
-    ├── EvaluationError         what an evaluation needs is not there           (diad_evaluate)
-    ├── CheckpointError         a checkpoint cannot be read or does not fit        (diad_export)
-    └── ExportError             a graph could not be exported or is not the same   (diad_export)
+    ├── EvaluationError         an evaluation lacks a package or cannot be computed (diad_evaluate)
+    ├── CheckpointError         a checkpoint cannot be read or does not fit         (diad_export)
+    └── ExportError             a graph cannot be exported, or differs from PyTorch (diad_export)
 
-Every message says what was wrong, what was expected, what was found, and the way out. The
-command line prints it in one line; a program can catch the class it cares about.
+Every message says what is wrong, what was expected, what was found, and how to fix it. A command
+prints it in one line; a program can catch the class it cares about.
 """
 
 import copyreg
 from typing import Any
 
+from diad_deploy.deprecated import deprecated_names
+
+__getattr__ = deprecated_names(__name__, {"PictureError": "diad_deploy.errors:ImageError"})
+
 
 class DiadError(Exception):
     """Root of all errors that this project raises on purpose.
 
-    It goes through `pickle` and `copy` with its message and attributes, whatever its class takes.
+    Errors can be pickled and copied with their message and attributes.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # not by calling the class, as exceptions do: the message is not what all of them take
+        # exceptions are rebuilt by calling the class with the message, which not all of them take
         return copyreg.__newobj__, (type(self), *self.args), dict(self.__dict__)  # type: ignore[attr-defined]
 
 
 class InputError(DiadError):
-    """What the user handed in cannot be used."""
+    """What was passed in cannot be used."""
 
 
 class ImageError(InputError):
-    """One image cannot be read. `reason` is the message without the path."""
+    """One image cannot be read. `path` is its path, `reason` the message without it."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -78,7 +82,7 @@ class ThresholdsError(BundleError):
 
 
 class BackendError(DiadError):
-    """The inference library is not installed, or refused the graph."""
+    """The inference library is not installed, refuses the graph, or failed."""
 
 
 class CudaError(BackendError):
@@ -99,7 +103,7 @@ class NotFiniteError(BackendError):
 
 
 class EvaluationError(DiadError):
-    """What an evaluation needs is not installed, or cannot be computed from."""
+    """A package that the evaluation needs is not installed, or a metric cannot be computed."""
 
 
 class CheckpointError(DiadError):
@@ -107,4 +111,4 @@ class CheckpointError(DiadError):
 
 
 class ExportError(DiadError):
-    """A graph could not be exported, or does not give its module's numbers."""
+    """A graph cannot be exported, or does not compute the numbers of its PyTorch module."""

@@ -1,6 +1,6 @@
-"""Good or defective, and where: by the bundle's own thresholds, or by one that is given.
+"""Good or defective, and where: by the bundle's own thresholds, or by one of your own.
 
-`diad-calibrate GOOD_DIR --bundle bundle` stores thresholds beside a bundle.
+`diad-calibrate GOOD_DIR --bundle bundle` stores thresholds in a bundle.
 
 python examples/decide.py photos bundle 0.3
 """
@@ -12,7 +12,7 @@ from diad_deploy import Detector
 
 
 def main(folder: str, bundle: str, threshold: str | None = None) -> None:
-    """Print a decision an image, and the regions of those that are defective."""
+    """Print a decision per image, and the regions of those that are defective."""
     paths = sorted(Path(folder).rglob("*.png"))
     with Detector.open(bundle) as detector:
         for path, found in zip(paths, detector.detect_each(paths), strict=True):

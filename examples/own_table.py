@@ -1,4 +1,4 @@
-"""A table of one's own from a report: how each folder of images scored.
+"""Your own table from a report: how each folder of images scored.
 
 python examples/own_table.py report table.csv
 """
@@ -9,11 +9,11 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from statistics import median
 
-from diad_deploy.report.results import read_rows
+from diad_deploy import read_rows
 
 
 def main(report: str, table: str) -> None:
-    """Write a line a folder: images, failures, median and highest score."""
+    """Write a line per folder: images, failures, median and highest score."""
     scores: dict[str, list[float]] = defaultdict(list)
     failed: dict[str, int] = defaultdict(int)
     for row in read_rows(Path(report, "results.jsonl")):

@@ -5,12 +5,11 @@ python examples/score_folder.py photos bundle
 
 import sys
 
-from diad_deploy import Detector
-from diad_deploy.images.discover import find_images
+from diad_deploy import Detector, find_images
 
 
 def main(folder: str, bundle: str) -> None:
-    """Print a score an image."""
+    """Print a score per image."""
     images = find_images([folder])
     with Detector.open(bundle) as detector:
         found = detector.detect_each(image.path for image in images)

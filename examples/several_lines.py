@@ -1,4 +1,4 @@
-"""Several lines, one model: each line has a thread, and all share one detector.
+"""Several production lines, one model: a thread per line, one detector for all.
 
 python examples/several_lines.py bundle line-1 line-2
 """

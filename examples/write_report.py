@@ -1,24 +1,19 @@
-"""What `diad-run` does, from Python: a report that can be resumed, bad images and all.
+"""What `diad-run` does, from Python: a report that can be resumed, unreadable images included.
 
 python examples/write_report.py photos bundle report
 """
 
 import sys
-from pathlib import Path
 
-from diad_deploy.inspection.inspect import InspectionOptions, Request, inspect_paths
+from diad_deploy import InspectionConfig, inspect_images
 
 
 def main(folder: str, bundle: str, output: str) -> None:
-    """Begin the report, or go on with it, and print where its page is."""
-    summary = inspect_paths(
-        Request(
-            paths=(Path(folder),),
-            bundle=Path(bundle),
-            output=Path(output),
-            options=InspectionOptions(workers=2, existing="resume"),
-        )
+    """Start the report, or resume it, and print where its page is."""
+    config = InspectionConfig(
+        paths=[folder], bundle=bundle, output=output, workers=2, existing="resume"
     )
+    summary = inspect_images(config)
     print(f"{summary.ok} of {summary.pictures} images read; {summary.report}")
 
 

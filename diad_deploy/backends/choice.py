@@ -14,6 +14,9 @@ from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.diffusion.stages import Model, Order
 from diad_deploy.errors import BackendError, OptionError
+from diad_deploy.log import get_logger
+
+log = get_logger(__name__)
 
 BACKENDS = ("onnxruntime", "tensorrt", "tensorrt-rtx")
 
@@ -108,6 +111,7 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
     for candidate in candidates:
         if len(candidates) > 1 and not candidate.held(request.bundle):
             passed_over.append(f"{candidate.name}: no engines for it in the bundle")
+            log.info("passed over %s", passed_over[-1])
             continue
         try:
             model = _open(candidate, request, indices)
@@ -116,6 +120,7 @@ def open_model(request: ModelRequest, *, backend: str, device: str) -> OpenedMod
                 raise
             first, _, way_out = str(error).partition("; ")
             passed_over.append(f"{candidate.name}: {first}")
+            log.info("passed over %s", passed_over[-1])
             continue
         return OpenedModel(
             model=model,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -13,12 +14,12 @@ from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.calibration.false_alarm_rate import CONFIDENCE, check_rate, threshold_at
 from diad_deploy.calibration.good_images import GoodImages, check_counts, find_good_images
 from diad_deploy.detection import rounded_score
-from diad_deploy.detector import Detector
+from diad_deploy.detector import Detector, ModelOptions
 from diad_deploy.errors import InputError
 from diad_deploy.images.formats.white_level import AUTO_WHITE
-from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.reader import ImageReader
-from diad_deploy.inspection.summary import Progress
+from diad_deploy.inspection.summary import Progress, no_progress
+from diad_deploy.log import get_logger
 from diad_deploy.streaming.stream import PreparedDetector, Stopwatch, Unread, stream
 from diad_deploy.thresholds.file import (
     FORMAT_REVISION,
@@ -30,6 +31,8 @@ from diad_deploy.thresholds.file import (
     write_thresholds,
 )
 
+log = get_logger(__name__)
+
 TOLD = 5
 """How many of the highest scores, and of the failures, a calibration names."""
 
@@ -37,45 +40,42 @@ _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CalibrationRequest:
-    """What a person decides about thresholds.
+class CalibrationConfig(ModelOptions):
+    """From which good images thresholds are set, and for which rate of false alarms.
+
+    >>> config = CalibrationConfig(folder="good", bundle="bundle", false_alarm_rate=0.05)
 
     Attributes:
-        folder: of good images, and no others.
+        folder: holds good images and no others, a folder per class.
         bundle: the bundle's folder.
-        rate: share of good images that may be called defective.
-        per_class: a threshold for each class beside the overall one.
-        class_name: the class of all images; None goes by their folders.
-        output: the file to write; None writes beside the bundle.
-        force: write over thresholds that are there.
-        reading: how images are read; what is white is kept in the thresholds.
-        backend, device, batch_size, threads, tf32: as of `Detector.open`.
+        false_alarm_rate: the share of good images that may be called defective.
+        per_class: set a threshold for each class beside the overall one.
+        class_name: the class of all images; None takes it from their folders.
+        output: the file to write; None writes `thresholds.json` in the bundle.
+        force: replace thresholds that exist.
+        backend, device, threads, batch_size, tf32: as for `Detector.open`.
+        bit_depth, white, max_megapixels: as for `Detector.open`; kept in the thresholds.
 
     Raises:
-        OptionError: the rate is none.
+        OptionError: a value does not fit.
     """
 
-    folder: Path
-    bundle: Path
-    rate: float = 0.01
+    folder: str | os.PathLike[str]
+    bundle: str | os.PathLike[str]
+    false_alarm_rate: float = 0.01
     per_class: bool = True
     class_name: str | None = None
-    output: Path | None = None
+    output: str | os.PathLike[str] | None = None
     force: bool = False
-    reading: ImageOptions = field(default_factory=ImageOptions)
-    backend: str = "auto"
-    device: str = "auto"
-    batch_size: int = 8
-    threads: int | None = None
-    tf32: bool = False
 
     def __post_init__(self) -> None:
-        check_rate(self.rate)
+        ModelOptions.__post_init__(self)
+        check_rate(self.false_alarm_rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodScore:
-    """One good image: its score, the highest value of its map, both of six digits."""
+    """A good image: its score and the highest value of its map, both of six digits."""
 
     picture: str
     class_name: str | None
@@ -92,18 +92,18 @@ class GoodScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How a calibration ended.
+    """The result of a calibration.
 
     Attributes:
-        thresholds: what was set.
-        output: the file they are in.
-        failed: how many images failed: they could not be read, or have no finite result.
-        failures: the first of them, with the reasons.
-        left_out: how many lie outside the folders of good parts.
-        highest: (image, score) of the highest scores: a defective image among the good ones
-            would stand here.
+        thresholds: those that were set.
+        output: the file that holds them.
+        failed: how many images could not be read or have no finite result.
+        failures: (image, reason) of the first of them.
+        left_out: how many images lie outside the folders of good parts.
+        highest: (image, score) of the highest scores, where a defective image among the good
+            ones would stand.
         warnings: what may have made scores wrong.
-        passed_over: files that are images of a kind that is not read, by suffix.
+        passed_over: how many files are images of a format that is not read, by suffix.
     """
 
     thresholds: Thresholds
@@ -117,7 +117,7 @@ class Calibration:
 
     @property
     def exit_status(self) -> int:
-        """0: all were inspected. 1: some failed."""
+        """0 if all images were inspected, 1 if some failed."""
         return 1 if self.failed else 0
 
     def as_json(self) -> dict[str, Any]:
@@ -130,40 +130,35 @@ class Calibration:
         }
 
 
-def _ignore(progress: Progress) -> None:
-    """Nobody looks."""
-
-
 def calibrate(
-    request: CalibrationRequest, *, progress: Callable[[Progress], None] = _ignore
+    config: CalibrationConfig, *, progress: Callable[[Progress], None] = no_progress
 ) -> Calibration:
-    """Run good images through a bundle and write its thresholds.
+    """Set the thresholds of a bundle from good images, as `diad-calibrate` does.
+
+    Args:
+        config: which images, and how.
+        progress: called after each image.
 
     Raises:
         InputError: there are too few good images, before the model runs or after some of them
             failed.
-        OutputError: the thresholds cannot be written, or are there already.
-        BundleError, BackendError, OptionError: as of `Detector.open`.
+        OutputError: the thresholds exist already or cannot be written.
+        BundleError, BackendError, OptionError: as for `Detector.open`.
     """
-    output = request.output or request.bundle / THRESHOLDS_NAME
-    bundle = Bundle.open(request.bundle)
-    # what can be refused is refused before the model loads
-    check_output(output, force=request.force)
-    good = find_good_images(request.folder, class_name=request.class_name)
-    check_counts(request.folder, good.classes, request.rate, per_class=request.per_class)
-    with Detector.open(
-        bundle,
-        backend=request.backend,
-        device=request.device,
-        threads=request.threads,
-        batch_size=request.batch_size,
-        tf32=request.tf32,
-        thresholds=None,
-    ) as detector:
-        reader = ImageReader.with_options(request.reading)
+    folder, path = Path(config.folder), Path(config.bundle)
+    output = path / THRESHOLDS_NAME if config.output is None else Path(config.output)
+    bundle = Bundle.open(path)
+    # whatever can be refused is refused before the model loads
+    check_output(output, force=config.force)
+    good = find_good_images(folder, class_name=config.class_name)
+    check_counts(folder, good.classes, config.false_alarm_rate, per_class=config.per_class)
+    log.info("found %d good images in %s", len(good.files), folder)
+    with Detector.open(bundle, thresholds=None, **config.arguments) as detector:
+        reader = ImageReader.with_options(config.reading)
         scores, failures = score_good(good, detector, progress, reader=reader)
-        thresholds = set_thresholds(scores, request, detector)
-    write_thresholds(output, thresholds, force=request.force)
+        thresholds = set_thresholds(scores, config, detector)
+    write_thresholds(output, thresholds, force=config.force)
+    log.info("overall threshold %g; wrote %s", thresholds.overall.score, output)
     ranked = sorted(scores, key=lambda one: (-one.score, one.picture))
     return Calibration(
         thresholds=thresholds,
@@ -180,11 +175,11 @@ def calibrate(
 def score_good(
     good: GoodImages,
     detector: PreparedDetector,
-    progress: Callable[[Progress], None] = _ignore,
+    progress: Callable[[Progress], None] = no_progress,
     *,
     reader: ImageReader | None = None,
 ) -> tuple[list[GoodScore], list[Unread]]:
-    """The scores of good images, and those that failed.
+    """The scores of the good images, and the images that failed.
 
     Raises:
         BackendError: the model failed.
@@ -212,27 +207,28 @@ def score_good(
 
 
 def set_thresholds(
-    scores: Sequence[GoodScore], request: CalibrationRequest, detector: PreparedDetector
+    scores: Sequence[GoodScore], config: CalibrationConfig, detector: PreparedDetector
 ) -> Thresholds:
-    """The thresholds from the scores of good images.
+    """The thresholds that follow from the scores of good images.
 
     Raises:
-        InputError: too few, because others failed.
+        InputError: too few images have a score, because others failed.
     """
     if not scores:
-        raise InputError(f"{request.folder}: none of the images has a score")
+        raise InputError(f"{config.folder}: none of the images has a score")
+    rate = config.false_alarm_rate
     classes = [one.class_name for one in scores]
-    check_counts(request.folder, classes, request.rate, per_class=request.per_class)
-    white = request.reading.white or AUTO_WHITE
-    names = sorted({name for name in classes if name is not None}) if request.per_class else []
+    check_counts(Path(config.folder), classes, rate, per_class=config.per_class)
+    white = config.reading.white or AUTO_WHITE
+    names = sorted({name for name in classes if name is not None}) if config.per_class else []
     return Thresholds(
         format_revision=1 if white.value is None else FORMAT_REVISION,
         scoring_sha256=scoring_sha256(detector.manifest),
-        false_alarm_rate=request.rate,
+        false_alarm_rate=rate,
         confidence=CONFIDENCE,
-        overall=_threshold(scores, request.rate),
+        overall=_threshold(scores, rate),
         classes={
-            name: _threshold([one for one in scores if one.class_name == name], request.rate)
+            name: _threshold([one for one in scores if one.class_name == name], rate)
             for name in names
         },
         backend=detector.backend,

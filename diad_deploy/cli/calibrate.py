@@ -10,10 +10,12 @@ import click
 from diad_deploy import __version__
 from diad_deploy.cli.console import printable, run_command
 from diad_deploy.cli.image_options import image_options
+from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import model_options
 
 if TYPE_CHECKING:
     from diad_deploy.calibration.calibrate import Calibration
+    from diad_deploy.images.options import ImageOptions
     from diad_deploy.thresholds.file import Threshold
 
 PATH = click.Path(path_type=Path)
@@ -30,7 +32,6 @@ Examples:
 @click.option("--bundle", type=PATH, metavar="FOLDER", required=True, help="The bundle.")
 @click.option(
     "--false-alarm-rate",
-    "rate",
     type=float,
     default=0.01,
     show_default=True,
@@ -59,8 +60,9 @@ Examples:
 @model_options
 @click.option("--force", is_flag=True, help="Write over thresholds that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@log_options
 @click.version_option(__version__, prog_name="diad-calibrate")
-def command(*, good_dir: Path, as_json: bool, **given: Any) -> int:
+def command(*, good_dir: Path, as_json: bool, reading: "ImageOptions", **given: Any) -> int:
     """Set the thresholds of a bundle from images of good parts.
 
     GOOD_DIR holds good images that the model was not trained on, of the kind that will come,
@@ -71,14 +73,14 @@ def command(*, good_dir: Path, as_json: bool, **given: Any) -> int:
     Ends with status 0 if all images were inspected, 1 if some failed, 2 if nothing could be
     done, and 130, 143 or 129 if interrupted.
     """
-    from diad_deploy.calibration.calibrate import CalibrationRequest, calibrate
+    from diad_deploy.calibration.calibrate import CalibrationConfig, calibrate
     from diad_deploy.cli.progress import show_progress
 
     # a library's remark on a damaged image is no line for the user: the result has the reason
     warnings.simplefilter("ignore")
-    request = CalibrationRequest(folder=good_dir, **given)
+    config = CalibrationConfig(folder=good_dir, **given, **reading.arguments)
     with show_progress() as tell:
-        found = calibrate(request, progress=tell)
+        found = calibrate(config, progress=tell)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
     else:

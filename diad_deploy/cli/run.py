@@ -3,18 +3,19 @@
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from diad_deploy import __version__
 from diad_deploy.cli.console import printable, run_command
 from diad_deploy.cli.image_options import image_options
+from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import model_options
 
 if TYPE_CHECKING:
     from diad_deploy.images.options import ImageOptions
-    from diad_deploy.inspection.inspect import Request
+    from diad_deploy.inspection.run import InspectionConfig
     from diad_deploy.inspection.summary import Summary
 
 FOLDER = click.Path(path_type=Path)
@@ -76,6 +77,7 @@ Examples:
 @click.option(
     "--demo", is_flag=True, help="Take the built-in bundle and images where none are given."
 )
+@log_options
 @click.version_option(__version__, prog_name="diad-run")
 def command(*, as_json: bool, **given: Any) -> int:
     """Find defects in images and write a report.
@@ -89,12 +91,12 @@ def command(*, as_json: bool, **given: Any) -> int:
     also where others failed.
     """
     from diad_deploy.cli.progress import show_progress
-    from diad_deploy.inspection.inspect import inspect_paths
+    from diad_deploy.inspection.run import inspect_images
 
     # a library's remark on a damaged image is no line for the user: the row has the reason
     warnings.simplefilter("ignore")
     with show_progress() as tell:
-        summary = inspect_paths(_request(**given), progress=tell)
+        summary = inspect_images(_config(**given), progress=tell)
     if as_json:
         click.echo(json.dumps(summary.as_json(), indent=2))
     else:
@@ -102,26 +104,18 @@ def command(*, as_json: bool, **given: Any) -> int:
     return summary.exit_status
 
 
-def _request(
+def _config(
     *,
     paths: tuple[Path, ...],
     bundle: Path | None,
     demo: bool,
     resume: bool,
     force: bool,
-    scale: tuple[float, float] | None,
-    maps: Literal["npy", "tiff"] | None,
-    workers: int | None,
-    threshold: float | None,
-    thresholds: Path | None,
-    class_name: str | None,
-    fail_on_defect: bool,
     reading: "ImageOptions",
     **given: Any,
-) -> "Request":
+) -> "InspectionConfig":
     from diad_deploy.bundle.folder import builtin_bundle, builtin_images
-    from diad_deploy.inspection.inspect import InspectionOptions, Request
-    from diad_deploy.thresholds.decide import find_decider
+    from diad_deploy.inspection.run import InspectionConfig
 
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other: take one.")
@@ -129,24 +123,13 @@ def _request(
         raise click.UsageError("PATHS are missing: name images or folders, or take --demo.")
     if not demo and bundle is None:
         raise click.UsageError("--bundle is missing: name a bundle's folder, or take --demo.")
-    folder = bundle or builtin_bundle()
-    options = InspectionOptions(
-        bundle_name="built-in" if bundle is None else bundle.resolve().name,
-        scale=scale,
-        maps=maps,
-        workers=workers,
-        existing="resume" if resume else "force" if force else "refuse",
-        judge=find_decider(
-            folder, thresholds=thresholds, threshold=threshold, class_name=class_name
-        ),
-        fail_on_defect=fail_on_defect,
-        reading=reading,
-    )
-    return Request(
+    return InspectionConfig(
         paths=paths or (builtin_images(),),
-        bundle=folder,
-        options=options,
+        bundle=bundle or builtin_bundle(),
+        bundle_name="built-in" if bundle is None else None,
+        existing="resume" if resume else "force" if force else "refuse",
         **given,
+        **reading.arguments,
     )
 
 
@@ -166,9 +149,8 @@ def _print_summary(summary: "Summary") -> None:
             table.add_row(Text(printable(image)), f"{score:.4f}")
         console.print(table)
     failed = f", {summary.failed} failed" if summary.failed else ""
-    console.print(
-        f"{summary.ok} images inspected{failed}; {summary.pictures_per_second:.3g} a second"
-    )
+    speed = f"{summary.pictures_per_second:.3g} images per second"
+    console.print(f"{summary.ok} images inspected{failed}; {speed}")
     if summary.decisions is not None:
         counts = f"{summary.decisions['defect']} defective, {summary.decisions['good']} good"
         console.print(Text(printable(f"{counts}; thresholds: {summary.thresholds}")))

@@ -1,7 +1,7 @@
 """What a person decides about how images are read."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from diad_deploy.errors import OptionError
 from diad_deploy.images.formats.opening import LIMIT_PX
@@ -31,6 +31,34 @@ class ImageOptions:
             "white": given and given.white,
             "max_megapixels": self.limit_px / 1e6,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingOptions:
+    """The image options of a configuration, which checks them in its `__post_init__`.
+
+    Attributes:
+        bit_depth: bits that the camera uses in samples of more than 8, in files and in uint16
+            arrays. None takes the depth that the thresholds were set with; where there are none,
+            and with `auto`, each file's own depth holds.
+        white: the value that is white, in place of `bit_depth`.
+        max_megapixels: most pixels of an image file, in millions; None is 179.
+    """
+
+    bit_depth: int | Literal["auto"] | None = None
+    white: float | None = None
+    max_megapixels: float | None = None
+
+    @property
+    def reading(self) -> ImageOptions:
+        """How images are read.
+
+        Raises:
+            OptionError: a value does not fit.
+        """
+        return image_options_of(
+            bit_depth=self.bit_depth, white=self.white, max_megapixels=self.max_megapixels
+        )
 
 
 def image_options_of(

@@ -7,149 +7,40 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from diad_deploy import __version__
-from diad_deploy.detector import Detector
-from diad_deploy.errors import DiadError, OptionError, OutputError
-from diad_deploy.images.discover import ImageFile, find_images
-from diad_deploy.images.formats.white_level import WhiteLevel
-from diad_deploy.images.options import ImageOptions
+from diad_deploy.errors import DiadError, OutputError
+from diad_deploy.images.discover import ImageFile
 from diad_deploy.images.reader import ImageReader
 from diad_deploy.inspection.identity import identify_run
+from diad_deploy.inspection.options import InspectionOptions as InspectionOptions
 from diad_deploy.inspection.rows import failed_row, write_image
 from diad_deploy.inspection.rows_in_order import RowsInOrder
-from diad_deploy.inspection.summary import Progress, Summary
+from diad_deploy.inspection.summary import Progress, Summary, no_progress
+from diad_deploy.log import get_logger
 from diad_deploy.report import folder as layout
 from diad_deploy.report.decision_counts import DecisionCounts
 from diad_deploy.report.folder_lock import LockedFolder, lock_folder
-from diad_deploy.report.image_outputs import MapFormat
 from diad_deploy.report.lost_files import MissingOutputs, check_row_count
 from diad_deploy.report.page.render import PageFacts, write_page
 from diad_deploy.report.ranking import HighestScores, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, rewrite_results
 from diad_deploy.report.run_record import (
-    Existing,
     begin_report,
-    check_folder,
     read_image_statistics,
     update_record,
 )
 from diad_deploy.streaming.prefetch import prefetch
 from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch, Unread, stream
-from diad_deploy.thresholds.decide import Decider
 
-MAX_WORKERS = 256
+log = get_logger(__name__)
+
 WRITERS = 2
 TOLD = 12
 """How many of the highest scores a summary holds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InspectionOptions:
-    """What a person decides about a run.
-
-    Attributes:
-        bundle_name: what the report calls the bundle.
-        scale: the heatmaps' (low, high) in units of the anomaly map; None takes the bundle's.
-        maps: format of raw maps to write beside the heatmaps; None writes none.
-        workers: threads that read images beside the model; None takes `streaming.WORKERS`.
-        existing: what to do where the output folder holds something: refuse, resume, or force.
-        judge: what decides good or defective; by default nothing.
-        fail_on_defect: show in the exit status that an image is defective.
-        reading: how images are read; what is white may follow from the thresholds.
-
-    Raises:
-        OptionError: one does not fit, or the thresholds were set with another white.
-    """
-
-    bundle_name: str = "bundle"
-    scale: tuple[float, float] | None = None
-    maps: MapFormat | None = None
-    workers: int | None = None
-    existing: Existing = "refuse"
-    judge: Decider = field(default_factory=Decider)
-    fail_on_defect: bool = False
-    reading: ImageOptions = field(default_factory=ImageOptions)
-
-    @property
-    def white(self) -> WhiteLevel:
-        """The value that is white, settled with the thresholds."""
-        return self.judge.resolve_white(self.reading.white)
-
-    def __post_init__(self) -> None:
-        _ = self.white
-        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
-            raise OptionError(f"--workers {self.workers}: expected 1 to {MAX_WORKERS}")
-        if self.fail_on_defect and not self.judge.decides:
-            raise OptionError(
-                f"--fail-on-defect: no threshold says what is defective; set one with "
-                f"`diad-calibrate GOOD_DIR --bundle {self.bundle_name}`, or give --threshold"
-            )
-        if self.scale is not None:
-            low, high = self.scale
-            if not (np.isfinite(self.scale).all() and low < high):
-                raise OptionError(
-                    f"--scale {low:g} {high:g}: expected two finite numbers, the lower one first"
-                )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A whole run from paths to page.
-
-    Attributes:
-        paths: files, folders and patterns.
-        bundle: the bundle's folder.
-        output: the report's folder.
-        backend, device, batch_size, threads, tf32: as of `Detector.open`.
-        options: the rest.
-    """
-
-    paths: tuple[Path, ...]
-    bundle: Path
-    output: Path
-    backend: str = "auto"
-    device: str = "auto"
-    batch_size: int = 8
-    threads: int | None = None
-    tf32: bool = False
-    options: InspectionOptions
-
-
-def _ignore(progress: Progress) -> None:
-    """Nobody looks."""
-
-
-def inspect_paths(request: Request, *, progress: Callable[[Progress], None] = _ignore) -> Summary:
-    """Find the images, open the bundle, and `inspect`.
-
-    Raises:
-        InputError: there are no images, or an option does not fit.
-        OutputError, BundleError, BackendError: as of `inspect` and `Detector.open`.
-        KeyboardInterrupt: as it came.
-    """
-    # what can be refused is refused before the model loads
-    with lock_folder(request.output) as held:
-        check_folder(request.output, request.options.existing)
-        written = [request.output / name for name in layout.SUBFOLDERS]
-        images = find_images(request.paths, exclude=written)
-        with Detector.open(
-            request.bundle,
-            backend=request.backend,
-            device=request.device,
-            threads=request.threads,
-            batch_size=request.batch_size,
-            tf32=request.tf32,
-            # the run decides by itself: it knows the class of each image
-            thresholds=None,
-        ) as detector:
-            return _inspect(images, detector, request.output, held, request.options, progress)
 
 
 def inspect(
@@ -158,32 +49,32 @@ def inspect(
     output: str | os.PathLike[str],
     options: InspectionOptions,
     *,
-    progress: Callable[[Progress], None] = _ignore,
+    progress: Callable[[Progress], None] = no_progress,
 ) -> Summary:
     """Run the detector over the images and write the report (see `diad_deploy.report`).
 
-    An image that cannot be read, or whose result is not finite, gets a row with the reason. What
-    is finished when the run stops, by an error or by Ctrl-C, is kept and has its page.
+    An image that cannot be read, or whose result is not finite, gets a row with the reason. When
+    an error or Ctrl-C stops the run, all finished images are kept and the page is written.
 
     Args:
-        images: what to inspect, in the order of the results.
+        images: in the order of the results.
         detector: an open `Detector`.
         output: the report's folder.
-        options: see there.
+        options: how to inspect them.
         progress: called after each row, from other threads but one call at a time.
 
     Raises:
         OutputError: the folder is taken, belongs to another run, or cannot be written.
-        ThresholdsError: the thresholds are another bundle's.
+        ThresholdsError: the thresholds belong to another bundle.
         BackendError: the model failed.
-        KeyboardInterrupt: as it came.
+        KeyboardInterrupt: Ctrl-C, after the page is written.
     """
     folder = Path(output)
     with lock_folder(folder) as held:
-        return _inspect(images, detector, folder, held, options, progress)
+        return inspect_locked(images, detector, folder, held, options, progress)
 
 
-def _inspect(
+def inspect_locked(
     images: Sequence[ImageFile],
     detector: PreparedDetector,
     folder: Path,
@@ -191,6 +82,7 @@ def _inspect(
     options: InspectionOptions,
     progress: Callable[[Progress], None],
 ) -> Summary:
+    """`inspect`, where the run already holds the lock of the folder."""
     options.judge.check_belongs(detector.manifest)
     held.check_names(file.name for file in images)
     run = _Run(images, detector, folder, options, progress)
@@ -202,7 +94,7 @@ def _inspect(
         # where the folder is gone, this is the reason for whatever the file system said
         if isinstance(error, OutputError):
             held.check()
-        # a full disk may refuse this too; the first error is the one to tell
+        # a full disk may refuse this too, which must not hide the first error
         with suppress(DiadError):
             held.check()
             run.finish(stopped=True)
@@ -210,7 +102,7 @@ def _inspect(
 
 
 class _Run:
-    """One run: its folder, its clock and its counts."""
+    """One run: folder, clock and counts."""
 
     def __init__(
         self,
@@ -241,6 +133,9 @@ class _Run:
         if begin_report(folder, self._record, options.existing):
             finished = keep_finished(folder, images)
             self._finished, self._highest = finished.names, finished.highest
+            log.info(
+                "resuming %s: %d of %d images are done", folder, len(finished.names), len(images)
+            )
             statistics = read_image_statistics(folder)
             if statistics is None and self._finished:
                 self._reader.tally.begin_late()
@@ -305,6 +200,16 @@ class _Run:
             passed_over=passed_over,
         )
         report = write_page(self._folder, self._record, ranking, facts)
+        log.info(
+            "%s %d images in %.1f s (model %.1f s), %d failed, %d resumed; wrote %s",
+            "stopped after" if stopped else "inspected",
+            ok + ranking.failed,
+            seconds,
+            self._stopwatch.seconds,
+            ranking.failed,
+            len(self._finished),
+            report,
+        )
         if not stopped:
             outputs.check(file.name for file in self._images)
         return Summary(
@@ -332,7 +237,7 @@ class _Run:
     def _ranked(
         self, results: Iterable[Inspected | Unread]
     ) -> Iterator[tuple[Inspected | Unread, tuple[str, ...]]]:
-        """With each result the names that it drives out of the highest, maybe its own."""
+        """Each result with the names that drop out of the highest for it, maybe its own."""
         for result in results:
             dropped: tuple[str, ...] = ()
             if isinstance(result, Inspected):
@@ -346,6 +251,7 @@ class _Run:
         """Draw and write the files of one image, then its row; runs in a thread."""
         place, (result, dropped) = item
         if isinstance(result, Unread):
+            log.warning("%s: %s", result.file.name, result.reason)
             rows.put(place, failed_row(result))
             return
         row = write_image(

@@ -22,6 +22,10 @@ class Progress:
     total: int
 
 
+def no_progress(progress: Progress) -> None:
+    """Report the progress to nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """The summary of a run.

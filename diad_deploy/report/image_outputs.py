@@ -10,8 +10,8 @@ from PIL import Image
 
 from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.detection import Detection
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.report import folder as layout
-from diad_deploy.report.heatmap import draw_heatmap
 
 MapFormat = Literal["npy", "tiff"]
 

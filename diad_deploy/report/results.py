@@ -10,7 +10,8 @@ from typing import BinaryIO, Literal, Self
 
 from diad_deploy.detection import Decision
 from diad_deploy.detection import rounded_score as rounded_score
-from diad_deploy.errors import OutputError
+from diad_deploy.detection.annotations import AnnotatedImage
+from diad_deploy.errors import OptionError, OutputError
 from diad_deploy.files.csv_rows import to_csv
 from diad_deploy.files.finite_json import loads_finite
 from diad_deploy.regions import Region
@@ -65,6 +66,25 @@ class ResultRow:
     regions: tuple[Region, ...] | None = None
     note: str | None = None
 
+    def annotated(self) -> AnnotatedImage:
+        """Size, score and regions, for `to_coco` and `to_label_studio`.
+
+        Raises:
+            OptionError: the image failed, or the run had no threshold to bound regions.
+        """
+        if self.regions is None or None in (self.width, self.height, self.score):
+            raise OptionError(
+                f"{self.picture}: the row has no regions, because the image failed or the run had "
+                f"no threshold; leave it out, or set a threshold with `diad-calibrate`"
+            )
+        return AnnotatedImage(
+            file_name=self.path,
+            width=self.width or 0,
+            height=self.height or 0,
+            score=self.score or 0.0,
+            regions=self.regions,
+        )
+
 
 _FIELDS = tuple(field.name for field in fields(ResultRow))
 _CLASS = "class"  # a keyword in Python
@@ -98,14 +118,14 @@ def _cells(row: ResultRow) -> list[object]:
     return [*cells, json.dumps([region.box for region in row.regions])]
 
 
-def read_rows(path: Path) -> Iterator[ResultRow]:
+def read_rows(path: str | os.PathLike[str]) -> Iterator[ResultRow]:
     """Read the rows of a `results.jsonl` one by one, without an incomplete last line.
 
     Raises:
         OutputError: a line is not a row, or the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return

@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from diad_deploy.arrays import FloatArray, ImageArray
-from diad_deploy.batch_detections import Found
 from diad_deploy.bundle.manifest import ImageSpec, Manifest
 from diad_deploy.detection import Detection
+from diad_deploy.detection.batch import Found
 from diad_deploy.errors import ImageError, InputError, NotFiniteError
 from diad_deploy.images.discover import ImageFile
 from diad_deploy.images.preprocess import prepare

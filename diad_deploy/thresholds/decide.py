@@ -43,8 +43,7 @@ class Decider:
     source: str = "thresholds"
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and not math.isfinite(self.threshold):
-            raise OptionError(f"--threshold {self.threshold:g}: expected a finite number")
+        check_threshold(self.threshold, None)
         if self.thresholds is not None:
             check_finite(self.thresholds, where=self.source)
         self.check_class(self.class_name)
@@ -135,6 +134,18 @@ class Decider:
             )
 
 
+def check_threshold(threshold: float | None, thresholds: str | os.PathLike[str] | None) -> None:
+    """Check a threshold and a file of thresholds, of which one may be given.
+
+    Raises:
+        OptionError: both are given, or the threshold is NaN or infinite.
+    """
+    if threshold is not None and not math.isfinite(threshold):
+        raise OptionError(f"--threshold {threshold:g}: expected a finite number")
+    if threshold is not None and thresholds is not None:
+        raise OptionError("--threshold and --thresholds cannot be used together; choose one")
+
+
 def find_decider(
     bundle: Path,
     *,
@@ -156,9 +167,8 @@ def find_decider(
         OptionError: both `threshold` and `thresholds` are given, or one is not valid.
         ThresholdsError, BundleVersionError: the file cannot be used.
     """
+    check_threshold(threshold, thresholds)
     if threshold is not None:
-        if thresholds is not None:
-            raise OptionError("--threshold and --thresholds cannot be used together; choose one")
         return Decider(
             threshold=threshold, class_name=class_name, source=f"--threshold {threshold:g}"
         )

@@ -1,77 +1,88 @@
 """A whole evaluation, from a folder to its files."""
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from diad_deploy.detector import Detector
+from diad_deploy.detector import Detector, ModelOptions
 from diad_deploy.files.atomic_folder import AtomicFolder
-from diad_deploy.images.options import ImageOptions
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.layouts.choice import AUTO, find_labelled_set
 from diad_deploy.labelled.mask_findings import check_masks
+from diad_deploy.log import get_logger
 from diad_evaluate.evaluation import evaluate
 from diad_evaluate.mistakes import MAX_MISTAKES
 from diad_evaluate.report.output import RESULT, write_evaluation
 from diad_evaluate.results import Evaluation, Tell
 
+log = get_logger(__name__)
+
+
+def _ignore(_: object) -> None:
+    """Report to nobody."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a person asks for.
+class EvaluationConfig(ModelOptions):
+    """Which test set to evaluate, with which bundle, and where the files go.
+
+    >>> config = EvaluationConfig(data="mvtec", bundle="bundle", output="evaluation")
 
     Attributes:
         data: the folder of a test set, or of one class.
         bundle: the bundle's folder.
-        bundle_name: what the result calls it.
+        bundle_name: the bundle's name in the result; None takes the name of its folder.
         output: folder for the files; None writes none.
-        force: whether to replace an earlier evaluation there.
-        layout: its name, or `auto`.
-        classes: those to evaluate; none evaluates all.
-        strict: whether to refuse a test set whose masks are not all as they should be.
-        reading: how images are read; what is white may follow from the bundle's thresholds.
-        backend, device, batch_size, threads, tf32: as of `Detector.open`.
+        force: replace an earlier evaluation there.
+        layout: the name of the test set's layout, or `auto`.
+        classes: the classes to evaluate; empty evaluates all.
+        strict: refuse a test set in which a mask is missing or cannot be used.
+        backend, device, threads, batch_size, tf32: as for `Detector.open`.
+        bit_depth, white, max_megapixels: as for `Detector.open`.
+
+    Raises:
+        OptionError: a value does not fit.
     """
 
-    data: Path
-    bundle: Path
-    bundle_name: str
-    output: Path | None = None
+    data: str | os.PathLike[str]
+    bundle: str | os.PathLike[str]
+    bundle_name: str | None = None
+    output: str | os.PathLike[str] | None = None
     force: bool = False
     layout: str = AUTO
     classes: tuple[str, ...] = ()
     strict: bool = False
-    reading: ImageOptions = field(default_factory=ImageOptions)
-    backend: str = "auto"
-    device: str = "auto"
-    batch_size: int = 8
-    threads: int | None = None
-    tf32: bool = False
 
 
 def evaluate_folder(
-    request: Request, *, progress: Callable[[Progress], None], tell: Tell
+    config: EvaluationConfig,
+    *,
+    progress: Callable[[Progress], None] = _ignore,
+    tell: Tell = _ignore,
 ) -> Evaluation:
-    """Find the images, open the bundle, `evaluate`, and write the files.
+    """Evaluate a bundle on a labelled test set and write the files, as `diad-evaluate` does.
 
     Args:
-        request: see there.
+        config: which test set, and how.
         progress: called after each image.
-        tell: called with the result once its files are written, or could not be; where Ctrl-C or
-            an error ends the run, with the classes that were whole by then.
+        tell: called with the result once its files are written, or could not be written; if an
+            error or Ctrl-C stops the run, with the classes that were complete by then.
 
     Raises:
         InputError: no known layout, or masks that `strict` refuses.
         OutputError: the folder is taken or cannot be written.
-        BundleError, BackendError: as of `Detector.open`.
-        KeyboardInterrupt: as it came.
+        EvaluationError: the anomaly maps hold NaN or infinity.
+        BundleError, BackendError: as for `Detector.open`.
+        KeyboardInterrupt: Ctrl-C, after the files are written.
     """
-    # what can be refused is refused before the model loads
-    labelled = find_labelled_set(request.data, layout=request.layout, classes=request.classes)
-    output = request.output
+    # whatever can be refused is refused before the model loads
+    labelled = find_labelled_set(Path(config.data), layout=config.layout, classes=config.classes)
+    log.info("found %d labelled images in %s", len(labelled.images), config.data)
+    output = None if config.output is None else Path(config.output)
     whole = (
-        AtomicFolder(output, marker=RESULT, force=request.force)
+        AtomicFolder(output, marker=RESULT, force=config.force)
         if output is not None
         else nullcontext()
     )
@@ -86,25 +97,17 @@ def evaluate_folder(
                 # hours of work are not lost to a full disk
                 tell(found)
 
-        with Detector.open(
-            request.bundle,
-            backend=request.backend,
-            device=request.device,
-            threads=request.threads,
-            batch_size=request.batch_size,
-            tf32=request.tf32,
-            **request.reading.arguments,
-        ) as detector:
-            if request.strict:
+        with Detector.open(config.bundle, **config.arguments) as detector:
+            if config.strict:
                 defective = (p for p in labelled.images if p.defective)
                 size_px = detector.manifest.image.size_px
                 masks = ((p.name, p.path, p.mask) for p in defective)
-                check_masks(masks, size_px, limit_px=request.reading.limit_px)
+                check_masks(masks, size_px, limit_px=config.reading.limit_px)
             found = evaluate(
                 labelled,
                 detector,
                 reader=detector.reader,
-                bundle_name=request.bundle_name,
+                bundle_name=config.bundle_name or Path(config.bundle).resolve().name,
                 mistakes=MAX_MISTAKES if output is not None else 0,
                 progress=progress,
                 stopped=keep,

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import BoolArray
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.labelled.labelled_image import LabelledImage
-from diad_deploy.report.heatmap import draw_heatmap
 from diad_deploy.streaming.stream import Inspected
 
 MAX_MISTAKES = 12

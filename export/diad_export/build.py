@@ -1,7 +1,8 @@
 """Checkpoint -> bundle."""
 
+import os
 import platform
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,70 @@ RECORDED_PACKAGES = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConfig(BuildOptions):
+    """Which checkpoint to export, where, and how.
+
+    >>> config = BuildConfig(checkpoint="model.safetensors", output="bundle", precision="fp16")
+
+    Attributes:
+        checkpoint: the checkpoint's file, or a folder of components or shards.
+        output: the bundle's folder.
+        force: replace a bundle that exists.
+        autoencoder, features: files to take the autoencoder and the feature extractor from, in
+            place of the checkpoint.
+        context: a `.npy` file of the empty prompt's context.
+        extractor: name of the extractor's timm network, where its shapes do not tell.
+        engines: also build these engines.
+
+    Other attributes and errors are those of `BuildOptions`.
+    """
+
+    checkpoint: str | os.PathLike[str]
+    output: str | os.PathLike[str]
+    force: bool = False
+    autoencoder: Path | None = None
+    features: Path | None = None
+    context: Path | None = None
+    extractor: str | None = None
+    engines: EngineOptions | None = None
+
+
+def build_bundle(
+    config: BuildConfig, *, progress: Progress = lambda line: None, bar: Bar = no_bar
+) -> Bundle:
+    """Export a checkpoint to a bundle, as `diad-export build` does.
+
+    Four graphs are exported, and each is compared with its PyTorch module.
+
+    Args:
+        config: which checkpoint, and how.
+        progress: called with a line at each stage.
+        bar: shows the build of each engine.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read or does not fit.
+        ExportError: a graph cannot be exported, or differs from its module.
+        OptionError, BackendError, OutputError: as for their names. Nothing is left behind.
+    """
+    sources = Sources(
+        checkpoint=Path(config.checkpoint),
+        autoencoder=config.autoencoder,
+        features=config.features,
+        context=config.context,
+        extractor=config.extractor,
+    )
+    return build(
+        sources,
+        Path(config.output),
+        config,
+        force=config.force,
+        engines=config.engines,
+        progress=progress,
+        bar=bar,
+    )
+
+
 def build(
     source: Path | Sources,
     destination: Path,
@@ -67,14 +132,17 @@ def build(
     """Read a checkpoint, export the four graphs, check them, and write the bundle.
 
     Args:
-        source, destination, options, force: what, where and how.
+        source: the checkpoint.
+        destination: the bundle's folder.
+        options: how to build.
+        force: replace a bundle that exists.
         engines: also build these engines.
         progress: called with a line at each stage.
         bar: shows the build of each engine.
 
     Raises:
-        CheckpointError, OptionError, BackendError, ExportError, OutputError: see each; nothing is
-            left behind.
+        CheckpointError, OptionError, BackendError, ExportError, OutputError: as for
+            `build_bundle`.
     """
     # before minutes are spent on graphs
     if engines is not None:
@@ -106,7 +174,7 @@ def export_graphs(
     folder: Path,
     progress: Progress,
 ) -> Manifest:
-    """Write graphs and noise into `folder`; the manifest still lacks its files."""
+    """Write graphs and noise into `folder`; the manifest does not list the files yet."""
     check_image_size(settings.image_size_px, model.sizes.unet)
     image = image_spec(settings.image_size_px)
     schedule = make_schedule(settings.steps, settings.spacing)
@@ -152,7 +220,7 @@ def export_graphs(
 
 def fusion_spec(model: DiadModel, settings: ResolvedOptions) -> FusionSpec:
     """The extractor's scales at this image size, and the smoothing and poolings."""
-    info: Any = model.features.feature_info  # timm's description of the maps it gives
+    info: Any = model.features.feature_info  # timm's description of its feature maps
     layers = tuple(
         FusionLayer(name=name, channels=channels, side=settings.image_size_px // reduction)
         for name, channels, reduction in zip(
@@ -187,12 +255,12 @@ def write_noise(folder: Path, channels: int, size_px: int, options: BuildOptions
 
 
 def read_noise(folder: Path) -> tuple[FloatArray, FloatArray]:
-    """What `write_noise` wrote: noise and posterior noise, each `[C, h, w]`."""
+    """The noise and the posterior noise in `folder`, each `[C, h, w]`."""
     return np.load(folder / NOISE_FILE), np.load(folder / POSTERIOR_NOISE_FILE)
 
 
 def recorded_versions() -> dict[str, str]:
-    """Versions of what made the bundle."""
+    """Versions of the packages that build the bundle."""
     found = {"python": platform.python_version()}
     for package in RECORDED_PACKAGES:
         try:

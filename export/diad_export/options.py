@@ -1,20 +1,20 @@
-"""How a bundle is built: what the user says, what the checkpoint recommends, what was published."""
+"""How a bundle is built: the user's options, the checkpoint's settings, the published values."""
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from diad_deploy.bundle.manifest import Convolutions, Manifest, Posterior, Spacing
 from diad_deploy.errors import OptionError
-from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.options import ImageOptions, ReadingOptions
 
 BuildPrecision = Literal["fp32", "fp16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommended:
-    """Build settings that travel in the checkpoint; `None` leaves the published value."""
+    """Build settings stored in the checkpoint; None leaves the published value."""
 
     extractor: str | None = None
     image_size_px: int | None = None
@@ -37,16 +37,32 @@ PUBLISHED = Recommended(
     heatmap_low=0.0,
     heatmap_high=1.0,
 )
-"""What holds where neither the user nor the checkpoint says otherwise."""
+"""The values where neither the user nor the checkpoint sets any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildOptions:
-    """How to build. `None` takes what the checkpoint recommends, else the published value.
+class BuildOptions(ReadingOptions):
+    """How to build. None takes what the checkpoint recommends, else the published value.
 
-    `calibration` is the folder of images that float16 graphs are measured on, read with
-    `reading`; `None` takes the built-in ones. `convolutions` are the model's own, or rewritten for
-    processors (`winograd.py`).
+    Attributes:
+        image_size_px: side of the model input.
+        steps: DDIM steps.
+        spacing: where the steps lie: `leading` as published, or `trailing` from the last timestep.
+        posterior: `mode` of the autoencoder's posterior, or a `sample` with noise of the bundle.
+        only_mid_control: control enters after the middle block and in three decoder blocks; False
+            for all skip connections.
+        sigma_px: smoothing of the anomaly map.
+        pool_size_px, pool_count: side and number of the average pools of the score.
+        heatmap_scale: (low, high) of heatmaps in units of the anomaly map.
+        seed: of the bundle's noise.
+        precision: `fp32`, or `fp16` with float32 nodes where they are needed.
+        calibration: folder of good images that float16 graphs are measured on; None takes the
+            built-in ones.
+        convolutions: `plain`, or `winograd`, rewritten for processors.
+        bit_depth, white, max_megapixels: how the images of `calibration` are read.
+
+    Raises:
+        OptionError: options that exclude each other.
     """
 
     image_size_px: int | None = None
@@ -61,13 +77,30 @@ class BuildOptions:
     seed: int = 0
     precision: BuildPrecision = "fp32"
     calibration: Path | None = None
-    reading: ImageOptions = field(default_factory=ImageOptions)
     convolutions: Convolutions = "plain"
+
+    def __post_init__(self) -> None:
+        if self.calibration is not None and self.precision == "fp32":
+            raise OptionError(
+                "--calibration: only float16 graphs are calibrated; add --precision fp16, or "
+                "leave it out"
+            )
+        if self.calibration is None and self.reading != ImageOptions():
+            raise OptionError(
+                "--bit-depth, --white and --max-megapixels: a build reads no images but those of "
+                "--calibration; add it, or leave them out"
+            )
+        if self.convolutions == "winograd" and self.precision != "fp32":
+            raise OptionError(
+                f"--convolutions winograd: has intermediate values that float16 cannot hold, and "
+                f"is for processors, which compute in float32 anyway; found --precision "
+                f"{self.precision}, leave one of them out"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedOptions:
-    """What is left to the user, the checkpoint or the published code, decided."""
+    """Build settings after the user, the checkpoint and the published values are combined."""
 
     image_size_px: int
     steps: int
@@ -80,7 +113,7 @@ class ResolvedOptions:
 
 
 def options_of(manifest: Manifest) -> BuildOptions:
-    """The options that build such a bundle again, but for calibration images of one's own."""
+    """The options that build such a bundle again, except for the calibration images."""
     fusion, heatmap = manifest.fusion, manifest.heatmap
     half = manifest.graph("denoiser").precision == "float16"
     return BuildOptions(
@@ -100,10 +133,10 @@ def options_of(manifest: Manifest) -> BuildOptions:
 
 
 def settle(options: BuildOptions, recommended: Recommended) -> ResolvedOptions:
-    """The user's word, else the checkpoint's, else the published value.
+    """The user's value, else the checkpoint's, else the published one.
 
     Raises:
-        OptionError: values that do not fit, or `calibration` where nothing is calibrated.
+        OptionError: values that do not fit.
     """
     low, high = options.heatmap_scale or (None, None)
     asked = {
@@ -115,22 +148,6 @@ def settle(options: BuildOptions, recommended: Recommended) -> ResolvedOptions:
         found = (asked.get(name), getattr(recommended, name), getattr(PUBLISHED, name))
         return next(value for value in found if value is not None)
 
-    if options.calibration is not None and options.precision == "fp32":
-        raise OptionError(
-            "--calibration: only float16 graphs are calibrated; add --precision fp16, or leave it "
-            "out"
-        )
-    if options.calibration is None and options.reading != ImageOptions():
-        raise OptionError(
-            "--bit-depth, --white and --max-megapixels: a build reads no images but those of "
-            "--calibration; add it, or leave them out"
-        )
-    if options.convolutions == "winograd" and options.precision != "fp32":
-        raise OptionError(
-            f"--convolutions winograd: goes through numbers that float16 cannot hold, and is for "
-            f"processors, which compute in float32 anyway; found --precision {options.precision}, "
-            f"leave one of them out"
-        )
     names = [field.name for field in fields(ResolvedOptions)]
     resolved = ResolvedOptions(**{name: first(name) for name in names})  # type: ignore[arg-type]
     _check(resolved)

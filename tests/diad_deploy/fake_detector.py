@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from diad_deploy.arrays import FloatArray, ImageArray
-from diad_deploy.batch_detections import Found
 from diad_deploy.bundle.manifest import (
     FORMAT_REVISION,
     CheckpointOrigin,
@@ -22,6 +21,7 @@ from diad_deploy.bundle.manifest import (
     NoiseSpec,
 )
 from diad_deploy.detection import Detection
+from diad_deploy.detection.batch import Found
 from diad_deploy.diffusion.schedule import make_schedule
 from diad_deploy.images.reader import ImageReader
 

@@ -6,13 +6,13 @@ import pytest
 
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BundleMissingError, InputError
-from diad_evaluate.evaluate import Request, evaluate_folder
+from diad_evaluate.evaluate import EvaluationConfig, evaluate_folder
 from diad_evaluate.results import Evaluation
 from tests.diad_evaluate.labelled_folders import write_mvtec_class
 
 
-def request(tmp_path: Path, bundle: Path) -> Request:
-    return Request(
+def config(tmp_path: Path, bundle: Path) -> EvaluationConfig:
+    return EvaluationConfig(
         data=tmp_path / "data",
         bundle=bundle,
         bundle_name="standin",
@@ -29,7 +29,7 @@ def test_files_are_there_when_the_result_is_told(tmp_path: Path, standin_bundle:
         told.append((found, (tmp_path / "out/page.html").is_file()))
 
     found = evaluate_folder(
-        request(tmp_path, standin_bundle.path), progress=lambda _: None, tell=tell
+        config(tmp_path, standin_bundle.path), progress=lambda _: None, tell=tell
     )
     assert told == [(found, True)]
     assert found.backend == "onnxruntime"
@@ -38,7 +38,7 @@ def test_files_are_there_when_the_result_is_told(tmp_path: Path, standin_bundle:
 
 def test_refusals_leave_nothing(tmp_path: Path, standin_bundle: Bundle) -> None:
     def run(bundle: Path) -> None:
-        evaluate_folder(request(tmp_path, bundle), progress=lambda _: None, tell=lambda _: None)
+        evaluate_folder(config(tmp_path, bundle), progress=lambda _: None, tell=lambda _: None)
 
     (tmp_path / "data").mkdir()
     with pytest.raises(InputError, match="no test images in a known layout"):

@@ -15,7 +15,6 @@ import torch
 from diad_deploy import Detector
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import ExportError, OptionError, OutputError
-from diad_deploy.images.options import image_options_of
 from diad_deploy.images.preprocess import prepare_batch
 from diad_export.build import build
 from diad_export.checkpoint.read import read_checkpoint
@@ -250,7 +249,7 @@ def test_settling_prefers_the_user_then_the_checkpoint_then_what_was_published()
         ({"pool_size_px": 33, "pool_count": 8}, "leave nothing of 256 px"),
         ({"heatmap_scale": (1.0, 1.0)}, "expected low, then high"),
         ({"convolutions": "winograd", "precision": "fp16"}, "float16 cannot hold"),
-        ({"reading": image_options_of(bit_depth=12)}, "reads no images but those of --calibration"),
+        ({"bit_depth": 12}, "reads no images but those of --calibration"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, object], message: str) -> None:

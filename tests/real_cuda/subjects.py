@@ -16,7 +16,7 @@ from diad_deploy.bundle.engine_spec import Target
 from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
 from diad_deploy.images.discover import find_images
 from diad_deploy.images.inputs import decode
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.engines_on_gpu import build_engines
 from tests.real_cuda.card import Card
 from tests.real_cuda.device import RealGpu

@@ -14,7 +14,7 @@ from diad_deploy.backends.cuda.graph import record
 from diad_deploy.backends.cuda.transfers import Slot
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.cudart import Errors, SimulatedCudart
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from diad_deploy.arrays import FloatArray
-from diad_deploy.batch_detections import Found
 from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.detection import Detection
+from diad_deploy.detection.batch import Found
 
 
 class StandinDetector:

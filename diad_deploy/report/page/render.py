@@ -10,9 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from diad_deploy.detection.colours import LEVELS, colour_table, opacity_table
 from diad_deploy.images.discover import describe_skipped
 from diad_deploy.report import folder as layout
-from diad_deploy.report.colours import LEVELS, colour_table, opacity_table
 from diad_deploy.report.page.cards import card
 from diad_deploy.report.page.histogram import Bar, histogram
 from diad_deploy.report.page.threshold_scale import slider_values

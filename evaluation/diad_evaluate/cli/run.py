@@ -10,10 +10,12 @@ import click
 from diad_deploy import __version__
 from diad_deploy.cli.console import run_command
 from diad_deploy.cli.image_options import image_options, strict_option
+from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import model_options
 from diad_deploy.errors import OutputError
 
 if TYPE_CHECKING:
+    from diad_deploy.images.options import ImageOptions
     from diad_evaluate.results import Evaluation
 
 FOLDER = click.Path(path_type=Path)
@@ -49,8 +51,9 @@ Examples:
 @model_options
 @click.option("--force", is_flag=True, help="Replace an earlier evaluation in the output folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@log_options
 @click.version_option(__version__, prog_name="diad-evaluate")
-def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
+def command(*, as_json: bool, reading: "ImageOptions", **given: Any) -> int:
     """Evaluate a bundle on labelled images: image and pixel AUROC, AP, F1-max, and AU-PRO.
 
     DATA is a test set in the layout of MVTec-AD, VisA or MVTec-3D (its RGB images), or a folder
@@ -66,16 +69,16 @@ def command(*, as_json: bool, bundle: Path, **given: Any) -> int:
 
     check_extra()
     from diad_deploy.cli.progress import show_progress
-    from diad_evaluate.evaluate import Request, evaluate_folder
+    from diad_evaluate.evaluate import EvaluationConfig, evaluate_folder
 
     # a library's remark on a damaged image is no line for the user: the row has the reason
     warnings.simplefilter("ignore")
-    request = Request(bundle=bundle, bundle_name=bundle.resolve().name, **given)
+    config = EvaluationConfig(**given, **reading.arguments)
     told: list[Evaluation] = []
-    output = request.output
+    output: Path | None = given["output"]
     try:
         with show_progress() as progress:
-            found = evaluate_folder(request, progress=progress, tell=told.append)
+            found = evaluate_folder(config, progress=progress, tell=told.append)
     except OutputError:
         output = None
         raise

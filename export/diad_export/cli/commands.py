@@ -3,16 +3,21 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from diad_deploy import __version__
 from diad_deploy.cli.console import printable, run_command
 from diad_deploy.cli.image_options import image_options, strict_option
+from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import device_option, tf32_option
 from diad_export.cli.engine_options import engine_options
 from diad_export.cli.options import limit_options, source_options
+
+if TYPE_CHECKING:
+    from diad_deploy.images.options import ImageOptions
+    from diad_export.verify.result import Limits
 
 PATH = click.Path(path_type=Path)
 
@@ -100,44 +105,23 @@ def command() -> None:
     help="Good images that show where fp16 needs float32 [default: the built-in ones].",
 )
 @image_options
-def build(
-    checkpoint: Path,
-    autoencoder: Path | None,
-    features: Path | None,
-    context: Path | None,
-    extractor: str | None,
-    output: Path,
-    force: bool,
-    pool: tuple[int, int] | None,
-    engines: Any,
-    **given: Any,
-) -> None:
+@log_options
+def build(*, pool: tuple[int, int] | None, reading: "ImageOptions", **given: Any) -> None:
     """Export CHECKPOINT to a bundle, with TensorRT engines where a --target is given.
 
     Example: diad-export build demo/checkpoint.safetensors -o bundle --precision fp16
     """
-    from diad_export.build import build as build_bundle
-    from diad_export.checkpoint.read import Sources
+    from diad_export.build import BuildConfig, build_bundle
     from diad_export.cli.engine_progress import shown_build
-    from diad_export.options import BuildOptions
     from diad_export.peak_memory import watch_memory
     from diad_export.torch_threads import bound_threads
 
     bound_threads()
     start = time.monotonic()
     size_px, count = pool or (None, None)
-    options = BuildOptions(pool_size_px=size_px, pool_count=count, **given)
-    sources = Sources(
-        checkpoint=checkpoint,
-        autoencoder=autoencoder,
-        features=features,
-        context=context,
-        extractor=extractor,
-    )
+    config = BuildConfig(pool_size_px=size_px, pool_count=count, **given, **reading.arguments)
     with watch_memory() as peak:
-        bundle = build_bundle(
-            sources, output, options, force=force, engines=engines, progress=_tell, bar=shown_build
-        )
+        bundle = build_bundle(config, progress=_tell, bar=shown_build)
     click.echo(f"wrote {bundle.path}")
     memory = f", {peak}" if peak.own_bytes else ""
     _tell(f"{time.monotonic() - start:.0f} s{memory}")
@@ -146,6 +130,7 @@ def build(
 @command.command(name="engines")
 @click.argument("bundle", type=PATH)
 @engine_options(required=True)
+@log_options
 def build_engines(bundle: Path, engines: Any) -> None:
     """Build TensorRT engines for a BUNDLE that is there, or build them again.
 
@@ -164,6 +149,7 @@ def build_engines(bundle: Path, engines: Any) -> None:
 @click.argument("path", type=PATH)
 @source_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
+@log_options
 def inspect(path: Path, as_json: bool, **parts: Any) -> None:
     """Say what PATH is: a bundle, or a checkpoint and what it lacks.
 
@@ -209,7 +195,8 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @image_options
 @limit_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
-def verify(*, as_json: bool, **given: Any) -> int:
+@log_options
+def verify(*, as_json: bool, limits: "Limits", reading: "ImageOptions", **given: Any) -> int:
     """Run BUNDLE beside PyTorch on the same images and noise, and say whether it decides alike.
 
     Where folders are called good (or ok and the like) and otherwise, these are labels; where masks
@@ -218,11 +205,14 @@ def verify(*, as_json: bool, **given: Any) -> int:
 
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
+    from diad_deploy.cli.progress import show_progress
     from diad_export.torch_threads import bound_threads
-    from diad_export.verify.bundle import verify_bundle
+    from diad_export.verify.bundle import VerificationConfig, verify_bundle
 
     bound_threads()
-    found = verify_bundle(**given)
+    config = VerificationConfig(limits=limits, **given, **reading.arguments)
+    with show_progress() as tell:
+        found = verify_bundle(config, progress=tell)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
     else:

@@ -1,6 +1,7 @@
 """Options that several commands share, or that follow from a configuration's fields."""
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,16 @@ def source_options(function: Function) -> Function:
 
 
 def limit_options(function: Function) -> Function:
-    """Give a command an option for each field of `Limits`, with that field's usual value."""
+    """Give a command `limits`, the `Limits` of an option per field."""
     usual = Limits()
+
+    @wraps(function)
+    def command(*args: Any, **given: Any) -> Any:
+        limits = Limits(**{name: given.pop(name) for name in _LIMITS})
+        return function(*args, limits=limits, **given)
+
     return _with(
-        function,
+        command,
         (
             click.option(
                 f"--{name.replace('_', '-')}",

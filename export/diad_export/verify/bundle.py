@@ -1,16 +1,19 @@
 """`diad-export verify`: opens what a verification needs, runs it, and stores the result."""
 
-from dataclasses import replace
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from diad_deploy.backends import AUTO, check_choice
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.update import update_manifest
-from diad_deploy.cli.progress import show_progress
 from diad_deploy.errors import InputError
 from diad_deploy.images.formats.white_level import resolve_white
-from diad_deploy.images.options import ImageOptions
+from diad_deploy.images.options import ImageOptions, ReadingOptions
+from diad_deploy.inspection.summary import Progress, no_progress
 from diad_deploy.labelled.mask_findings import check_masks
+from diad_deploy.thresholds.decide import check_threshold
 from diad_deploy.thresholds.file import find_thresholds
 from diad_export.checkpoint.pretrained_features import complete_features
 from diad_export.checkpoint.read import Checkpoint, Sources, read_checkpoint
@@ -22,64 +25,106 @@ from diad_export.verify.stages import BATCH, VerifyOptions, verify
 from diad_export.verify.traced_bundle import Rounding, trace_bundle
 
 
-def verify_bundle(
-    *,
-    bundle: Path,
-    images: Path,
-    masks: Path | None,
-    most: int | None,
-    checkpoint: Path | None,
-    backend: str,
-    device: str,
-    threshold: float | None,
-    noise_floor: bool,
-    tf32: bool = False,
-    torch_half: bool = False,
-    rounding: Rounding = "every-node",
-    strict: bool = False,
-    reading: ImageOptions | None = None,
-    autoencoder: Path | None = None,
-    features: Path | None = None,
-    context: Path | None = None,
-    extractor: str | None = None,
-    **limits: Any,
-) -> Verification:
-    """Verify the bundle at `bundle`; `limits` as the fields of `Limits`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationConfig(ReadingOptions):
+    """Which bundle to compare with PyTorch, on which images, and within which limits.
 
-    `strict` refuses images whose masks are not all as they should be (`check_masks`).
+    >>> config = VerificationConfig(bundle="bundle", images="photos", checkpoint="model.ckpt")
+
+    Attributes:
+        bundle: the bundle's folder.
+        images: folder of images; its folders are labels where they are called good and otherwise.
+        masks: folder of the masks; None looks for `masks` or `ground_truth`.
+        most: take so many images, evenly spread; None takes all.
+        checkpoint: what the bundle was built from; None looks for it beside the bundle.
+        autoencoder, features, context, extractor: as for `BuildConfig`.
+        backend, device, tf32: as for `Detector.open`.
+        threshold: scores above it are defects; None takes a value between PyTorch's scores.
+        noise_floor: run PyTorch again with noise of another seed, to compare with.
+        torch_half: run PyTorch again in its own float16 (autocast), to compare with.
+        rounding: for float16 graphs on a CPU: `every-node` as a GPU rounds, or `as-run`.
+        strict: refuse images whose masks are missing or cannot be used.
+        limits: the most that the bundle may differ.
+        bit_depth, white, max_megapixels: as for `Detector.open`.
 
     Raises:
-        BundleError, CheckpointError, InputError, BackendError, OutputError: see each.
+        OptionError: a value does not fit.
     """
-    opened = Bundle.open(bundle)
+
+    bundle: str | os.PathLike[str]
+    images: str | os.PathLike[str]
+    masks: Path | None = None
+    most: int | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    autoencoder: Path | None = None
+    features: Path | None = None
+    context: Path | None = None
+    extractor: str | None = None
+    backend: str = AUTO
+    device: str = AUTO
+    tf32: bool = False
+    threshold: float | None = None
+    noise_floor: bool = True
+    torch_half: bool = False
+    rounding: Rounding = "every-node"
+    strict: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        check_choice(self.backend, self.device)
+        check_threshold(self.threshold, None)
+        _ = self.reading
+
+
+def verify_bundle(
+    config: VerificationConfig, *, progress: Callable[[Progress], None] = no_progress
+) -> Verification:
+    """Compare a bundle with PyTorch, as `diad-export verify` does.
+
+    The result is also stored in the bundle's manifest.
+
+    Args:
+        config: which bundle, on which images, within which limits.
+        progress: called after each image.
+
+    Raises:
+        BundleError, CheckpointError: the bundle or the checkpoint cannot be used.
+        InputError: there are no images, or it is another checkpoint than the bundle's.
+        BackendError: nothing runs the bundle. OutputError: the manifest cannot be written.
+    """
+    opened, images = Bundle.open(config.bundle), Path(config.images)
     options = VerifyOptions(
-        threshold=threshold,
-        noise_floor=noise_floor,
-        torch_half=torch_half,
-        reading=resolve_reading(opened, reading or ImageOptions()),
-        limits=Limits(**limits),
+        threshold=config.threshold,
+        noise_floor=config.noise_floor,
+        torch_half=config.torch_half,
+        reading=resolve_reading(opened, config.reading),
+        limits=config.limits,
     )
-    labelled = find_labelled(images, masks=masks, most=most)
-    if strict:
+    labelled = find_labelled(images, masks=config.masks, most=config.most)
+    if config.strict:
         defective = (p for p in labelled if p.defective)
         size_px = opened.manifest.image.size_px
         found_masks = ((p.name, p.path, p.mask) for p in defective)
         check_masks(found_masks, size_px, limit_px=options.reading.limit_px)
     sources = Sources(
-        checkpoint=find_checkpoint(opened, checkpoint),
-        autoencoder=autoencoder,
-        features=features,
-        context=context,
-        extractor=extractor,
+        checkpoint=find_checkpoint(
+            opened, None if config.checkpoint is None else Path(config.checkpoint)
+        ),
+        autoencoder=config.autoencoder,
+        features=config.features,
+        context=config.context,
+        extractor=config.extractor,
     )
     model = load_model(_read(opened, sources))
-    with (
-        trace_bundle(
-            opened, backend=backend, device=device, batch_size=BATCH, tf32=tf32, rounding=rounding
-        ) as observed,
-        show_progress() as tell,
-    ):
-        found = verify(opened, model, observed, labelled, options, progress=tell)
+    with trace_bundle(
+        opened,
+        backend=config.backend,
+        device=config.device,
+        batch_size=BATCH,
+        tf32=config.tf32,
+        rounding=config.rounding,
+    ) as traced:
+        found = verify(opened, model, traced, labelled, options, progress=progress)
     manifest = replace(opened.manifest, verification={"images": images.name, **found.as_json()})
     update_manifest(opened, manifest)
     return found

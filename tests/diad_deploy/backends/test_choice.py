@@ -10,7 +10,7 @@ from diad_deploy import Detector
 from diad_deploy.bundle.engine_spec import EngineSpec
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError, CudaError, OptionError
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine

@@ -21,7 +21,7 @@ from diad_deploy.bundle.folder import Bundle
 from diad_deploy.diffusion.stages import BatchResult, Collect, Model
 from diad_deploy.errors import BackendError, CudaError
 from tests.diad_deploy.backends.told_turn import TIMEOUT_S, InterruptsFirst, ToldTurn, wait_joined
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
-from diad_deploy.calibration.calibrate import CalibrationRequest, GoodScore, calibrate
+from diad_deploy.calibration.calibrate import CalibrationConfig, GoodScore, calibrate
 from diad_deploy.detector import Detector
 from diad_deploy.errors import BundleMissingError, InputError, OptionError, OutputError
 from diad_deploy.images.preprocess import prepare
@@ -50,15 +50,17 @@ def fake_prepare(pixels: np.ndarray, image: object) -> np.ndarray:
     return prepare(pixels, IMAGE)
 
 
-def request(good: Path, bundle: Bundle, **changes: Any) -> CalibrationRequest:
-    return CalibrationRequest(folder=good, bundle=bundle.path, **{"rate": 0.1, **changes})
+def config(good: Path, bundle: Bundle, **changes: Any) -> CalibrationConfig:
+    return CalibrationConfig(
+        folder=good, bundle=bundle.path, **{"false_alarm_rate": 0.1, **changes}
+    )
 
 
 def test_a_threshold_a_class_and_one_for_all(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
     told: list[Progress] = []
-    found = calibrate(request(good, own_bundle), progress=told.append)
+    found = calibrate(config(good, own_bundle), progress=told.append)
     thresholds = find_thresholds(own_bundle.path, own_bundle.manifest)
     assert thresholds == found.thresholds
     assert thresholds is not None
@@ -79,13 +81,13 @@ def test_a_threshold_a_class_and_one_for_all(
 
 
 def test_overall_alone(good: Path, own_bundle: Bundle, detector: FakeDetector) -> None:
-    found = calibrate(request(good, own_bundle, per_class=False, rate=0.02))
+    found = calibrate(config(good, own_bundle, per_class=False, false_alarm_rate=0.02))
     assert found.thresholds.classes == {}
     assert found.thresholds.overall.above == 0
 
 
 def test_all_of_one_class(good: Path, own_bundle: Bundle, detector: FakeDetector) -> None:
-    found = calibrate(request(good, own_bundle, class_name="part"))
+    found = calibrate(config(good, own_bundle, class_name="part"))
     assert found.thresholds.classes == {"part": found.thresholds.overall}
 
 
@@ -93,7 +95,7 @@ def test_too_few_are_refused_before_the_model_runs(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
     with pytest.raises(InputError, match=r"at least 99; add more, or use --false-alarm-rate"):
-        calibrate(request(good, own_bundle, rate=0.01))
+        calibrate(config(good, own_bundle, false_alarm_rate=0.01))
     assert detector.seen == 0
     assert not (own_bundle.path / THRESHOLDS_NAME).exists()
 
@@ -102,7 +104,7 @@ def test_images_that_cannot_be_read_are_told_and_left_out(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
     (good / "gear/train/good/138.png").write_bytes(b"")
-    found = calibrate(request(good, own_bundle))
+    found = calibrate(config(good, own_bundle))
     assert (found.failed, found.exit_status) == (1, 1)
     assert found.failures == (("good/gear/train/good/138.png", "the file is empty; copy it again"),)
     assert found.thresholds.classes["gear"].pictures == 38
@@ -111,23 +113,23 @@ def test_images_that_cannot_be_read_are_told_and_left_out(
 def test_too_few_that_can_be_read(good: Path, own_bundle: Bundle, detector: FakeDetector) -> None:
     (good / "gear/train/good/138.png").write_bytes(b"")
     with pytest.raises(InputError, match="at least 39 good images of each class, found gear 38"):
-        calibrate(request(good, own_bundle, rate=0.025))
+        calibrate(config(good, own_bundle, false_alarm_rate=0.025))
     for path in good.rglob("*.png"):
         path.write_bytes(b"")
     with pytest.raises(InputError, match="none of the images has a score"):
-        calibrate(request(good, own_bundle))
+        calibrate(config(good, own_bundle))
     assert not (own_bundle.path / THRESHOLDS_NAME).exists()
 
 
 def test_what_is_there_is_replaced_with_force_only(
     good: Path, own_bundle: Bundle, detector: FakeDetector, tmp_path: Path
 ) -> None:
-    calibrate(request(good, own_bundle))
+    calibrate(config(good, own_bundle))
     with pytest.raises(OutputError, match="--force"):
-        calibrate(request(good, own_bundle, rate=0.2))
+        calibrate(config(good, own_bundle, false_alarm_rate=0.2))
     assert detector.seen == 78
-    calibrate(request(good, own_bundle, rate=0.2, force=True))
-    calibrate(request(good, own_bundle, output=tmp_path / "own.json", rate=0.3))
+    calibrate(config(good, own_bundle, false_alarm_rate=0.2, force=True))
+    calibrate(config(good, own_bundle, output=tmp_path / "own.json", false_alarm_rate=0.3))
     assert read_thresholds(own_bundle.path / THRESHOLDS_NAME).false_alarm_rate == 0.2
     assert read_thresholds(tmp_path / "own.json").false_alarm_rate == 0.3
 
@@ -136,15 +138,15 @@ def test_a_damaged_file_does_not_stand_in_the_way_of_a_new_one(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
     (own_bundle.path / THRESHOLDS_NAME).write_text("{")
-    calibrate(request(good, own_bundle, force=True))
+    calibrate(config(good, own_bundle, force=True))
     assert find_thresholds(own_bundle.path, own_bundle.manifest) is not None
 
 
 def test_no_bundle_and_no_rate(good: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleMissingError):
-        calibrate(CalibrationRequest(folder=good, bundle=tmp_path / "none"))
+        calibrate(CalibrationConfig(folder=good, bundle=tmp_path / "none"))
     with pytest.raises(OptionError, match="--false-alarm-rate 2"):
-        CalibrationRequest(folder=good, bundle=tmp_path, rate=2.0)
+        CalibrationConfig(folder=good, bundle=tmp_path, false_alarm_rate=2.0)
 
 
 def test_with_a_model_the_good_images_stay_within_their_rate(
@@ -157,7 +159,7 @@ def test_with_a_model_the_good_images_stay_within_their_rate(
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(path)
         paths.append(path)
-    calibrate(request(tmp_path / "good", own_bundle, threads=1))
+    calibrate(config(tmp_path / "good", own_bundle, threads=1))
     with Detector.open(own_bundle.path, threads=1) as detector:
         found = detector.detect(paths)
     assert detector.thresholds is not None

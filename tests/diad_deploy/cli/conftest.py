@@ -31,7 +31,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, detector: FakeDetector) -> list[dict
         calls.append({"bundle": bundle, **options})
         return detector
 
-    monkeypatch.setattr("diad_deploy.inspection.inspect.Detector.open", open_fake)
+    monkeypatch.setattr("diad_deploy.detector.Detector.open", open_fake)
     return calls
 
 

@@ -20,7 +20,7 @@ def one_line(text: str) -> bool:
 
 INTERRUPTED = """
     import sys, time
-    from diad_deploy.inspection import inspect as inspection
+    from diad_deploy.detector import Detector
     from diad_deploy.cli.run import main
     from tests.diad_deploy.fake_detector import FakeDetector
 
@@ -30,7 +30,7 @@ INTERRUPTED = """
             time.sleep(20)
 
     detector = FakeDetector(before=before)
-    inspection.Detector.open = lambda *_, **__: detector
+    Detector.open = lambda *_, **__: detector
     main()
 """
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from diad_deploy.errors import BackendError, BundleMissingError
+from diad_deploy.images.formats.opening import LIMIT_PX
 from diad_deploy.report.results import read_rows
 from tests.diad_deploy.cli.run_case import (
     Run,
@@ -72,6 +73,9 @@ def test_options_reach_the_detector_and_the_report(
             "tf32": False,
             "batch_size": 3,
             "thresholds": None,
+            "bit_depth": None,
+            "white": None,
+            "max_megapixels": LIMIT_PX / 1e6,
         }
     ]
     record = json.loads((out / "run.json").read_text())
@@ -161,7 +165,7 @@ def test_a_bundle_that_does_not_open(
     def refuse(*_: object, **__: object) -> FakeDetector:
         raise error
 
-    monkeypatch.setattr("diad_deploy.inspection.inspect.Detector.open", refuse)
+    monkeypatch.setattr("diad_deploy.detector.Detector.open", refuse)
     status, out, err = run(parts, "--bundle", "b", "-o", tmp_path / "out")
     assert (status, out, err) == (2, "", f"diad-run: {error}\n")
     assert not (tmp_path / "out").exists()

@@ -17,13 +17,13 @@ from tests.diad_deploy.fake_detector import write_images
 ROOT = Path(__file__).parents[3]
 RUN = """
 import sys
-from diad_deploy.inspection import inspect as inspection
+from diad_deploy.detector import Detector
 from diad_deploy.cli import progress
 from diad_deploy.cli.run import main
 from tests.diad_deploy.fake_detector import FakeDetector
 
 progress.LINE_EVERY_SECONDS = 0.0
-inspection.Detector.open = lambda *_, **__: FakeDetector()
+Detector.open = lambda *_, **__: FakeDetector()
 main()
 """
 FULL = "x: standard output cannot be written: No space left on device"

@@ -26,6 +26,7 @@ REASONS = {
 
 RUN = """
     import select, sys
+    from diad_deploy.detector import Detector
     from diad_deploy.inspection import inspect as inspection
     from diad_deploy.cli.run import main
     from tests.diad_deploy.fake_detector import FakeDetector
@@ -46,7 +47,7 @@ RUN = """
 
     real, inspection.write_page = inspection.write_page, write_page
     detector = FakeDetector(before=before)
-    inspection.Detector.open = lambda *_, **__: detector
+    Detector.open = lambda *_, **__: detector
     main()
 """
 

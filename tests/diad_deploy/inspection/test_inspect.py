@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from diad_deploy.arrays import ImageArray
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.errors import OptionError
 from diad_deploy.images.discover import find_images
 from diad_deploy.inspection.inspect import InspectionOptions, inspect
 from diad_deploy.inspection.summary import Progress
-from diad_deploy.report.heatmap import draw_heatmap
 from tests.diad_deploy.fake_detector import FakeDetector, plain, write_image, write_images
 from tests.diad_deploy.inspection.inspection_case import RESUME, files, rows, run
 

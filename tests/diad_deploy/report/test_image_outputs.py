@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from diad_deploy.detection import Detection
-from diad_deploy.report.heatmap import draw_heatmap
+from diad_deploy.detection.heatmap import draw_heatmap
 from diad_deploy.report.image_outputs import write_heatmap, write_map, write_thumbnails
 from tests.diad_deploy.fake_detector import IMAGE, plain
 

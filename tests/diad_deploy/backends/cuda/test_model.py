@@ -15,7 +15,7 @@ from diad_deploy.diffusion.stages import Collect
 from diad_deploy.errors import BackendError, CudaError
 from diad_deploy.images.preprocess import prepare_batch
 from tests.diad_deploy.backends.told_turn import TIMEOUT_S
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.cudart import Errors
 from tests.simulator.machine import Machine
 

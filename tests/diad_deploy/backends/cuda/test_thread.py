@@ -13,7 +13,7 @@ from diad_deploy.backends.cuda.calls import Cuda
 from diad_deploy.backends.cuda.thread import CudaThread, make_in_thread
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import BackendError
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.cudart import SimulatedCudart
 from tests.simulator.machine import Machine
 

@@ -16,7 +16,7 @@ from diad_deploy.bundle.folder import Bundle, builtin_bundle, builtin_images
 from diad_deploy.errors import BackendError, CudaError, OptionError
 from diad_deploy.images.discover import find_images
 from diad_export.verify.traced_bundle import trace_bundle
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.machine import Machine
 

@@ -17,8 +17,8 @@ from diad_deploy.images.discover import find_images
 from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.inspection.inspect import InspectionOptions, inspect
 from diad_deploy.report.results import read_rows
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.diad_deploy.fake_detector import write_images
-from tests.diad_deploy.test_detector import make_images
 from tests.simulator.cudart import Errors, Failure
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine

@@ -18,7 +18,7 @@ from diad_deploy.backends.tensorrt.runtime_cache import (
 )
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Manifest
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.simulator.engines import with_engines
 from tests.simulator.machine import Machine
 from tests.simulator.tensorrt import SimulatedRuntimeCache, SimulatedRuntimeConfig

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from diad_deploy.report.colours import colour_table, opacity_table
+from diad_deploy.detection.colours import colour_table, opacity_table
 
 
 def luminance() -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from diad_deploy.report.colours import colour_table, opacity_table
-from diad_deploy.report.heatmap import draw_heatmap, map_levels
+from diad_deploy.detection.colours import colour_table, opacity_table
+from diad_deploy.detection.heatmap import draw_heatmap, map_levels
 
 
 def image(height: int = 6, width: int = 10) -> np.ndarray:

@@ -66,6 +66,7 @@ def _found(result: BatchResult, place: int, size: tuple[int, int], manifest: Man
         reconstruction=outputs["reconstruction"].copy(),
         image_size_px=size,
         image=manifest.image,
+        scale=(manifest.heatmap.low, manifest.heatmap.high),
     )
 
 

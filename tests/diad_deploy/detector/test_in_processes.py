@@ -16,7 +16,7 @@ from diad_deploy.bundle.folder import MANIFEST_NAME, THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.manifest import to_json
 from diad_deploy.errors import BackendError, BundleError
 from diad_deploy.thresholds.file import write_thresholds
-from tests.diad_deploy.test_detector import make_images
+from tests.diad_deploy.detector.test_detector import make_images
 from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 
 

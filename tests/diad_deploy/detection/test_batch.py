@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diad_deploy.batch_detections import all_detections, detections_of
 from diad_deploy.bundle.folder import Bundle
+from diad_deploy.detection.batch import all_detections, detections_of
 from diad_deploy.diffusion.stages import BatchResult
 from diad_deploy.errors import NotFiniteError
 from tests.diad_deploy.fake_detector import fake_manifest

@@ -1,0 +1,11 @@
+from diad_deploy.bundle.engine_spec import BatchProfile as BatchProfile
+from diad_deploy.errors import CheckpointError as CheckpointError
+from diad_deploy.errors import ExportError as ExportError
+from diad_export.build import BuildConfig as BuildConfig
+from diad_export.build import build_bundle as build_bundle
+from diad_export.engines.bundle_engines import add_engines as add_engines
+from diad_export.engines.options import EngineOptions as EngineOptions
+from diad_export.verify.bundle import VerificationConfig as VerificationConfig
+from diad_export.verify.bundle import verify_bundle as verify_bundle
+from diad_export.verify.result import Limits as Limits
+from diad_export.verify.result import Verification as Verification
