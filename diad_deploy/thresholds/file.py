@@ -148,6 +148,9 @@ def thresholds_beside(bundle: Path) -> Thresholds | None:
 def read_thresholds(path: str | os.PathLike[str]) -> Thresholds:
     """Read a `thresholds.json` from any folder.
 
+    Args:
+        path: the file.
+
     Raises:
         BundleVersionError: a newer version wrote it.
         ThresholdsError: it is not a regular file, cannot be read, or is not valid; the message

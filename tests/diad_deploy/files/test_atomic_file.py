@@ -13,7 +13,7 @@ from diad_deploy.bundle.update import update_manifest
 from diad_deploy.files.atomic_file import replacing, write_atomically
 from diad_deploy.files.atomic_folder import AtomicFolder
 from diad_deploy.report.results import ResultRow, ResultsFiles, read_rows
-from diad_deploy.report.resuming import settle
+from diad_deploy.report.resuming import rewrite_results
 from diad_deploy.thresholds.file import read_thresholds, write_thresholds
 from tests.diad_deploy.thresholds.threshold_case import make_thresholds
 
@@ -82,7 +82,7 @@ def test_no_file_is_replaced_while_it_is_open(own_bundle: Bundle, tmp_path: Path
     with ResultsFiles(*files) as results:
         for name in ("b", "a"):
             results.append(ResultRow(picture=name, path=name, status="failed", reason="r"))
-    settle(report, ["a", "b"])
+    rewrite_results(report, ["a", "b"])
     assert [row.picture for row in read_rows(files[0])] == ["a", "b"]
 
     for _ in range(2):
