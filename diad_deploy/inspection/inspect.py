@@ -25,7 +25,7 @@ from diad_deploy.report.decision_counts import DecisionCounts
 from diad_deploy.report.folder_lock import LockedFolder, lock_folder
 from diad_deploy.report.lost_files import MissingOutputs, check_row_count
 from diad_deploy.report.page.render import PageFacts, write_page
-from diad_deploy.report.ranking import HighestScores, rank
+from diad_deploy.report.ranking import HighestScores, Ranking, rank
 from diad_deploy.report.results import ResultsFiles, read_rows, rounded_score
 from diad_deploy.report.resuming import keep_finished, rewrite_results
 from diad_deploy.report.run_record import (
@@ -182,28 +182,25 @@ class _Run:
         if stopped or self._finished:
             names = (file.name for file in self._images)
             rewrite_results(self._folder, names, expected=expected)
-        decider, decisions = self._options.decider, DecisionCounts()
-        outputs = MissingOutputs(self._folder)
+        decisions, outputs = DecisionCounts(), MissingOutputs(self._folder)
         results = self._folder / layout.RESULTS
         ranking = rank(decisions.count(outputs.scan(read_rows(results))))
-        ok = ranking.scored
-        check_row_count(results, ok + ranking.failed, expected)
+        done = ranking.scored + ranking.failed
+        check_row_count(results, done, expected)
         seconds = time.perf_counter() - self._began
-        speed = max(0, ok + ranking.failed - len(self._finished)) / seconds
-        passed_over = getattr(self._images, "passed_over", {})
         facts = PageFacts(
             total=len(self._finished) + self._left,
             seconds=seconds,
-            pictures_per_second=speed,
+            pictures_per_second=max(0, done - len(self._finished)) / seconds,
             version=__version__,
             warnings=self._reader.warnings(),
-            passed_over=passed_over,
+            passed_over=getattr(self._images, "passed_over", {}),
         )
         report = write_page(self._folder, self._record, ranking, facts)
         log.info(
             "%s %d images in %.1f s (model %.1f s), %d failed, %d resumed; wrote %s",
             "stopped after" if stopped else "inspected",
-            ok + ranking.failed,
+            done,
             seconds,
             self._stopwatch.seconds,
             ranking.failed,
@@ -212,14 +209,20 @@ class _Run:
         )
         if not stopped:
             outputs.check(file.name for file in self._images)
+        return self._summarize(ranking, decisions, facts, report)
+
+    def _summarize(
+        self, ranking: Ranking, decisions: DecisionCounts, facts: PageFacts, report: Path
+    ) -> Summary:
+        decider = self._options.decider
         return Summary(
-            pictures=ok + ranking.failed,
-            ok=ok,
+            pictures=ranking.scored + ranking.failed,
+            ok=ranking.scored,
             failed=ranking.failed,
             resumed=len(self._finished),
             seconds=time.perf_counter() - self._began,
             model_seconds=self._stopwatch.seconds,
-            pictures_per_second=speed,
+            pictures_per_second=facts.pictures_per_second,
             bundle=self._record.bundle,
             backend=self._record.backend,
             devices=self._detector.devices,
