@@ -1,7 +1,7 @@
-"""95 % bootstrap intervals of image and pixel AUROC: images drawn again, a class at a time.
+"""95 % bootstrap intervals of image and pixel AUROC.
 
-Good and defective images of a class are drawn with replacement, as many of each as there are.
-An image goes in or out with all its pixels, as pixels of one image are not independent.
+Within each class, good and defective images are resampled with replacement, as many of each as
+there are. All pixels of an image are resampled together, as they are not independent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ Resampled = dict[str, Array]
 
 
 def resample(images: Sequence[Scored], *, seed: int = 0) -> Resampled:
-    """AUROC `[RESAMPLES]` of one class, drawn again: `image` and `pixel`.
+    """AUROC of each resample of one class, `[RESAMPLES]` for `image` and `pixel`.
 
-    Pixels are counted in `PIXEL_BINS` bins of equal content, which moves an AUROC by less than
-    one in a thousand; scores are counted exactly.
+    Pixels are counted in `PIXEL_BINS` quantile bins, which changes the AUROC by less than 0.001;
+    image scores are counted exactly.
     """
     bad = np.array([image.defect is not None for image in images])
-    weights = _draw_again(bad, np.random.default_rng(seed))
+    weights = _resample_counts(bad, np.random.default_rng(seed))
     scores = np.array([[image.score] for image in images])
     score_edges = np.unique(scores)
     maps = np.stack([image.anomaly_map.ravel() for image in images])
@@ -39,7 +39,7 @@ def resample(images: Sequence[Scored], *, seed: int = 0) -> Resampled:
 
 
 def interval(values: Array, name: str) -> Figures:
-    """`NAME_low` and `NAME_high`, between which 95 % of `values` lie."""
+    """The 95 % interval of `values`, as `NAME_low` and `NAME_high`."""
     low, high = np.percentile(values, PERCENTILES)
     return {f"{name}_low": float(low), f"{name}_high": float(high)}
 
@@ -59,19 +59,19 @@ def intervals(classes: Mapping[str, Sequence[Scored]]) -> tuple[dict[str, Figure
     return each, mean
 
 
-def _draw_again(bad: npt.NDArray[np.bool_], rng: np.random.Generator) -> Array:
-    """How often each image is drawn: `[RESAMPLES, N]`."""
+def _resample_counts(bad: npt.NDArray[np.bool_], rng: np.random.Generator) -> Array:
+    """How often each image occurs in each resample: `[RESAMPLES, N]`."""
     weights = np.zeros((RESAMPLES, len(bad)))
     for group in (np.flatnonzero(bad), np.flatnonzero(~bad)):
-        even = np.full(len(group), 1 / len(group))
-        weights[:, group] = rng.multinomial(len(group), even, size=RESAMPLES)
+        equal = np.full(len(group), 1 / len(group))
+        weights[:, group] = rng.multinomial(len(group), equal, size=RESAMPLES)
     return weights
 
 
 def _resampled_auroc(
     weights: Array, values: Array, truth: npt.NDArray[np.bool_], edges: Array
 ) -> Array:
-    """AUROC `[RESAMPLES]` from counts an image: `values` and `truth` are `[N, M]`."""
+    """AUROC `[RESAMPLES]` from counts per image; `values` and `truth` are `[N, M]`."""
     places = np.searchsorted(edges, values, side="right")
     bins = len(edges) + 1
     truth = np.broadcast_to(truth, values.shape)

@@ -1,7 +1,7 @@
-"""`python -m demo.choose`: steps, spacing, smoothing and poolings, compared on validation images.
+"""`python -m demo.choose`: compares steps, spacings, smoothings and poolings on validation images.
 
-Prints a table, best first; a person writes the choice into `settings.toml`. The test split is not
-touched, and the held-out kinds of defect are not in the validation split.
+It prints a table, best first, from which the values in `settings.toml` are chosen by hand. The test
+split is not used, and the validation split has none of the held-out kinds of defect.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ BATCH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One setting and what it reaches on the validation split."""
+    """A combination of settings, and its AUROC on the validation split."""
 
     schedule: tuple[int, Spacing]
     sigma_px: float
@@ -58,13 +58,13 @@ class Choice:
 def validation_distances(
     model: Model, features: nn.Module, samples: Sequence[Sample], schedule: tuple[int, Spacing]
 ) -> list[list[FloatArray]]:
-    """The distance maps `[h_i, w_i]` of every sample, by this many steps of this spacing."""
+    """The distance maps `[h_i, w_i]` of every sample, with this number and spacing of steps."""
     steps = ddim_steps(make_schedule(*schedule))
     found: list[list[FloatArray]] = []
     for start in range(0, len(samples), BATCH):
         images = [sample.image for sample in samples[start : start + BATCH]]
         batch = prepare_batch(images, model.bundle.manifest.image)
-        noise, posterior_noise = model.noises(len(batch))
+        noise, posterior_noise = model.batch_noise(len(batch))
         result = pipeline.run(model.stages, batch, noise, posterior_noise, steps)
         with torch.inference_mode():
             maps = distance_maps(
@@ -80,7 +80,7 @@ def compare(
     size_px: int,
     schedule: tuple[int, Spacing],
 ) -> Iterator[Choice]:
-    """What each smoothing and pooling reaches with these distances."""
+    """Evaluate each combination of smoothing and pooling on these distance maps."""
     for sigma_px in SIGMAS_PX:
         scored = [
             score_by_matrices(sample, maps, size_px, sigma_px)
@@ -100,7 +100,7 @@ def compare(
 def score_by_matrices(
     sample: Sample, maps: list[FloatArray], size_px: int, sigma_px: float
 ) -> Scored:
-    """The sample with its anomaly map, not yet scored."""
+    """The sample with its anomaly map; its score is still 0."""
     total = np.zeros((size_px, size_px))
     for distance in maps:
         matrix = fusion_matrix(len(distance), size_px, sigma_px)
@@ -115,14 +115,19 @@ def score_by_matrices(
 
 
 def heatmap_scale(scored: Sequence[Scored]) -> tuple[float, float]:
-    """From what good images reach at most places to what most defective pixels exceed little."""
+    """The 90th percentiles of the pixels of good images and of defective pixels."""
     good = np.concatenate([s.anomaly_map.ravel() for s in scored if s.defect is None])
     bad = np.concatenate([s.anomaly_map[s.mask] for s in scored if s.defect is not None])
     return float(np.percentile(good, 90)), float(np.percentile(bad, 90))
 
 
 @click.command()
-@click.option("--bundle", "bundle_path", type=click.Path(path_type=Path), help="As for evaluate.")
+@click.option(
+    "--bundle",
+    "bundle_path",
+    type=click.Path(path_type=Path),
+    help="The bundle [default: the built-in one].",
+)
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),

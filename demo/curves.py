@@ -1,4 +1,4 @@
-"""`python -m demo.curves`: keeps a training's logs and draws their loss curves."""
+"""`python -m demo.curves`: copies the logs of a training and draws its loss curves."""
 
 import shutil
 from pathlib import Path
@@ -11,31 +11,31 @@ from demo.training import log_path, read_log
 from diad_deploy.cli.console import run_command
 from diad_deploy.errors import OptionError
 
-DEFAULT_KEPT = Path(__file__).with_name("training")
+DEFAULT_TARGET = Path(__file__).with_name("training")
 
 
-def keep_logs(logs: Path, kept: Path) -> list[Path]:
-    """Copy every stage's log from `logs` to `kept`.
+def copy_logs(logs: Path, target: Path) -> list[Path]:
+    """Copy the log of every stage from `logs` to `target`; returns the copies.
 
     Raises:
-        OptionError: the log of a stage is not there.
+        OptionError: the log of a stage is missing.
     """
     found = [log_path(logs, stage) for stage in STAGES]
-    absent = [path.name for path in found if not path.exists()]
-    if absent:
+    missing = [path.name for path in found if not path.exists()]
+    if missing:
         raise OptionError(
-            f"{logs}: expected the logs of a finished training, found no {', '.join(absent)}; "
-            "run python -m demo.train to its end first"
+            f"{logs}: expected the logs of a finished training, missing {', '.join(missing)}; "
+            "complete the training with python -m demo.train"
         )
-    kept.mkdir(parents=True, exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     return [
-        path if path.parent.samefile(kept) else Path(shutil.copy(path, kept / path.name))
+        path if path.parent.samefile(target) else Path(shutil.copy(path, target / path.name))
         for path in found
     ]
 
 
 def draw_curves(logs: list[Path], image: Path) -> None:
-    """One plot a stage: the loss as logged, by step."""
+    """Plot the logged loss of each stage by step."""
     size = (4 * len(logs), 3)
     figure, [plots] = plt.subplots(1, len(logs), figsize=size, layout="constrained", squeeze=False)
     for path, plot in zip(logs, plots, strict=True):
@@ -60,19 +60,19 @@ def draw_curves(logs: list[Path], image: Path) -> None:
 @click.option(
     "-o",
     "--output",
-    "kept",
+    "target",
     type=click.Path(path_type=Path, file_okay=False),
-    default=DEFAULT_KEPT,
+    default=DEFAULT_TARGET,
     show_default="demo/training",
-    help="Where logs and curves are kept.",
+    help="Where to write logs and curves.",
 )
-def command(logs: Path, kept: Path) -> None:
-    """Keep the logs of a finished training, and draw their loss curves.
+def command(logs: Path, target: Path) -> None:
+    """Copy the logs of a finished training, and draw its loss curves.
 
     Example: python -m demo.curves
     """
-    image = kept / "curves.png"
-    draw_curves(keep_logs(logs, kept), image)
+    image = target / "curves.png"
+    draw_curves(copy_logs(logs, target), image)
     click.echo(f"wrote {image}")
 
 

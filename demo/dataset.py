@@ -1,4 +1,4 @@
-"""Samples and splits: which seeds make training, validation and test images."""
+"""Samples, and the seeds of the training, validation and test splits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +28,7 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
-    """One image: uint8 `[S, S, 3]` RGB, and where it is defective: bool `[S, S]`."""
+    """An RGB image, uint8 `[S, S, 3]`, and the mask of its defect, bool `[S, S]`."""
 
     image: Images
     mask: npt.NDArray[np.bool_]
@@ -40,10 +40,10 @@ class Sample:
 def draw_sample(
     product: str, seed: Sequence[int], *, defect: str | None = None, size_px: int = 128
 ) -> Sample:
-    """Draw one piece of `product`; the same arguments give the same bytes.
+    """Draw an image of `product`; the same arguments give the same bytes.
 
     Raises:
-        OptionError: no such product, or a defect that it cannot have.
+        OptionError: there is no such product, or it cannot have this defect.
     """
     if product not in PRODUCTS:
         raise OptionError(f"product {product!r}: expected one of {', '.join(PRODUCTS)}")
@@ -53,10 +53,10 @@ def draw_sample(
         )
     good = _draw(product, seed, size_px, None, 0)
     mask = np.zeros(good.cover.shape, dtype=np.bool_)
-    image = good.picture
+    image = good.image
     for attempt in range(ATTEMPTS if defect is not None else 0):
-        image = _draw(product, seed, size_px, defect, attempt).picture
-        mask = _changed(good.picture, image)
+        image = _draw(product, seed, size_px, defect, attempt).image
+        mask = _changed(good.image, image)
         if mask.mean() >= SMALLEST_DEFECT_SHARE:
             break
     return Sample(
@@ -77,12 +77,12 @@ def _draw(
     parts = spec.parts(piece)
     pose = draw_pose(place, size_px, turn_rad=spec.turn_rad)
     if defect in REARRANGED:
-        # a surface of its own per part, so that a missing part changes nothing else
+        # each part has its own surface, so that a missing part changes nothing else
         parts = REARRANGED[defect](fault, parts)
     drawing = render(surface, parts, spec.ground, pose, draw_light(light))
     if defect in PAINTED:
         painted = np.clip(PAINTED[defect](fault, drawing), 0, 1).astype(np.float32)
-        return Rendering(picture=painted, cover=drawing.cover, pose=drawing.pose)
+        return Rendering(image=painted, cover=drawing.cover, pose=drawing.pose)
     return drawing
 
 
@@ -93,7 +93,7 @@ def _changed(good: npt.NDArray[np.float32], bad: npt.NDArray[np.float32]) -> npt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to draw: see `draw_sample`."""
+    """The arguments of `draw_sample` for an image of a split."""
 
     product: str
     seed: tuple[int, ...]
@@ -101,12 +101,12 @@ class Request:
 
 
 def split_requests(split: Split, per_product: int) -> list[Request]:
-    """What a split consists of: training only good pieces, the others half defective.
+    """The images of a split: only good ones for training, half defective ones for the others.
 
-    Seeds begin with the split's and the product's number, so no two splits share an image.
+    Seeds begin with the numbers of split and product, so no two splits share an image.
 
     Raises:
-        OptionError: no such split.
+        OptionError: there is no such split.
     """
     if split not in get_args(Split):
         raise OptionError(f"split {split!r}: expected one of {', '.join(get_args(Split))}")
@@ -127,13 +127,13 @@ def _kinds(split: Split, product: str) -> tuple[str, ...]:
 
 
 def draw_split(split: Split, *, per_product: int, size_px: int = 128) -> Iterator[Sample]:
-    """The samples of a split, class by class."""
+    """Draw the samples of a split, product by product."""
     for request in split_requests(split, per_product):
         yield draw_request(request, size_px=size_px)
 
 
 def draw_request(request: Request, *, size_px: int) -> Sample:
-    """Draw what is asked for."""
+    """Draw the requested sample."""
     return draw_sample(request.product, request.seed, defect=request.defect, size_px=size_px)
 
 
@@ -144,7 +144,7 @@ def draw_training_images(per_product: int, *, size_px: int, workers: int = 2) ->
 
 
 def draw_generic_images(count: int, *, size_px: int, workers: int = 2) -> Images:
-    """Images of nothing in particular: uint8 `[N, S, S, 3]`."""
+    """Generic images without products: uint8 `[N, S, S, 3]`."""
     return _draw_all(partial(draw_generic, size_px=size_px), range(count), workers)
 
 

@@ -1,4 +1,4 @@
-"""The kinds of defect, from plain to subtle. Each changes a drawing; the mask is the change."""
+"""The kinds of defect. Each changes a drawing, and the mask is where it changes."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ Rearrange = Callable[[np.random.Generator, list[Part]], list[Part]]
 
 
 def _spot(rng: np.random.Generator, drawing: Rendering) -> tuple[float, float]:
-    """A pixel well inside the product, (row, column)."""
+    """A pixel (row, column) well inside the product."""
     rows, columns = np.nonzero(gaussian_filter(drawing.cover, len(drawing.cover) * 0.03) > 0.9)
     if len(rows) == 0:
         rows, columns = np.nonzero(drawing.cover > 0.5)
@@ -30,7 +30,7 @@ def _grid(drawing: Rendering) -> tuple[Array, Array]:
 def _blob(
     rng: np.random.Generator, drawing: Rendering, smallest: float, largest: float, edge_px: float
 ) -> Array:
-    """A bent ellipse on the product, 0 to 1; radii as shares of the image's side."""
+    """Opacity (0 to 1) of a distorted ellipse on the product; radii are shares of the side."""
     rows, columns = _grid(drawing)
     row, column = _spot(rng, drawing)
     side = len(rows)
@@ -47,7 +47,7 @@ def _blob(
 def _walk(
     rng: np.random.Generator, drawing: Rendering, *, length: float, jitter: float, width_px: float
 ) -> Array:
-    """A line across the product from a spot on it, 0 to 1; `length` as a share of the side."""
+    """Opacity (0 to 1) of a line on the product; `length` is a share of the image's side."""
     rows, columns = _grid(drawing)
     side = len(rows)
     row, column = _spot(rng, drawing)
@@ -86,7 +86,7 @@ def scratch(rng: np.random.Generator, drawing: Rendering) -> Array:
     unit = len(drawing.cover) / 128
     alpha = _walk(rng, drawing, length=rng.uniform(0.25, 0.45), jitter=0.06, width_px=2.0 * unit)
     tone = np.full(3, rng.choice([0.95, 0.08]), dtype=np.float32)
-    return _mix(drawing.picture, tone, alpha * rng.uniform(0.7, 0.95))
+    return _mix(drawing.image, tone, alpha * rng.uniform(0.7, 0.95))
 
 
 def crack(rng: np.random.Generator, drawing: Rendering) -> Array:
@@ -96,47 +96,47 @@ def crack(rng: np.random.Generator, drawing: Rendering) -> Array:
         _walk(rng, drawing, length=rng.uniform(0.3, 0.45), jitter=0.6, width_px=2.2 * unit),
         _walk(rng, drawing, length=rng.uniform(0.12, 0.2), jitter=0.6, width_px=1.6 * unit),
     )
-    return _mix(drawing.picture, np.array([0.06, 0.05, 0.05], np.float32), 0.85 * alpha)
+    return _mix(drawing.image, np.array([0.06, 0.05, 0.05], np.float32), 0.85 * alpha)
 
 
 def stain(rng: np.random.Generator, drawing: Rendering) -> Array:
     """A soft-edged brown, oily or pale blot."""
     alpha = _blob(rng, drawing, 0.05, 0.12, 0.03 * len(drawing.cover))
     tones = np.array([[0.25, 0.17, 0.08], [0.10, 0.10, 0.12], [0.90, 0.88, 0.75]], np.float32)
-    return _mix(drawing.picture, tones[rng.integers(3)], alpha * rng.uniform(0.45, 0.75))
+    return _mix(drawing.image, tones[rng.integers(3)], alpha * rng.uniform(0.45, 0.75))
 
 
 def wrong_texture(rng: np.random.Generator, drawing: Rendering) -> Array:
-    """A patch with a surface that does not belong there: rough, or woven."""
+    """A patch with another surface: rough or woven."""
     alpha = _blob(rng, drawing, 0.08, 0.16, 2.0)
     if rng.random() < 0.5:
         surface = 0.26 * grain(rng, len(alpha), 1.6)
     else:
         surface = 0.36 * weave(drawing.pose.u, drawing.pose.v, rng.uniform(4.5, 6.5))
-    return _mix(drawing.picture, drawing.picture * (1 + surface[..., None]), alpha)
+    return _mix(drawing.image, drawing.image * (1 + surface[..., None]), alpha)
 
 
 def colour_shift(rng: np.random.Generator, drawing: Rendering) -> Array:
-    """A region of another hue, its light and surface kept."""
+    """A region of another hue, with the same shading and surface."""
     alpha = _blob(rng, drawing, 0.09, 0.17, 3.0)
     gain = np.ones(3, dtype=np.float32)
     gain[rng.integers(3)] = rng.choice([0.55, 1.6])
-    shifted = np.clip(drawing.picture * gain + 0.05 * (gain - 1), 0, 1)
-    return _mix(drawing.picture, shifted, alpha)
+    shifted = np.clip(drawing.image * gain + 0.05 * (gain - 1), 0, 1)
+    return _mix(drawing.image, shifted, alpha)
 
 
 def dent(rng: np.random.Generator, drawing: Rendering) -> Array:
-    """A hollow: dark on the side of the light, bright on the other."""
+    """A hollow, dark towards the light and bright on the other side."""
     rows, columns = _grid(drawing)
     row, column = _spot(rng, drawing)
     radius = rng.uniform(0.05, 0.085) * len(rows)
     x, y = (columns - column) / radius, (rows - row) / radius
     slope = (x + y) * np.exp(-1.5 * (x * x + y * y))
-    return np.asarray(drawing.picture * (1 + 0.75 * slope[..., None] * rng.uniform(0.8, 1.2)))
+    return np.asarray(drawing.image * (1 + 0.75 * slope[..., None] * rng.uniform(0.8, 1.2)))
 
 
 def foreign_body(rng: np.random.Generator, drawing: Rendering) -> Array:
-    """A fibre or crumb that lies on the product, with its shadow."""
+    """A fibre or crumb on the product, with its shadow."""
     unit = len(drawing.cover) / 128
     if rng.random() < 0.5:
         alpha = _walk(rng, drawing, length=0.3, jitter=0.35, width_px=2.2 * unit)
@@ -146,18 +146,18 @@ def foreign_body(rng: np.random.Generator, drawing: Rendering) -> Array:
     colours = np.array(
         [[0.85, 0.84, 0.80], [0.16, 0.13, 0.12], [0.20, 0.40, 0.75], [0.3, 0.55, 0.25]], np.float32
     )
-    shaded = drawing.picture * (1 - 0.5 * shadow[..., None])
+    shaded = drawing.image * (1 - 0.5 * shadow[..., None])
     return _mix(shaded, colours[rng.integers(4)], 0.9 * alpha)
 
 
 def missing_part(rng: np.random.Generator, parts: list[Part]) -> list[Part]:
-    """One of the parts that can be missing is not there."""
+    """One of the removable parts is missing."""
     gone = int(rng.choice([i for i, part in enumerate(parts) if part.removable]))
     return parts[:gone] + parts[gone + 1 :]
 
 
 def misplaced_part(rng: np.random.Generator, parts: list[Part]) -> list[Part]:
-    """One of the parts that can be missing lies elsewhere, a little turned."""
+    """One of the removable parts is displaced and rotated a little."""
     moved = int(rng.choice([i for i, part in enumerate(parts) if part.removable]))
     angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.11, 0.17)
     part = parts[moved].displaced(
@@ -181,15 +181,15 @@ REARRANGED: dict[str, Rearrange] = {
     "misplaced_part": misplaced_part,
     "missing_part": missing_part,
 }
-"""Kinds that change the parts before the product is drawn."""
+"""Kinds that change the parts before they are drawn."""
 
 DEFECTS: tuple[str, ...] = tuple(sorted([*PAINTED, *REARRANGED]))
 HELD_OUT_DEFECTS: tuple[str, ...] = ("crack", "foreign_body")
-"""Kinds that only the test split shows."""
+"""Kinds that only the test split has."""
 
 
 def defects_for(product: str) -> tuple[str, ...]:
-    """The kinds that fit a product: parts can be missing only where some are removable."""
+    """The kinds of defect of a product; those of parts need a removable one."""
     parts = PRODUCTS[product].parts(np.random.default_rng(0))
     removable = any(part.removable for part in parts)
     return tuple(kind for kind in DEFECTS if removable or kind not in REARRANGED)

@@ -1,4 +1,4 @@
-"""Where PyTorch trains: the processor, or an NVIDIA GPU with the settings that make it fast."""
+"""The device that PyTorch trains on: the CPU, or an NVIDIA GPU with fast settings."""
 
 import torch
 
@@ -7,7 +7,7 @@ from diad_deploy.errors import OptionError
 
 
 def prepare_device(name: str) -> torch.device:
-    """The device, ready to train on; on a GPU, float32 products use TF32.
+    """Check a device and prepare it for training; on a GPU, float32 matrix products use TF32.
 
     Args:
         name: `cpu`, `cuda` or `cuda:N`.
@@ -30,17 +30,17 @@ def prepare_device(name: str) -> torch.device:
 
 
 def _check_cuda(device: torch.device) -> None:
-    made_for = torch.version.cuda
-    if made_for is None:
+    cuda_version = torch.version.cuda
+    if cuda_version is None:
         raise OptionError(
             f"device {device}: torch {torch.__version__} is built without CUDA; install a "
-            f"build for CUDA, or take --device cpu"
+            f"build with CUDA, or use --device cpu"
         )
-    # before PyTorch, which says no more than that there is no GPU
-    ask_driver(int(made_for.partition(".")[0]))
+    # names what is wrong with the driver, where PyTorch only finds no GPU
+    ask_driver(int(cuda_version.partition(".")[0]))
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if (device.index or 0) >= found:
         raise OptionError(
-            f"device {device}: expected an NVIDIA GPU of this number that PyTorch can use, found "
-            f"{found}; see `nvidia-smi`, or take --device cpu"
+            f"device {device}: expected a GPU that PyTorch can use, found {found} of them; "
+            f"see `nvidia-smi`, or use --device cpu"
         )

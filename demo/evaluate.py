@@ -1,7 +1,7 @@
-"""`python -m demo.evaluate`: what the demo's bundle finds on the test split, which tuned nothing.
+"""`python -m demo.evaluate`: evaluates the demo's bundle on the test split, which tuned nothing.
 
-Beside the model's ten steps stand the autoencoder alone (its latents decoded without noise or
-denoising) and other numbers of steps.
+It also evaluates other numbers of steps, and the autoencoder alone, whose latents are decoded
+without noise and denoising.
 """
 
 import json
@@ -40,7 +40,7 @@ Results = tuple[FloatArray, FloatArray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The model's AUROC a class and a kind of defect, and the means of its variants.
+    """AUROC of the model by class and by kind of defect, and the mean of its variants.
 
     `classes`, `mean` and `autoencoder_only` hold `image_auroc`, `pixel_auroc`, and the ends of
     their 95 % bootstrap intervals: `image_low`, `image_high`, `pixel_low`, `pixel_high`.
@@ -54,7 +54,7 @@ class Evaluation:
     pictures: int
 
     def as_json(self) -> dict[str, object]:
-        """Plain dictionaries; kinds that training and choosing never saw are marked."""
+        """Everything as dictionaries; kinds that are only in the test split are marked."""
         return {
             "mean": self.mean,
             "classes": self.classes,
@@ -69,7 +69,7 @@ class Evaluation:
 
 
 class Model:
-    """The bundle's stages with the bundle's noise, for batches of prepared images."""
+    """The stages and noise of a bundle, for batches of prepared images."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
@@ -79,11 +79,11 @@ class Model:
     def detect(self, batch: FloatArray, steps: int) -> Results:
         """Anomaly maps and scores after `steps` DDIM steps of the bundle's spacing."""
         schedule = make_schedule(steps, self.bundle.manifest.schedule.spacing)
-        noise, posterior_noise = self.noises(len(batch))
+        noise, posterior_noise = self.batch_noise(len(batch))
         result = pipeline.run(self.stages, batch, noise, posterior_noise, ddim_steps(schedule))
         return result.anomaly_map, result.image_score
 
-    def noises(self, count: int) -> tuple[FloatArray, FloatArray]:
+    def batch_noise(self, count: int) -> tuple[FloatArray, FloatArray]:
         """The bundle's diffusion and posterior noise for `count` images."""
         shape = (count, *self.noise.shape)
         return (
@@ -92,11 +92,11 @@ class Model:
         )
 
     def autoencoder_only(self, batch: FloatArray) -> Results:
-        """Anomaly maps and scores where the latents are decoded as they were encoded."""
-        nothing = np.zeros((len(batch), *self.noise.shape), dtype=np.float32)
-        faint, _ = self.stages.encode(batch, nothing, nothing)
+        """Anomaly maps and scores if latents are decoded without noise and denoising."""
+        zeros = np.zeros((len(batch), *self.noise.shape), dtype=np.float32)
+        scaled, _ = self.stages.encode(batch, zeros, zeros)
         start = self.bundle.manifest.schedule.start_timestep
-        latents = faint / np.float32(np.sqrt(published_alphas_cumprod()[start]))
+        latents = scaled / np.float32(np.sqrt(published_alphas_cumprod()[start]))
         return self.stages.score(batch, self.stages.decode(latents))
 
 
@@ -123,7 +123,7 @@ def evaluate(bundle: Bundle, samples: Sequence[Sample]) -> Evaluation:
 
 
 def with_intervals(scored: Sequence[Scored]) -> tuple[dict[str, Figures], Figures]:
-    """AUROC a class and its mean over classes, each with the ends of its interval."""
+    """AUROC by class and its mean over classes, with the ends of their intervals."""
     classes = by_class(scored)
     each, mean = intervals(split_classes(scored))
     return (
@@ -135,7 +135,7 @@ def with_intervals(scored: Sequence[Scored]) -> tuple[dict[str, Figures], Figure
 def run_samples(
     bundle: Bundle, samples: Sequence[Sample], run: Callable[[FloatArray], Results]
 ) -> list[Scored]:
-    """`run` on all samples, in batches; samples are drawn at the bundle's image size."""
+    """Run all samples in batches; they have to have the bundle's image size."""
     scored = []
     for start in range(0, len(samples), BATCH):
         chunk = samples[start : start + BATCH]
@@ -163,7 +163,7 @@ def run_samples(
 @click.option(
     "--per-product",
     type=click.IntRange(min=2),
-    help="Test images a class, half of them good [default: as in demo/settings.toml].",
+    help="Test images per class, half of them good [default: as in demo/settings.toml].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 def command(bundle_path: Path | None, per_product: int | None, as_json: bool) -> None:
@@ -180,7 +180,7 @@ def command(bundle_path: Path | None, per_product: int | None, as_json: bool) ->
 
 
 def as_text(found: Evaluation) -> str:
-    """A table: a class a row, then kinds of defect and variants; 95 % intervals in brackets."""
+    """A table of classes, variants and kinds of defect; 95 % intervals in brackets."""
     kinds = {
         kind + (" (held out)" if kind in HELD_OUT_DEFECTS else ""): figures
         for kind, figures in found.kinds.items()
@@ -201,7 +201,7 @@ def as_text(found: Evaluation) -> str:
 
 
 def as_cell(figures: Figures, level: str) -> str:
-    """`0.912 (0.880 to 0.939)`, or the figure alone where it has no interval."""
+    """An AUROC with its interval, such as `0.912 (0.880 to 0.939)`, if it has one."""
     value = f"{figures[f'{level}_auroc']:.3f}"
     if f"{level}_low" not in figures:
         return value

@@ -1,9 +1,9 @@
-"""`python -m demo.folder`: a split of the demo's images as a folder, in MVTec-AD's layout.
+"""`python -m demo.folder`: writes a split of the demo's images as a folder in MVTec-AD's layout.
 
-OUT/CLASS/train/good/NNN.png             good pieces of the split `train`
-OUT/CLASS/test/KIND/NNN.png              pieces of another split
-OUT/CLASS/ground_truth/KIND/NNN_mask.png where they are defective, white on black
-OUT/split.json                           which split, how many a class, which side
+OUT/CLASS/train/good/NNN.png             good images of the split `train`
+OUT/CLASS/test/KIND/NNN.png              images of another split
+OUT/CLASS/ground_truth/KIND/NNN_mask.png masks of the defects, white on black
+OUT/split.json                           the split, images per class, image size
 """
 
 import json
@@ -27,17 +27,18 @@ GOOD = "good"
 def write_split(
     output: Path, split: Split, *, per_product: int, size_px: int, force: bool = False
 ) -> int:
-    """Draw a split and write it; gives the number of images.
+    """Draw a split and write it; returns the number of images.
 
     Args:
-        output: the folder, which must not exist.
+        output: the folder to create.
         split: `train` goes below `train/`, the others below `test/`.
-        per_product: images a class.
-        size_px: their side.
-        force: replaces what an earlier call wrote.
+        per_product: images per class.
+        size_px: side of the images.
+        force: replace a folder that an earlier call wrote.
 
     Raises:
-        OptionError: no such split. OutputError: the folder is there already or not writable.
+        OptionError: there is no such split.
+        OutputError: the folder exists already or cannot be written.
     """
     with AtomicFolder(output, marker=FACTS, force=force) as whole:
         samples = draw_split(split, per_product=per_product, size_px=size_px)
@@ -49,7 +50,7 @@ def write_split(
 
 
 def write_samples(folder: Path, part: str, samples: Iterable[Sample]) -> int:
-    """Write images below `CLASS/part`, and masks of defects; numbered within class and kind."""
+    """Write images to `CLASS/part`, and masks of defects, numbered by class and kind."""
     numbers: dict[tuple[str, str], int] = {}
     for sample in samples:
         kind = sample.defect or GOOD
@@ -74,9 +75,9 @@ def _write(path: Path, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) 
 @click.option(
     "--per-product",
     type=click.IntRange(min=2),
-    help="Images a class [default: as in demo/settings.toml].",
+    help="Images per class [default: as in demo/settings.toml].",
 )
-@click.option("--force", is_flag=True, help="Replace what an earlier call wrote.")
+@click.option("--force", is_flag=True, help="Replace a folder that an earlier call wrote.")
 def command(output: Path, split: Split, per_product: int | None, force: bool) -> None:
     """Write a split of the demo's images to OUTPUT, in MVTec-AD's layout.
 

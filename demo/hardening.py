@@ -1,7 +1,7 @@
-"""The extractor again: a cell is found again in the model's own reconstruction of a good image.
+"""Trains the extractor again: it has to recognise cells in the model's reconstructions of images.
 
-What the codec softens and the diffusion cannot know of a good part then weighs little, and what
-is really different still weighs. No defect is seen: products are good ones, the rest generic.
+Differences that the autoencoder and the diffusion cause in good images then weigh less than real
+ones. The stage sees no defects: its images are good products and generic ones.
 """
 
 from pathlib import Path
@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from demo.stages import Images, ImageSource, cell_contrast, float16_precision, normal, turn
+from demo.array_cache import cached_array
+from demo.stages import (
+    Images,
+    ImageSource,
+    cell_contrastive_loss,
+    mixed_precision,
+    normal,
+    random_rotation,
+)
 from diad_deploy.bundle.manifest import ScheduleSpec
 from diad_deploy.diffusion.schedule import ddim_steps, published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
@@ -30,17 +38,19 @@ class HardeningStage:
     def __init__(
         self, model: DiadModel, source: ImageSource, pairs: list[tuple[Images, Images]]
     ) -> None:
-        """`pairs`: images and reconstructions, uint8 `[N, S, S, 3]`; as many of each pair."""
+        """`pairs`: images and reconstructions, each uint8 `[N, S, S, 3]`."""
         self.module, self.source, self.pairs = model.features.requires_grad_(True), source, pairs
 
     def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
         """Mean cross-entropy over the scales."""
         del progress
         images, views = self._batch(batch // len(self.pairs), generator)
-        with float16_precision(images.device):
-            left, right = self.module(images), self.module(relight(views, generator))
+        with mixed_precision(images.device):
+            left, right = self.module(images), self.module(random_light(views, generator))
         losses = [
-            cell_contrast(a.float(), b.float(), generator, looks(images, a.shape[-1]))
+            cell_contrastive_loss(
+                a.float(), b.float(), generator, cell_statistics(images, a.shape[-1])
+            )
             for a, b in zip(left, right, strict=True)
         ]
         return torch.stack(losses).mean()
@@ -51,19 +61,19 @@ class HardeningStage:
             picked = torch.randint(len(stored), (each,), generator=generator).numpy()
             drawn.append(np.concatenate([stored[picked], views[picked]], axis=-1))
         both = torch.from_numpy(np.concatenate(drawn)).permute(0, 3, 1, 2)
-        images, views = turn(both, generator).split(3, dim=1)
+        images, views = random_rotation(both, generator).split(3, dim=1)
         return tuple(self.source.normalise(part.permute(0, 2, 3, 1)) for part in (images, views))
 
 
-def looks(images: Tensor, cells: int) -> Tensor:
-    """Mean and spread of each colour in each cell: `[B, 3, S, S]` -> `[B, 6, cells, cells]`."""
+def cell_statistics(images: Tensor, cells: int) -> Tensor:
+    """Mean and deviation of each channel by cell: `[B, 3, S, S]` -> `[B, 6, cells, cells]`."""
     mean = adaptive_avg_pool2d(images, cells)
     square = adaptive_avg_pool2d(images.square(), cells)
     return torch.cat([mean, (square - mean.square()).clamp(min=0).sqrt()], dim=1)
 
 
-def relight(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image a little lighter or darker, of another tint, with light from another side."""
+def random_light(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Change brightness, tint and direction of light of each image a little."""
     count, _, height, width = images.shape
     device = images.device
     gain = 1.0 + 0.1 * (2 * torch.rand((count, 1, 1, 1), generator=generator).to(device) - 1)
@@ -76,21 +86,22 @@ def relight(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def view_pairs(
+def reconstruction_pairs(
     model: DiadModel,
     source: ImageSource,
     schedule: ScheduleSpec,
     seed: int,
     folder: Path,
 ) -> list[tuple[Images, Images]]:
-    """Images and what the model makes of them: good products, denoised; generic ones, coded.
+    """Images and their reconstructions, for the two arrays of `source`: products, generic images.
 
-    `source` has the two arrays, products and generic. Kept in `folder`.
+    Products are reconstructed by the whole model, generic images by the autoencoder alone. The
+    reconstructions are cached in `folder`.
     """
-    products, generic = (spread(array, IMAGES) for array in source.arrays)
+    products, generic = (evenly_spaced(array, IMAGES) for array in source.arrays)
     generator = torch.Generator().manual_seed(seed)
-    path = folder / "reconstructions.npy"
-    if not path.exists():
+
+    def reconstruct_all() -> Images:
         parts = [
             reconstruct(model, source.normalise(torch.from_numpy(batch)), schedule, generator)
             for batch in np.array_split(products, len(products) // BATCH + 1)
@@ -99,23 +110,20 @@ def view_pairs(
             decode_latents(model.autoencoder, encode(model, source.normalise(torch.tensor(batch))))
             for batch in np.array_split(generic, len(generic) // BATCH + 1)
         ]
-        views = source.as_images(torch.cat(parts))
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.save(file, views)
-        partial.replace(path)
-    views = np.load(path)
+        return source.as_images(torch.cat(parts))
+
+    views = cached_array(folder / "reconstructions.npy", reconstruct_all)
     return [(products, views[: len(products)]), (generic, views[len(products) :])]
 
 
-def spread(array: Images, count: int) -> Images:
-    """About `count` images, evenly spread over the array."""
+def evenly_spaced(array: Images, count: int) -> Images:
+    """About `count` images, evenly spaced in the array."""
     return np.ascontiguousarray(array[:: max(1, len(array) // count)])
 
 
 @torch.no_grad()
 def encode(model: DiadModel, images: Tensor) -> Tensor:
-    """Scaled posterior means."""
+    """Scaled posterior means of the latents."""
     return LATENTS_SCALE * encode_moments(model.autoencoder, images)[0]
 
 
@@ -123,7 +131,7 @@ def encode(model: DiadModel, images: Tensor) -> Tensor:
 def reconstruct(
     model: DiadModel, images: Tensor, schedule: ScheduleSpec, generator: torch.Generator
 ) -> Tensor:
-    """What the model makes of normalised images `[B, 3, S, S]`, with noise of their own."""
+    """Reconstructions of normalised images `[B, 3, S, S]`, each with its own noise."""
     latents = encode(model, images)
     noise = normal(latents.shape, generator, latents.device)
     product = float(published_alphas_cumprod()[schedule.start_timestep])

@@ -1,10 +1,8 @@
-"""The images of the training, drawn once and kept in the work folder."""
+"""The training images, drawn once and cached in the work folder."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
+from demo.array_cache import cached_array
 from demo.dataset import draw_generic_images, draw_training_images
 from demo.settings import Settings
 from demo.stages import Images
@@ -15,32 +13,23 @@ def training_images(settings: Settings, folder: Path) -> Images:
     """Good images of all products: uint8 `[N, S, S, 3]`."""
     data = settings.data
     path = folder / f"products-{data.train_per_product}-{data.size_px}.npy"
-    return _cached(
+    return cached_array(
         path,
         lambda: draw_training_images(
             data.train_per_product, size_px=data.size_px, workers=usable_cores()
         ),
+        mmap_mode="r",
     )
 
 
-def generic_pictures(settings: Settings, folder: Path) -> Images:
-    """Images of nothing in particular: uint8 `[N, S, S, 3]`."""
+def generic_images(settings: Settings, folder: Path) -> Images:
+    """Generic images without products: uint8 `[N, S, S, 3]`."""
     data = settings.data
     path = folder / f"generic-{data.generic_pictures}-{data.size_px}.npy"
-    return _cached(
+    return cached_array(
         path,
         lambda: draw_generic_images(
             data.generic_pictures, size_px=data.size_px, workers=usable_cores()
         ),
+        mmap_mode="r",
     )
-
-
-def _cached(path: Path, draw: Callable[[], Images]) -> Images:
-    if not path.exists():
-        images = draw()
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.save(file, images)
-        partial.replace(path)
-    loaded: Images = np.load(path, mmap_mode="r")
-    return loaded

@@ -1,4 +1,4 @@
-"""Image and pixel AUROC, a class each and their mean, and a kind of defect each."""
+"""Image and pixel AUROC by class, their mean, and by kind of defect."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scored:
-    """A test image's truth and result: class, mask bool `[S, S]`, map float32 `[S, S]`."""
+    """Label and result of a test image; the mask is bool `[S, S]`, the map float32 `[S, S]`."""
 
     product: str
     defect: str | None
@@ -33,7 +33,7 @@ def auroc(images: Sequence[Scored]) -> Figures:
 
 
 def split_classes(images: Sequence[Scored]) -> dict[str, list[Scored]]:
-    """The images of each class, in the order in which classes come."""
+    """The images of each class, in order of the classes' first images."""
     classes: dict[str, list[Scored]] = {}
     for image in images:
         classes.setdefault(image.product, []).append(image)
@@ -58,6 +58,6 @@ def _of_kind(images: Sequence[Scored], kind: str) -> Figures:
 
 
 def mean_over_classes(classes: Mapping[str, Figures]) -> Figures:
-    """The plain mean of each figure."""
+    """The unweighted mean of each figure."""
     figures = next(iter(classes.values()))
     return {name: float(np.mean([c[name] for c in classes.values()])) for name in figures}

@@ -1,4 +1,4 @@
-"""The product classes: what each consists of. Every part varies a little from piece to piece."""
+"""The product classes and their parts. Each part varies a little between images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,9 +30,10 @@ class Product:
     """A class of products.
 
     Attributes:
-        parts: draws the parts of one good piece, bottom first.
-        ground: what it lies on.
-        turn_rad: how far it may be turned either way.
+        name: of the class.
+        parts: draws the parts of a good product, bottom first.
+        ground: colour of the background.
+        turn_rad: largest rotation in either direction.
     """
 
     name: str
@@ -42,10 +43,10 @@ class Product:
 
 
 def vary(rng: np.random.Generator, colour: Colour, spread: float = 0.025) -> Colour:
-    """The colour of one piece: a little lighter or darker, a little other in hue."""
+    """A random variation of a colour in brightness and hue."""
     light = rng.normal(0.0, spread)
-    own = rng.normal(0.0, spread / 3, 3)
-    r, g, b = (float(np.clip(c * (1 + light) + o, 0, 1)) for c, o in zip(colour, own, strict=True))
+    hue = rng.normal(0.0, spread / 3, 3)
+    r, g, b = (float(np.clip(c * (1 + light) + o, 0, 1)) for c, o in zip(colour, hue, strict=True))
     return (r, g, b)
 
 

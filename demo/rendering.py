@@ -1,4 +1,4 @@
-"""Draws a product: parts on a ground, seen in a pose, under a light."""
+"""Draws a product: its parts on a background, in a pose and under a light."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,11 +15,13 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part of a product.
+    """A part of a product.
 
     Attributes:
-        bevel: width of its rounded edge, in units of the product's frame.
-        relief: -1 for a hollow, 1 for a raised part, 0 for flat.
+        shape: its outline.
+        colour: without surface and light.
+        bevel: width of its rounded edge, in units of the product's coordinates.
+        relief: -1 for a hollow, 1 for a raised and 0 for a flat part.
         gloss: strength of its highlight.
         removable: whether it can be missing or misplaced.
     """
@@ -34,13 +36,13 @@ class Part:
     removable: bool = False
 
     def displaced(self, x: float, y: float, angle: float) -> "Part":
-        """The part at another place."""
+        """The part, moved and rotated."""
         return replace(self, shape=moved(self.shape, x, y, angle))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """Where the product lies: frame coordinates (u, v) of every pixel, `[S, S]` each."""
+    """The position of a product: its coordinates u and v of every pixel, each `[S, S]`."""
 
     u: Array
     v: Array
@@ -49,7 +51,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
-    """Direction it comes from (unit vector in the image), strength, and colour."""
+    """Direction to the light (unit vector in the image), strength and tint."""
 
     x: float
     y: float
@@ -59,9 +61,9 @@ class Light:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """A drawn product: float32 `[S, S, 3]` in 0 to 1, and how much of each pixel is product."""
+    """A drawn product: float32 image `[S, S, 3]` from 0 to 1, and its coverage `[S, S]`."""
 
-    picture: Array
+    image: Array
     cover: Array
     pose: Pose
 
@@ -69,7 +71,7 @@ class Rendering:
 def draw_pose(
     rng: np.random.Generator, size_px: int, *, turn_rad: float, shift_share: float = 0.05
 ) -> Pose:
-    """A pose with rotation up to `turn_rad` either way, some shift and scale."""
+    """A random pose: rotated by up to `turn_rad` in either direction, shifted and scaled."""
     axis = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px * 2 - 1
     x, y = np.meshgrid(axis, axis)
     dx, dy = rng.uniform(-2 * shift_share, 2 * shift_share, 2)
@@ -80,7 +82,7 @@ def draw_pose(
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """Light from above left, more or less."""
+    """Light from about the upper left."""
     angle = rng.uniform(-2.8, -1.9)
     warmth = rng.uniform(-0.03, 0.03)
     return Light(
@@ -94,7 +96,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 def render(
     rng: np.random.Generator, parts: list[Part], ground: Colour, pose: Pose, light: Light
 ) -> Rendering:
-    """Draw `parts`, bottom first, with their shadow on the ground."""
+    """Draw `parts`, bottom first, with their shadow on the background."""
     size_px = len(pose.u)
     tone = 1.0 + 0.05 * smooth_noise(rng, size_px, 3) + 0.012 * grain(rng, size_px)
     image = np.asarray(ground, dtype=np.float32) * tone[..., None]
@@ -109,7 +111,7 @@ def render(
     image *= np.asarray(light.tint, dtype=np.float32)
     image += 0.006 * grain(rng, size_px, 0.5)[..., None]
     return Rendering(
-        picture=np.clip(image, 0, 1).astype(np.float32),
+        image=np.clip(image, 0, 1).astype(np.float32),
         cover=cover.astype(np.float32),
         pose=pose,
     )
@@ -129,7 +131,7 @@ def _illumination(pose: Pose, light: Light, size_px: int) -> Array:
 
 
 def _shade(rng: np.random.Generator, part: Part, field: Array, pose: Pose, light: Light) -> Array:
-    """Colour of a part, `[S, S, 3]`: its own, its surface, and light on its rounded edge."""
+    """Colour `[S, S, 3]` of a part, with its surface and the shading of its rounded edge."""
     width = max(part.bevel * pose.pixels_per_unit, 1.0)
     height = -np.clip(field / width, -1, 0)
     slope_y, slope_x = np.gradient(field)

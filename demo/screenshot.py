@@ -1,4 +1,4 @@
-"""`python -m demo.screenshot`: the documents' image of a report's page, taken in Chromium."""
+"""`python -m demo.screenshot`: takes the screenshot of a report for the documentation."""
 
 import io
 import os
@@ -21,22 +21,22 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def find_chromium() -> str | None:
-    """The program that `DIAD_CHROMIUM` names, or one on the path; None where there is none."""
+    """The Chromium that `DIAD_CHROMIUM` names, or the first on the path, if any."""
     given = os.environ.get("DIAD_CHROMIUM")
     return given or next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 def chromium_arguments() -> list[str]:
-    """What a headless Chromium needs here."""
+    """Command-line arguments for a headless Chromium."""
     # its sandbox does not start for root
     return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 def take_screenshot(page: Path, target: Path) -> None:
-    """Open a page of this machine and write what a window of it shows.
+    """Open a local page in Chromium and write a screenshot of its window.
 
     Raises:
-        InputError: there is no Chromium.
+        InputError: Chromium is not installed.
     """
     from playwright.sync_api import sync_playwright
 
@@ -59,7 +59,7 @@ def take_screenshot(page: Path, target: Path) -> None:
 
 @click.command()
 def command() -> None:
-    """Inspect the built-in images with the built-in bundle and take an image of the page.
+    """Inspect the built-in images with the built-in bundle and take a screenshot of the report.
 
     Example: python -m demo.screenshot
     """

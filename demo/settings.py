@@ -1,4 +1,4 @@
-"""What `settings.toml` says, as dataclasses."""
+"""The contents of `settings.toml` as dataclasses."""
 
 import tomllib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ DEFAULT_SETTINGS = Path(__file__).with_name("settings.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """Side of the images, and how many of each split."""
+    """Size of the images, and their number in each split."""
 
     size_px: int
     train_per_product: int
@@ -44,14 +44,14 @@ class AutoencoderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractorSettings:
-    """The timm network."""
+    """The timm network of the feature extractor."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageSettings:
-    """Length of one training stage; `average` is the decay of its averaged weights."""
+    """One training stage; `average` is the decay of the exponential moving average of weights."""
 
     steps: int
     batch: int
@@ -61,7 +61,7 @@ class StageSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """The stages, in the order they run."""
+    """The stages in the order in which they run."""
 
     features: StageSettings
     autoencoder: StageSettings
@@ -71,7 +71,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSettings:
-    """What the bundle is built with; travels in the checkpoint."""
+    """Recommended build options, which are stored in the checkpoint."""
 
     steps: int
     spacing: Spacing
@@ -84,7 +84,7 @@ class BuildSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The demo's size and training."""
+    """All settings of the demo."""
 
     seed: int
     data: DataSettings
@@ -95,7 +95,7 @@ class Settings:
     build: BuildSettings
 
     def model_sizes(self) -> ModelSizes:
-        """The sizes of the demo's DiAD."""
+        """The sizes of the demo's model."""
         unet, autoencoder = self.unet, self.autoencoder
         return ModelSizes(
             unet=UnetSizes(
@@ -115,12 +115,13 @@ def load_settings(path: Path = DEFAULT_SETTINGS) -> Settings:
     """Read and check a settings file.
 
     Raises:
-        OptionError: unreadable, not TOML, or values missing or of a wrong type (all named).
+        OptionError: the file cannot be read, is not TOML, or values are missing or of a wrong type;
+            names all of them.
     """
     try:
         raw = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise OptionError(f"{path}: cannot read settings: {error}") from None
+        raise OptionError(f"{path}: settings cannot be read: {error}") from None
     try:
         return TypeAdapter(Settings).validate_python(raw)
     except ValidationError as error:
@@ -128,4 +129,4 @@ def load_settings(path: Path = DEFAULT_SETTINGS) -> Settings:
             f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
             for fault in error.errors(include_url=False, include_input=False)
         )
-        raise OptionError(f"{path}: settings that do not fit: {faults}") from None
+        raise OptionError(f"{path}: settings are not valid: {faults}") from None

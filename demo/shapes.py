@@ -1,4 +1,4 @@
-"""Signed distances of simple shapes, in the product's own coordinates (negative inside)."""
+"""Signed distance functions of simple shapes in the product's coordinates; negative inside."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ Shape = Callable[[Array, Array], Array]
 
 
 def disc(radius: float, x: float = 0.0, y: float = 0.0) -> Shape:
-    """A disc round (x, y)."""
+    """A disc around (x, y)."""
     return lambda u, v: np.hypot(u - x, v - y) - radius
 
 
@@ -34,7 +34,7 @@ def box(
 
 
 def capsule(half_length: float, radius: float, x: float = 0.0, y: float = 0.0) -> Shape:
-    """A lying capsule."""
+    """A horizontal capsule."""
     return lambda u, v: np.hypot(u - x - np.clip(u - x, -half_length, half_length), v - y) - radius
 
 
@@ -78,7 +78,7 @@ def without(shape: Shape, hole: Shape) -> Shape:
 
 
 def either(*shapes: Shape) -> Shape:
-    """All shapes joined."""
+    """The union of shapes."""
 
     def distance(u: Array, v: Array) -> Array:
         joined = shapes[0](u, v)
@@ -90,7 +90,7 @@ def either(*shapes: Shape) -> Shape:
 
 
 def moved(shape: Shape, x: float, y: float, angle: float = 0.0) -> Shape:
-    """`shape` turned by `angle` (radians) round the origin, then moved."""
+    """`shape` rotated by `angle` (radians) around the origin, then moved."""
     c, s = float(np.cos(angle)), float(np.sin(angle))
 
     def distance(u: Array, v: Array) -> Array:

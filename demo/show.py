@@ -1,4 +1,4 @@
-"""`python -m demo.show`: the images that come with the package, and the README's image."""
+"""`python -m demo.show`: draws the built-in images and the README's image."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from diad_deploy.detection.heatmap import draw_heatmap
 BUILTIN_IMAGES = Path(__file__).parents[1] / "diad_deploy" / "builtin" / "pictures"
 README_IMAGE = Path(__file__).parents[1] / "docs" / "result.png"
 SHOW_SPLIT = 9
-"""First number of these seeds: no split of the data set uses it."""
+"""First number of these seeds, which no split uses."""
 SIZE_PX = 256
 GAP_PX = 6
 
 
 def showcase() -> list[tuple[str, Sample]]:
-    """A good and a defective piece of every class, the kinds of defect in turn."""
+    """A good and a defective image of every class, with different kinds of defect."""
     shown = []
     for place, product in enumerate(PRODUCTS):
         kinds = defects_for(product)
@@ -43,7 +43,7 @@ def write_images(folder: Path) -> None:
 
 
 def write_readme_image(path: Path) -> None:
-    """One row a class: input, reconstruction and heatmap of the good piece and the defective."""
+    """A row for each class: input, reconstruction and heatmap of its good and defective image."""
     samples = [sample for _, sample in showcase()]
     with Detector.open(builtin_bundle()) as detector:
         found = detector.detect([sample.image for sample in samples])

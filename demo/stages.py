@@ -1,7 +1,7 @@
-"""What the demo trains: feature extractor, autoencoder, UNet with SG network.
+"""The demo's training stages: feature extractor, autoencoder, and UNet with SG network.
 
-None of them ever sees a defect. Each is what the paper takes ready-made or trains, made small:
-the extractor stands for an ImageNet ResNet-50, the autoencoder for Stable Diffusion's.
+No stage sees a defect. The networks are small versions of those of the paper, which takes its
+extractor (an ImageNet ResNet-50) and autoencoder (Stable Diffusion's) pretrained.
 """
 
 import numpy as np
@@ -22,13 +22,13 @@ Images = npt.NDArray[np.uint8]
 TEMPERATURE = 0.15
 NEGATIVES = 96
 ALIKE = 0.3
-"""Cells whose looks differ by less, in units of a normalised image, are alike."""
+"""Cells are alike if their statistics differ by less, in units of a normalised image."""
 CROP_PX = 64
 CROP_UNTIL = 0.75
 PERCEPTUAL_WEIGHT = 0.7
 KL_WEIGHT = 1e-6
 DRAWS = 4
-"""Timesteps and noises an image of a diffusion batch: what the network sees of it is made once."""
+"""Timesteps and noises for each image of a diffusion batch, which share its hint."""
 
 
 class ImageSource:
@@ -43,7 +43,7 @@ class ImageSource:
         self.std = torch.tensor(image.std, device=device).view(3, 1, 1)
 
     def batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """`[size, 3, S, S]` on the device, as many from each array."""
+        """A batch `[size, 3, S, S]` on the device, with as many images from each array."""
         picked = []
         for place in range(size):
             array = self.arrays[place % len(self.arrays)]
@@ -51,18 +51,18 @@ class ImageSource:
         return self.normalise(torch.from_numpy(np.stack(picked)))
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 `[B, S, S, 3]` anywhere -> float32 `[B, 3, S, S]` on the device."""
+        """uint8 `[B, S, S, 3]` on any device -> float32 `[B, 3, S, S]` on this one."""
         unit = images.to(self.device).permute(0, 3, 1, 2).float() / 255.0
         return ((unit - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def as_images(self, images: Tensor) -> Images:
-        """float32 `[B, 3, S, S]` -> uint8 `[B, S, S, 3]`: `normalise` undone, rounded."""
+        """float32 `[B, 3, S, S]` -> uint8 `[B, S, S, 3]`, the inverse of `normalise`."""
         unit = (images * self.std + self.mean).clamp(0, 1)
         return (255 * unit).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def train_norms_contiguous(module: nn.Module) -> None:
-    """Let group norms work on contiguous maps: channels-last, their backward is slow on CPUs."""
+    """Run group norms on contiguous maps, as their backward pass is slow on channels-last ones."""
     for norm in module.modules():
         if isinstance(norm, nn.GroupNorm):
             norm.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
@@ -74,31 +74,31 @@ def _channels_last(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
     return output.contiguous(memory_format=torch.channels_last) if output.ndim == 4 else output
 
 
-def float16_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 where it is faster; weights and losses stay float32."""
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Autocast to bfloat16 where the device has it; weights and losses stay in float32."""
     slow = device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.autocast(device.type, torch.bfloat16, enabled=not slow)
 
 
 def normal(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
-    """Standard normal numbers, made on `device` and decided by the processor's `generator`."""
+    """Standard normal numbers on `device`, seeded by a `generator` on the CPU."""
     if device.type == "cpu":
         return torch.randn(shape, generator=generator)
     seed = int(torch.randint(2**62, (), generator=generator))
     return torch.randn(shape, generator=torch.Generator(device).manual_seed(seed), device=device)
 
 
-def turn(images: Tensor, generator: torch.Generator) -> Tensor:
-    """The batch rotated by a random multiple of 90 degrees, and perhaps mirrored."""
+def random_rotation(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Rotate the batch by a random multiple of 90 degrees, and mirror it half of the time."""
     images = torch.rot90(images, int(torch.randint(4, (), generator=generator)), dims=(2, 3))
     return images.flip(3) if torch.rand((), generator=generator) < 0.5 else images
 
 
 class FeatureStage:
-    """Dense instance discrimination: a cell's feature is found again in a degraded view.
+    """Dense instance discrimination: recognise the features of a cell in a degraded view.
 
-    The same cell in a blurred, noisy view is the positive, other cells are the negatives; the loss
-    is on the cosine similarity that the anomaly map will use, at each of its three scales.
+    The same cell in a blurred, noisy view is the positive, other cells are the negatives. The loss
+    uses the cosine similarity of the anomaly map, at each of its three scales.
     """
 
     name = "features"
@@ -110,45 +110,46 @@ class FeatureStage:
     def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
         """Mean cross-entropy over the scales."""
         del progress
-        images = turn(self.source.batch(batch, generator), generator)
+        images = random_rotation(self.source.batch(batch, generator), generator)
         view = degrade(images, generator)
-        with float16_precision(images.device):
+        with mixed_precision(images.device):
             left, right = self.module(images), self.module(view)
         losses = [
-            cell_contrast(a.float(), b.float(), generator) for a, b in zip(left, right, strict=True)
+            cell_contrastive_loss(a.float(), b.float(), generator)
+            for a, b in zip(left, right, strict=True)
         ]
         return torch.stack(losses).mean()
 
 
 def degrade(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A view as a codec might give it: softened, a little noise, a little other light."""
-    one_each = (images.shape[0], 1, 1, 1)
-    softness = torch.rand(one_each, generator=generator).to(images.device)
+    """A view like an autoencoder's output: softened, with some noise and another brightness."""
+    per_image = (images.shape[0], 1, 1, 1)
+    softness = torch.rand(per_image, generator=generator).to(images.device)
     small = nn.functional.interpolate(images, scale_factor=0.5, mode="area")
     soft = nn.functional.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
     noise = 0.1 * normal(images.shape, generator, images.device)
-    light = 1.0 + 0.1 * (torch.rand(one_each, generator=generator).to(images.device) - 0.5)
+    light = 1.0 + 0.1 * (torch.rand(per_image, generator=generator).to(images.device) - 0.5)
     return light * torch.lerp(images, soft, softness) + noise
 
 
-def cell_contrast(
-    left: Tensor, right: Tensor, generator: torch.Generator, looks: Tensor | None = None
+def cell_contrastive_loss(
+    left: Tensor, right: Tensor, generator: torch.Generator, statistics: Tensor | None = None
 ) -> Tensor:
     """InfoNCE over cells of two maps `[B, C, h, w]`, with cosine similarity.
 
-    Where `looks` `[B, K, h, w]` says what cells look like, those that look alike are no negatives.
+    Cells whose `statistics` `[B, K, h, w]` are alike are not negatives of each other.
     """
     cells = left.shape[0] * left.shape[2] * left.shape[3]
     picked = torch.randint(cells, (min(cells, 8 * NEGATIVES),), generator=generator).unique()
     picked = picked.to(left.device)
     a = normalize(_cells(left)[picked], dim=1)
     b = normalize(_cells(right)[picked], dim=1)
-    likeness = a @ b.T / TEMPERATURE
-    if looks is not None:
-        looked = _cells(looks)[picked]
-        alike = torch.cdist(looked, looked) < ALIKE
-        likeness = likeness.masked_fill(alike.fill_diagonal_(False), float("-inf"))
-    return cross_entropy(likeness, torch.arange(len(picked), device=left.device))
+    similarity = a @ b.T / TEMPERATURE
+    if statistics is not None:
+        described = _cells(statistics)[picked]
+        alike = torch.cdist(described, described) < ALIKE
+        similarity = similarity.masked_fill(alike.fill_diagonal_(False), float("-inf"))
+    return cross_entropy(similarity, torch.arange(len(picked), device=left.device))
 
 
 def _cells(maps: Tensor) -> Tensor:
@@ -157,7 +158,7 @@ def _cells(maps: Tensor) -> Tensor:
 
 
 class AutoencoderStage:
-    """A general codec: absolute error, the extractor's distance, a little KL."""
+    """The autoencoder: absolute error, the extractor's distance, and a small KL term."""
 
     name = "autoencoder"
 
@@ -168,12 +169,12 @@ class AutoencoderStage:
         self.source = source
 
     def loss(self, batch: int, progress: float, generator: torch.Generator) -> Tensor:
-        """The loss on crops, and on fewer whole images towards the end."""
+        """The loss on crops, and on fewer but whole images towards the end."""
         if progress < CROP_UNTIL:
             images = random_crop(self.source.batch(batch, generator), generator)
         else:
             images = self.source.batch(max(1, batch // 3), generator)
-        with float16_precision(images.device):
+        with mixed_precision(images.device):
             mean, log_variance = encode_moments(self.module, images)
             noise = normal(mean.shape, generator, mean.device)
             sampled = mean + torch.exp(log_variance / 2) * noise
@@ -186,21 +187,21 @@ class AutoencoderStage:
 
 
 def random_crop(images: Tensor, generator: torch.Generator) -> Tensor:
-    """One random window of `CROP_PX` for the whole batch, turned."""
-    room = images.shape[-1] - CROP_PX
-    if room <= 0:
+    """A random window of `CROP_PX` pixels, the same for the whole batch, rotated."""
+    margin = images.shape[-1] - CROP_PX
+    if margin <= 0:
         return images
-    top, left = (int(v) for v in torch.randint(room + 1, (2,), generator=generator))
+    top, left = (int(v) for v in torch.randint(margin + 1, (2,), generator=generator))
     window = images[:, :, top : top + CROP_PX, left : left + CROP_PX]
-    return turn(window, generator).contiguous(memory_format=torch.channels_last)
+    return random_rotation(window, generator).contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
 def standardise_latents(model: DiadModel, images: Tensor) -> None:
     """Fold a shift and scale into the autoencoder so that scaled latents have mean 0 and std 1.
 
-    Stable Diffusion's factor 0.18215 does so for its own autoencoder; this makes it right for ours
-    without changing a reconstruction.
+    Stable Diffusion's factor 0.18215 does this for its own autoencoder. Reconstructions do not
+    change.
     """
     autoencoder = model.autoencoder
     mean, _ = encode_moments(autoencoder, images)
@@ -216,14 +217,14 @@ def standardise_latents(model: DiadModel, images: Tensor) -> None:
 
 
 class DiffusionStage:
-    """The published objective: squared error on the noise, t uniform, hint = the image."""
+    """The published objective: squared error of the noise, uniform timesteps, the image as hint."""
 
     name = "diffusion"
 
     def __init__(self, model: DiadModel, source: ImageSource, latents: Tensor) -> None:
-        """`latents`: the scaled posterior means `[N, 4, h, w]` of the source's one array.
+        """`latents`: scaled posterior means `[N, 4, h, w]` of the only array of `source`.
 
-        They are kept on the source's device.
+        They are moved to the device of `source`.
         """
         self.model = model
         self.module = nn.ModuleList([model.unet, model.semantic_guided]).to(
@@ -240,11 +241,11 @@ class DiffusionStage:
         picked = torch.randint(len(stored), (batch,), generator=generator)
         images = self.source.normalise(torch.from_numpy(stored[picked.numpy()]))
         latents = self.latents[picked.to(images.device)].repeat_interleave(DRAWS, dim=0)
-        times = spread_timesteps(batch, generator).to(images.device)
+        times = stratified_timesteps(batch, generator).to(images.device)
         noise = normal(latents.shape, generator, images.device)
         product = self.products[times].view(-1, 1, 1, 1)
         noised = product.sqrt() * latents + (1 - product).sqrt() * noise
-        with float16_precision(images.device):
+        with mixed_precision(images.device):
             hint = self.model.semantic_guided.hint_features(images)
             hint = hint.repeat_interleave(DRAWS, dim=0)
             control = self.model.control_outputs(noised, hint, times)
@@ -252,28 +253,28 @@ class DiffusionStage:
         return mse_loss(predicted.float(), noise)
 
 
-def spread_timesteps(images: int, generator: torch.Generator) -> Tensor:
-    """`DRAWS` timesteps an image, `[images * DRAWS]`: one in each quarter, uniform together."""
+def stratified_timesteps(images: int, generator: torch.Generator) -> Tensor:
+    """`DRAWS` timesteps per image, `[images * DRAWS]`: one in each quarter, so uniform together."""
     within = torch.rand((images, DRAWS), generator=generator)
     shares = (torch.arange(DRAWS) + within) / DRAWS
     return (shares * TRAIN_TIMESTEPS).long().clamp(max=TRAIN_TIMESTEPS - 1).flatten()
 
 
-def wake_zero_convolutions(model: DiadModel, generator: torch.Generator) -> None:
+def initialise_zero_convolutions(model: DiadModel, generator: torch.Generator) -> None:
     """Give the SG network's zero convolutions and hint small random weights.
 
-    They are zero to protect a pretrained UNet from the untrained control. Here nothing is
-    pretrained, and starting at zero only costs steps.
+    Zeros protect a pretrained UNet from untrained control. Here nothing is pretrained, and zeros
+    would only cost steps.
     """
     control = model.semantic_guided.control
-    silent = [
+    convolutions = [
         *control.controlnet_down_blocks,
         control.controlnet_mid_block,
         control.controlnet_cond_embedding.conv_out,
     ]
     with torch.no_grad():
-        for convolution in silent:
-            spread = convolution.weight[0].numel() ** -0.5
+        for convolution in convolutions:
+            scale = convolution.weight[0].numel() ** -0.5
             convolution.weight.copy_(
-                spread * torch.randn(convolution.weight.shape, generator=generator)
+                scale * torch.randn(convolution.weight.shape, generator=generator)
             )

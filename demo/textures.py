@@ -1,4 +1,4 @@
-"""Seeded surfaces: smooth noise, grain, brushed metal, wood, weave. Each is a map round zero."""
+"""Seeded surfaces: smooth noise, grain, brushed metal, wood and weave, each a map around zero."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,20 +9,20 @@ Array = npt.NDArray[np.float32]
 
 
 def smooth_noise(rng: np.random.Generator, size_px: int, cells: int) -> Array:
-    """Soft blotches, about -1 to 1, `cells` across: `[S, S]`."""
+    """Soft blotches `[S, S]` from about -1 to 1, `cells` across."""
     coarse = rng.normal(0.0, 0.5, (cells + 2, cells + 2)).astype(np.float32)
     return np.asarray(Image.fromarray(coarse).resize((size_px, size_px), Image.Resampling.BICUBIC))
 
 
 def grain(rng: np.random.Generator, size_px: int, sigma_px: float = 0.7) -> Array:
-    """Fine noise of unit spread."""
+    """Fine noise `[S, S]` with a standard deviation of 1."""
     noise = rng.normal(0.0, 1.0, (size_px, size_px)).astype(np.float32)
     soft = gaussian_filter(noise, sigma_px) if sigma_px > 0 else noise
     return np.asarray(soft / max(float(soft.std()), 1e-6))
 
 
 def brushed(rng: np.random.Generator, u: Array, v: Array) -> Array:
-    """Lines along u, as brushed metal has."""
+    """Lines along u, like brushed metal."""
     profile = gaussian_filter(rng.normal(0.0, 1.0, 256).astype(np.float32), 1.5)
     profile /= profile.std()
     place = np.clip((v + 1.5) / 3.0 * 255, 0, 255)
@@ -31,7 +31,7 @@ def brushed(rng: np.random.Generator, u: Array, v: Array) -> Array:
 
 
 def wood(rng: np.random.Generator, u: Array, v: Array) -> Array:
-    """Bent grain along u."""
+    """Curved wood grain along u."""
     phase, bend = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.25)
     rings = v + bend * np.sin(1.6 * u + phase)
     fine = 0.35 * np.sin(43.0 * rings + 3.0 * np.sin(2.0 * u))
@@ -39,7 +39,7 @@ def wood(rng: np.random.Generator, u: Array, v: Array) -> Array:
 
 
 def weave(u: Array, v: Array, threads: float) -> Array:
-    """A plain weave with `threads` threads a unit: over and under in turn."""
+    """A plain weave with `threads` threads per unit, alternating over and under."""
     a, b = u * threads, v * threads
     over = np.sign(np.sin(np.pi * a) * np.sin(np.pi * b))
     across, along = np.abs(np.sin(np.pi * a)), np.abs(np.sin(np.pi * b))
@@ -47,9 +47,9 @@ def weave(u: Array, v: Array, threads: float) -> Array:
 
 
 def draw_generic(seed: int, size_px: int) -> npt.NDArray[np.uint8]:
-    """An image of nothing in particular: uint8 `[S, S, 3]`.
+    """A generic image without a product: uint8 `[S, S, 3]`.
 
-    Random grounds, patterns, shapes, strokes and pastes of all scales and colours.
+    It has a random background with pasted shapes and strokes of all patterns, scales and colours.
     """
     rng = np.random.default_rng([4, seed])
     image = _ground(rng, size_px)
@@ -61,7 +61,7 @@ def draw_generic(seed: int, size_px: int) -> npt.NDArray[np.uint8]:
 
 
 def _coordinates(rng: np.random.Generator, size_px: int) -> tuple[Array, Array]:
-    """A turned and scaled frame."""
+    """Rotated and scaled coordinates of every pixel."""
     axis = np.linspace(-1, 1, size_px, dtype=np.float32)
     x, y = np.meshgrid(axis, axis)
     angle, scale = rng.uniform(0, 2 * np.pi), rng.uniform(0.6, 1.6)

@@ -1,15 +1,15 @@
-"""`python -m demo.train`: draws the images, trains the stages, writes the checkpoint."""
+"""`python -m demo.train`: draws the images, trains all stages, and writes the checkpoint."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
 
+from demo.array_cache import cached_array
 from demo.devices import prepare_device
-from demo.hardening import HardeningStage, view_pairs
-from demo.images import generic_pictures, training_images
+from demo.hardening import HardeningStage, reconstruction_pairs
+from demo.images import generic_images, training_images
 from demo.settings import DEFAULT_SETTINGS, Settings, load_settings
 from demo.stages import (
     AutoencoderStage,
@@ -17,10 +17,11 @@ from demo.stages import (
     FeatureStage,
     Images,
     ImageSource,
+    initialise_zero_convolutions,
     standardise_latents,
-    wake_zero_convolutions,
 )
 from demo.training import Stage, StageResult, log_path, read_log, train_stage
+from diad_deploy.arrays import FloatArray
 from diad_deploy.cli.console import run_command
 from diad_deploy.diffusion.schedule import make_schedule
 from diad_export.checkpoint.weights import save_checkpoint
@@ -44,14 +45,21 @@ def train(
     device: str = "cpu",
     batch_scale: int = 1,
 ) -> list[StageResult]:
-    """Train all stages in their order, going on from what `folder` holds.
+    """Train all stages in order, resuming from the states in `folder`.
 
-    Stops after `stop_after` further steps of the first unfinished stage where given. Writes
-    `checkpoint` (half precision, published key names) once all stages are finished. A training
-    may go on on another `device`; batches are `batch_scale` times as large as the settings say.
+    Args:
+        settings: sizes, data and stages.
+        folder: for images, states and logs.
+        checkpoint: written in float16 with the published keys once all stages are finished.
+        stop_after: stop after this many further steps of the first unfinished stage.
+        device: `cpu`, `cuda` or `cuda:N`; a training can resume on another device.
+        batch_scale: factor for the batch sizes of the settings.
+
+    Returns:
+        The progress of each stage that was started.
 
     Raises:
-        OptionError: PyTorch cannot run on this device.
+        OptionError, BackendError: PyTorch cannot use this device.
     """
     where = prepare_device(device)
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,10 +67,10 @@ def train(
     model = DiadModel(settings.model_sizes(), context_tokens=settings.unet.context_tokens)
     generator = torch.Generator().manual_seed(settings.seed)
     model.context.copy_(torch.randn(model.context.shape, generator=generator))
-    wake_zero_convolutions(model, generator)
+    initialise_zero_convolutions(model, generator)
     products = training_images(settings, folder)
-    # drawn by child processes: before the GPU is touched, whose state a fork does not survive
-    generic = generic_pictures(settings, folder)
+    # before the GPU is used: images are drawn by child processes, and CUDA does not survive a fork
+    generic = generic_images(settings, folder)
     model.to(where)
     results = []
     for name in STAGES:
@@ -104,25 +112,23 @@ def _make_stage(
     if name == "autoencoder":
         return AutoencoderStage(model, everything)
     schedule = make_schedule(settings.build.steps, settings.build.spacing)
-    pairs = view_pairs(model, everything, schedule, settings.seed, folder)
+    pairs = reconstruction_pairs(model, everything, schedule, settings.seed, folder)
     return HardeningStage(model, everything, pairs)
 
 
 @torch.no_grad()
 def _encoded(model: DiadModel, source: ImageSource, folder: Path) -> torch.Tensor:
-    """Scaled posterior means of all images of the source's one array; kept in `folder`."""
-    path = folder / "latents.npy"
-    if not path.exists():
+    """Scaled posterior means of the images in the only array of `source`, cached in `folder`."""
+
+    def encode_all() -> FloatArray:
         [stored] = source.arrays
         parts = []
         for start in range(0, len(stored), 32):
             images = source.normalise(torch.tensor(stored[start : start + 32]))
             parts.append(LATENTS_SCALE * encode_moments(model.autoencoder, images)[0])
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.save(file, torch.cat(parts).cpu().numpy())
-        partial.replace(path)
-    return torch.from_numpy(np.load(path))
+        return torch.cat(parts).cpu().numpy()
+
+    return torch.from_numpy(cached_array(folder / "latents.npy", encode_all))
 
 
 def _recommended(settings: Settings) -> Recommended:
@@ -143,7 +149,7 @@ def _recommended(settings: Settings) -> Recommended:
 def _speed(folder: Path, stage: str) -> str:
     rows = list(read_log(log_path(folder, stage)))
     speed = rows[-1].get("pictures_per_s") if rows else None
-    return "" if speed is None else f", {speed:g} images a second"
+    return "" if speed is None else f", {speed:g} images per second"
 
 
 @click.command(name="demo.train")
@@ -153,7 +159,7 @@ def _speed(folder: Path, stage: str) -> str:
     type=click.Path(path_type=Path, dir_okay=False),
     default=DEFAULT_SETTINGS,
     show_default="demo/settings.toml",
-    help="Sizes, data and lengths of training.",
+    help="Sizes, data and training stages.",
 )
 @click.option(
     "--work",
@@ -161,7 +167,7 @@ def _speed(folder: Path, stage: str) -> str:
     type=click.Path(path_type=Path, file_okay=False),
     default=DEFAULT_FOLDER,
     show_default="demo/work",
-    help="Where images, states and logs are kept; training goes on from what is there.",
+    help="Folder of images, states and logs; training resumes from the states.",
 )
 @click.option(
     "-o",
@@ -170,25 +176,25 @@ def _speed(folder: Path, stage: str) -> str:
     type=click.Path(path_type=Path, dir_okay=False),
     default=DEFAULT_CHECKPOINT,
     show_default="demo/checkpoint.safetensors",
-    help="The checkpoint to write when all stages are finished.",
+    help="The checkpoint, written when all stages are finished.",
 )
 @click.option(
     "--stop-after",
     type=click.IntRange(min=1),
-    help="Stop after this many further steps of the stage at hand; run again to go on.",
+    help="Stop after this many further steps of the current stage; run again to resume.",
 )
 @click.option(
     "--device",
     default="cpu",
     show_default=True,
-    help="cpu, cuda or cuda:N; another may go on where one stopped.",
+    help="cpu, cuda or cuda:N; training can resume on another device.",
 )
 @click.option(
     "--batch-scale",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Batches so many times as large as the settings say; the logs say what it gains.",
+    help="Factor for the batch sizes; the logs show the images per second.",
 )
 def command(
     settings_path: Path,
@@ -198,10 +204,10 @@ def command(
     device: str,
     batch_scale: int,
 ) -> None:
-    """Train the demo's DiAD on images it draws itself.
+    """Train the demo's model on images that it draws.
 
-    Killed or stopped, it goes on where it was when it is run again. The logs in the work folder say
-    how many images a second each stage took in.
+    If it is stopped or killed, it resumes when it is run again. The logs in the work folder have
+    the images per second of each stage.
 
     Example: python -m demo.train --work work-gpu -o gpu.safetensors --device cuda --batch-scale 4
     """

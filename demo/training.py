@@ -1,7 +1,7 @@
-"""The training loop that all stages share: resumable, seeded, logged.
+"""The training loop of all stages: resumable, seeded and logged.
 
-What a step sees depends on the seed and the step's number alone, so a training that was stopped
-and goes on ends where an unbroken one does.
+The data of a step depend on the seed and the number of the step alone, so a resumed training ends
+with the same weights as an uninterrupted one.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ GRADIENT_NORM = 1.0
 
 
 class Stage(Protocol):
-    """One thing to train: a module, and a loss that a seeded generator decides."""
+    """A training stage: a module, and a loss on data drawn with a seeded generator."""
 
     name: str
     module: nn.Module
@@ -39,7 +39,7 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """Where the stage stands: steps done, of how many."""
+    """The progress of a stage: steps done, and steps in all."""
 
     steps_done: int
     steps: int
@@ -58,10 +58,10 @@ def train_stage(
     folder: Path,
     stop_after: int | None = None,
 ) -> StageResult:
-    """Train `stage` to its end, or for `stop_after` further steps, going on from what is saved.
+    """Train `stage` to its end, or for `stop_after` further steps, resuming from its saved state.
 
-    Writes `folder/NAME.pt` (all that is needed to go on), `folder/NAME.log.jsonl`, and leaves the
-    averaged weights in `stage.module` when it returns.
+    Writes the state to `folder/NAME.pt` and the log to `folder/NAME.log.jsonl`. At the end,
+    `stage.module` has the averaged weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(stage, settings, folder)
@@ -80,7 +80,7 @@ def train_stage(
 
 
 class _Run:
-    """State of one stage in training."""
+    """The state of a stage in training."""
 
     def __init__(self, stage: Stage, settings: StageSettings, folder: Path) -> None:
         self.stage, self.settings = stage, settings
@@ -103,7 +103,7 @@ class _Run:
             self._load()
 
     def advance(self, generator: torch.Generator) -> None:
-        """One step of the optimizer, and of the average."""
+        """Run a step of the optimizer, and update the averaged weights."""
         cpu, wall = time.process_time(), time.monotonic()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, self.step)
@@ -117,7 +117,7 @@ class _Run:
         self.step += 1
         self.losses.append(loss.detach())
         logs = self.step % LOG_EVERY_STEPS == 0 or self.step == self.settings.steps
-        # a GPU is waited for where the losses are read, and not at every step
+        # reading a loss waits for the GPU, so it is not done at every step
         losses = [loss.item() for loss in self.losses] if logs else []
         self.cpu_s += time.process_time() - cpu
         self.wall_s += time.monotonic() - wall
@@ -125,12 +125,12 @@ class _Run:
             self._log(losses)
 
     def use_average(self) -> None:
-        """Put the averaged weights into the stage's module, ready for use."""
+        """Load the averaged weights into the stage's module, in evaluation mode."""
         self.stage.module.load_state_dict(self.average.module.state_dict())
         self.stage.module.eval()
 
     def save(self) -> None:
-        """Write all that is needed to go on; a kill leaves the last whole file."""
+        """Write the state; if the process is killed, the previous one is kept."""
         partial = self.path.with_suffix(".pt.partial")
         torch.save(
             {
@@ -146,7 +146,7 @@ class _Run:
         partial.replace(self.path)
 
     def _load(self) -> None:
-        # a state goes on on another device than it was saved on
+        # on the CPU first, as the training may resume on another device
         saved = torch.load(self.path, weights_only=True, map_location="cpu")
         self.step, self.cpu_s, self.wall_s = saved["step"], saved["cpu_s"], saved["wall_s"]
         self.logged_at_s = self.wall_s
@@ -173,7 +173,7 @@ class _Run:
 
 
 def learning_rate(settings: StageSettings, step: int) -> float:
-    """Linear warm-up, then a cosine down to a fiftieth."""
+    """Linear warm-up, then cosine decay to a fiftieth."""
     warmup = min(WARMUP_STEPS, max(1, settings.steps // 10))
     if step < warmup:
         return settings.learning_rate * (step + 1) / warmup
@@ -183,12 +183,12 @@ def learning_rate(settings: StageSettings, step: int) -> float:
 
 
 def log_path(folder: Path, stage: str) -> Path:
-    """Where the stage of this name writes its log."""
+    """The log of the stage of this name."""
     return folder / f"{stage}.log.jsonl"
 
 
 def read_log(path: Path) -> Iterator[dict[str, float]]:
-    """The rows of a stage's log; a torn last line is passed over."""
+    """The rows of a stage's log, up to an incomplete last line."""
     if not path.exists():
         return
     for line in path.read_text().splitlines():

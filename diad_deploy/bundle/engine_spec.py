@@ -10,7 +10,12 @@ Target = Literal["tensorrt", "tensorrt-rtx"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProfile(Record):
-    """The batch sizes an engine takes, and the one it is tuned for."""
+    """The batch sizes of an engine.
+
+    Attributes:
+        smallest, largest: the batch sizes it runs.
+        tuned: the batch size it is tuned for.
+    """
 
     smallest: int
     tuned: int

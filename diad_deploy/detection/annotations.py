@@ -70,9 +70,9 @@ def to_coco(images: Iterable[Annotated], *, category: str = "defect") -> dict[st
                 "score": image.score,
             }
         )
-        annotations += (
+        annotations += [
             {
-                "id": len(annotations) + place,
+                "id": annotation_id,
                 "image_id": image_id,
                 "category_id": 1,
                 "bbox": list(region.box),
@@ -81,8 +81,8 @@ def to_coco(images: Iterable[Annotated], *, category: str = "defect") -> dict[st
                 "iscrowd": 0,
                 "score": region.peak,
             }
-            for place, region in enumerate(image.regions, start=1)
-        )
+            for annotation_id, region in enumerate(image.regions, start=len(annotations) + 1)
+        ]
     return {
         "images": entries,
         "annotations": annotations,

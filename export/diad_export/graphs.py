@@ -1,4 +1,4 @@
-"""The four graphs written in one precision, and what the manifest says of them."""
+"""Writes the four graphs in one precision, with their entries for the manifest."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedGraphs:
-    """What the manifest says of the four graphs; `precision` of float16 ones only."""
+    """The manifest's entries for the four graphs; `precision` is None for float32."""
 
     specs: tuple[GraphSpec, ...]
     parity: tuple[ParityRecord, ...]
@@ -32,7 +32,7 @@ def write_float32(
     progress: Progress,
     convolutions: Convolutions = "plain",
 ) -> ExportedGraphs:
-    """Export all graphs in float32, and compare each with its module."""
+    """Export all graphs in float32 and compare each with its module."""
     specs: list[GraphSpec] = []
     parity: list[ParityRecord] = []
     for component in components:
@@ -50,31 +50,31 @@ def write_float16(
     calibration: Calibration,
     progress: Progress,
 ) -> ExportedGraphs:
-    """Export all graphs in float16, with float32 where calibration images show the need."""
-    halves: list[Float16Graph] = []
+    """Export all graphs in mixed precision, calibrated on images."""
+    written: list[Float16Graph] = []
     for component in components:
         progress(f"exporting the {component.name} in float16")
-        halves.append(write_float16_graph(component, folder, calibration))
+        written.append(write_float16_graph(component, folder, calibration))
         give_back_memory()
     return ExportedGraphs(
         specs=tuple(
-            graph_spec(component, half.written, "float16")
-            for component, half in zip(components, halves, strict=True)
+            graph_spec(component, graph.written, "float16")
+            for component, graph in zip(components, written, strict=True)
         ),
-        parity=tuple(record for half in halves for record in half.parity),
+        parity=tuple(record for graph in written for record in graph.parity),
         precision=PrecisionSpec(
             precision="float16",
             calibration=calibration.source.source,
             pictures=len(calibration.source.images),
             limit_abs=LIMIT_ABS,
-            ranges=tuple(half.range for half in halves),
-            wide=tuple(part for half in halves for part in half.wide),
+            ranges=tuple(graph.range for graph in written),
+            wide=tuple(part for graph in written for part in graph.float32_parts),
         ),
     )
 
 
 def graph_spec(component: Component, written: WrittenGraph, precision: Precision) -> GraphSpec:
-    """What the manifest says of a written graph."""
+    """The manifest's entry for a written graph."""
     return GraphSpec(
         name=component.name,
         file=written.path.name,

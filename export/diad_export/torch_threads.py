@@ -1,11 +1,11 @@
-"""How many threads PyTorch computes with."""
+"""The number of threads that PyTorch uses."""
 
 import torch
 
 from diad_deploy.usable_cores import usable_cores
 
 
-def bound_threads() -> None:
-    """Take no more than the cores this process may use: PyTorch sees no container's quota."""
+def limit_threads() -> None:
+    """Use at most the cores of this process: PyTorch ignores the CPU quota of a container."""
     if torch.get_num_threads() > usable_cores():
         torch.set_num_threads(usable_cores())

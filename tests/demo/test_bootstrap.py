@@ -1,4 +1,4 @@
-"""Bootstrap intervals hold what they should, and count as scikit-learn does."""
+"""Bootstrap intervals have the right coverage, and the AUROC is scikit-learn's."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from demo.metrics import Scored, auroc
 
 
 def drawn(seed: int, count: int, shift: float) -> list[Scored]:
-    """`count` images, every second defective; a defect raises map and score by `shift`."""
+    """`count` images, every other one defective; a defect raises map and score by `shift`."""
     rng = np.random.default_rng(seed)
     images = []
     for index in range(count):
@@ -33,7 +33,7 @@ def drawn(seed: int, count: int, shift: float) -> list[Scored]:
 
 def test_counting_in_bins_is_the_auroc(monkeypatch: pytest.MonkeyPatch) -> None:
     images = drawn(1, 20, 1.0)
-    monkeypatch.setattr(bootstrap, "_draw_again", lambda bad, rng: np.ones((1, len(bad))))
+    monkeypatch.setattr(bootstrap, "_resample_counts", lambda bad, rng: np.ones((1, len(bad))))
     found, exact = resample(images), auroc(images)
     assert found["image"][0] == pytest.approx(exact["image_auroc"], abs=1e-12)
     assert found["pixel"][0] == pytest.approx(exact["pixel_auroc"], abs=1e-3)
@@ -51,7 +51,7 @@ def test_more_images_make_the_interval_smaller() -> None:
     assert all(wide > narrow for wide, narrow in pairwise(widths))
 
 
-def test_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+def test_intervals_hold_the_true_value_in_95_percent() -> None:
     # two normals one apart: the true AUROC is Phi(1 / sqrt(2)) = 0.7602
     held = 0
     for seed in range(60):

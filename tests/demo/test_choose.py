@@ -39,19 +39,19 @@ def best(found: list[list[np.ndarray]]) -> Choice:
     return max(choices, key=lambda c: c.image_auroc + c.pixel_auroc)
 
 
-def test_a_defect_that_stands_out_where_it_is_is_found() -> None:
+def test_a_peak_at_the_defect_has_auroc_1() -> None:
     choice = best([distances((5, 5), 0.2), distances((2, 2), 1.0)])
     assert choice.image_auroc == 1.0
     assert choice.pixel_auroc > 0.95
 
 
-def test_a_peak_at_the_wrong_place_is_not() -> None:
+def test_a_peak_elsewhere_has_not() -> None:
     choice = best([distances((5, 5), 1.0), distances((6, 6), 0.2)])
     assert choice.image_auroc == 0.0
     assert choice.pixel_auroc < 0.9
 
 
-def test_heatmaps_run_from_good_places_to_defective_ones() -> None:
+def test_heatmap_scale_is_between_good_and_defective_pixels() -> None:
     scored = [
         score_by_matrices(GOOD, distances((5, 5), 0.2), SIDE, 1.0),
         score_by_matrices(BAD, distances((2, 2), 1.0), SIDE, 1.0),

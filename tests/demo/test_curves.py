@@ -1,4 +1,4 @@
-"""`python -m demo.curves`: the committed logs give the committed curves' figures."""
+"""`python -m demo.curves`: copies logs, draws curves, and names missing logs."""
 
 import json
 from pathlib import Path
@@ -6,23 +6,23 @@ from pathlib import Path
 from click.testing import CliRunner
 from PIL import Image
 
-from demo.curves import DEFAULT_KEPT, command
+from demo.curves import DEFAULT_TARGET, command
 from demo.settings import load_settings
 from demo.train import STAGES
 from demo.training import log_path, read_log
 
 
-def test_logs_of_the_committed_training_are_whole() -> None:
+def test_logs_of_the_committed_training_are_complete() -> None:
     train = load_settings().train
     for stage in STAGES:
-        rows = list(read_log(log_path(DEFAULT_KEPT, stage)))
+        rows = list(read_log(log_path(DEFAULT_TARGET, stage)))
         assert rows[-1]["step"] == getattr(train, stage).steps
         assert rows[-1]["loss"] < rows[0]["loss"]
 
 
-def test_curves_are_drawn_and_logs_kept(tmp_path: Path) -> None:
+def test_curves_are_drawn_and_logs_copied(tmp_path: Path) -> None:
     done = CliRunner().invoke(
-        command, ["--logs", str(DEFAULT_KEPT), "-o", str(tmp_path)], catch_exceptions=False
+        command, ["--logs", str(DEFAULT_TARGET), "-o", str(tmp_path)], catch_exceptions=False
     )
     assert done.exit_code == 0
     assert "curves.png" in done.output
@@ -32,7 +32,7 @@ def test_curves_are_drawn_and_logs_kept(tmp_path: Path) -> None:
     assert json.loads(kept[-1])["step"] == load_settings().train.diffusion.steps
 
 
-def test_logs_that_are_not_there_are_named(tmp_path: Path) -> None:
+def test_missing_logs_are_named(tmp_path: Path) -> None:
     (tmp_path / "features.log.jsonl").write_text('{"step": 1, "loss": 1.0, "wall_s": 1.0}\n')
     done = CliRunner().invoke(command, ["--logs", str(tmp_path), "-o", str(tmp_path / "out")])
     assert done.exit_code != 0

@@ -1,4 +1,4 @@
-"""The demo's images: seeded, split apart, and no toy."""
+"""The demo's images are seeded, split without overlap, and not trivial."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_splits_share_no_seed_and_training_has_no_defect() -> None:
         assert sum(r.defect is not None for r in requests[name]) == len(requests[name]) // 2
 
 
-def test_held_out_kinds_are_in_the_test_split_alone() -> None:
+def test_held_out_kinds_are_only_in_the_test_split() -> None:
     shown = {
         name: {r.defect for r in split_requests(name, 40)} - {None}
         for name in ("validation", "test")
@@ -77,7 +77,7 @@ def test_drawing_many_is_drawing_each() -> None:
     assert generic.std(axis=(1, 2, 3)).min() > 3
 
 
-def test_what_is_not_there_is_refused_by_name() -> None:
+def test_unknown_names_are_rejected() -> None:
     with pytest.raises(OptionError, match="product 'spoon': expected one of board"):
         draw_sample("spoon", (1,))
     with pytest.raises(OptionError, match="defect 'missing_part' of washer: expected one of"):
@@ -87,7 +87,7 @@ def test_what_is_not_there_is_refused_by_name() -> None:
 
 
 def test_difference_to_the_mean_image_does_not_find_the_defects() -> None:
-    """Where it does, the data are a toy: any method would look good on them."""
+    """If it did, any method would look good on these data."""
     found = []
     test = list(draw_split("test", per_product=16, size_px=SIZE_PX))
     train = list(draw_split("train", per_product=16, size_px=SIZE_PX))

@@ -1,6 +1,6 @@
-"""What the stages train on lies on one device, whichever that is.
+"""All tensors of a stage are on its device.
 
-PyTorch's meta device stands for a GPU: it computes nothing, and refuses a tensor of another device.
+PyTorch's meta device stands for a GPU: it computes nothing, and rejects tensors of other devices.
 """
 
 from contextlib import nullcontext
@@ -27,7 +27,7 @@ SIZE_PX = 64
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> torch.device:
     """The meta device, which has neither a generator nor bfloat16 of its own."""
     for module in (stages, hardening):
-        monkeypatch.setattr(module, "half_precision", lambda device: nullcontext())
+        monkeypatch.setattr(module, "mixed_precision", lambda device: nullcontext())
         monkeypatch.setattr(module, "normal", on_device)
     return torch.device("meta")
 
@@ -41,9 +41,9 @@ def test_every_stage_stays_on_its_device(elsewhere: torch.device) -> None:
     settings = load_settings()
     unet = replace(settings.unet, channels=(32, 32), attention_levels=(True, False))
     model = DiadModel(replace(settings, unet=unet).model_sizes(), context_tokens=8).to(elsewhere)
-    pictures = np.zeros((4, SIZE_PX, SIZE_PX, 3), np.uint8)
-    one = ImageSource([pictures], image_spec(SIZE_PX), elsewhere)
-    two = ImageSource([pictures, pictures], image_spec(SIZE_PX), elsewhere)
+    stored = np.zeros((4, SIZE_PX, SIZE_PX, 3), np.uint8)
+    one = ImageSource([stored], image_spec(SIZE_PX), elsewhere)
+    two = ImageSource([stored, stored], image_spec(SIZE_PX), elsewhere)
     generator = torch.Generator().manual_seed(0)
     images = one.batch(2, generator)
     assert reconstruct(model, images, make_schedule(2, "trailing"), generator).device == elsewhere
@@ -51,7 +51,7 @@ def test_every_stage_stays_on_its_device(elsewhere: torch.device) -> None:
         FeatureStage(model, two),
         AutoencoderStage(model, two),
         DiffusionStage(model, one, torch.zeros(4, 4, 8, 8)),
-        HardeningStage(model, two, [(pictures, pictures)]),
+        HardeningStage(model, two, [(stored, stored)]),
     )
     for stage in every:
         for progress in (0.0, 0.9):

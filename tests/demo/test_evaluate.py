@@ -69,7 +69,7 @@ def test_a_kind_is_compared_with_the_good_images_of_its_classes() -> None:
     assert kinds["y"]["image_auroc"] == 0.5
 
 
-def test_text_is_a_row_a_class(standin_bundle: Bundle) -> None:
+def test_text_has_a_row_for_each_class(standin_bundle: Bundle) -> None:
     from demo.dataset import draw_split
 
     size_px = standin_bundle.manifest.image.size_px

@@ -1,4 +1,4 @@
-"""A split on disk is the split that is drawn, and evaluates to the demo's own figures."""
+"""A split on disk has the images of the drawn split, and the same evaluation."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ from diad_evaluate.evaluation import evaluate
 SIZE_PX = 64
 
 
-def test_images_and_masks_come_back_as_drawn(tmp_path: Path) -> None:
+def test_images_and_masks_are_read_as_drawn(tmp_path: Path) -> None:
     count = write_split(tmp_path / "out", "test", per_product=4, size_px=SIZE_PX)
     labelled = find_labelled_set(tmp_path / "out")
     assert labelled.layout.name == "mvtec-ad"

@@ -1,4 +1,4 @@
-"""What `demo/README.md` says the demo reaches is what `demo.evaluate` found."""
+"""The figures in `demo/README.md` are those of `demo.evaluate`."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def expected() -> dict[str, dict[str, float]]:
     return {**FOUND["classes"], "mean": FOUND["mean"], **alone, **steps, **kinds}
 
 
-def test_every_figure_is_the_evaluations() -> None:
+def test_every_figure_is_from_the_evaluation() -> None:
     wanted = {
         name: (round(figures["image_auroc"], 3), round(figures["pixel_auroc"], 3))
         for name, figures in expected().items()
@@ -52,7 +52,7 @@ def test_the_evaluation_is_of_all_classes_and_kinds() -> None:
 
 
 @pytest.mark.slow
-def test_the_built_in_bundle_reaches_it() -> None:
+def test_the_built_in_bundle_reaches_the_figures() -> None:
     bundle = Bundle.open(builtin_bundle())
     count = load_settings().data.test_per_product
     samples = list(draw_split("test", per_product=count, size_px=bundle.manifest.image.size_px))

@@ -36,7 +36,7 @@ def test_an_image_shows_the_page(tmp_path: Path) -> None:
         assert image.convert("RGB").getpixel((5, 5)) == (0x20, 0x40, 0x80)
 
 
-def test_no_browser_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_browser_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("playwright")
     monkeypatch.delenv("DIAD_CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "")

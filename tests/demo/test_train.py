@@ -1,4 +1,4 @@
-"""A short training runs, stops, and goes on to where an unbroken one ends."""
+"""A short training runs, stops, and resumes to the same end."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def short() -> Settings:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_stopped_training_ends_where_an_unbroken_one_does(short: Settings, tmp_path: Path) -> None:
+def test_a_resumed_training_ends_with_the_same_weights(short: Settings, tmp_path: Path) -> None:
     unbroken, broken = tmp_path / "unbroken.safetensors", tmp_path / "broken.safetensors"
     train(short, tmp_path / "a", unbroken)
     rounds = 0
@@ -65,7 +65,7 @@ def test_log_says_what_each_stage_cost(short: Settings, tmp_path: Path) -> None:
         assert rows[-1]["pictures_per_s"] > 0
 
 
-def test_a_gpu_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     use_driver(monkeypatch, None)
     with pytest.raises(DiadError, match=r"no NVIDIA driver|built without CUDA"):
         prepare_device("cuda")
@@ -73,7 +73,7 @@ def test_a_gpu_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(OptionError, match=r"cuda:1: expected an NVIDIA GPU.*found 1"):
+    with pytest.raises(OptionError, match=r"cuda:1: expected a GPU that PyTorch can use.*found 1"):
         prepare_device("cuda:1")
     for name in ("gpu", "meta"):
         with pytest.raises(OptionError, match="expected cpu, cuda or cuda:N"):
@@ -82,7 +82,7 @@ def test_a_gpu_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_training_goes_on_on_a_gpu(short: Settings, tmp_path: Path) -> None:
+def test_a_training_resumes_on_a_gpu(short: Settings, tmp_path: Path) -> None:
     checkpoint = tmp_path / "model.safetensors"
     train(short, tmp_path, checkpoint, stop_after=2)
     results = train(short, tmp_path, checkpoint, device="cuda", batch_scale=2)
@@ -91,7 +91,7 @@ def test_a_training_goes_on_on_a_gpu(short: Settings, tmp_path: Path) -> None:
     assert all(value.isfinite().all() for value in state.values() if value.is_floating_point())
 
 
-def test_learning_rate_warms_up_and_comes_down() -> None:
+def test_learning_rate_warms_up_and_decays() -> None:
     settings = replace(load_settings().train.diffusion, steps=1000, learning_rate=1.0)
     rates = [learning_rate(settings, step) for step in range(1000)]
     assert rates[0] < 0.02
@@ -99,7 +99,7 @@ def test_learning_rate_warms_up_and_comes_down() -> None:
     assert rates[-1] == pytest.approx(0.02, abs=1e-3)
 
 
-def test_settings_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
+def test_all_invalid_settings_are_named(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text('seed = "one"\n[data]\nsize_px = 64\n')
     with pytest.raises(OptionError) as caught:

@@ -1,4 +1,4 @@
-"""A checkpoint becomes a bundle that gives the reference's numbers."""
+"""A checkpoint becomes a bundle that computes what the reference does."""
 
 import signal
 import subprocess
@@ -63,7 +63,7 @@ def test_bundle_gives_the_references_numbers(small_checkpoint: Path, small_bundl
         assert relative_error(detection.reconstruction, reference.reconstruction[place]) < 1e-4
 
 
-def test_manifest_takes_what_the_checkpoint_recommends(small_bundle: Bundle) -> None:
+def test_the_manifest_has_the_checkpoints_recommended_settings(small_bundle: Bundle) -> None:
     manifest = small_bundle.manifest
     assert manifest.image == image_spec(32)
     assert manifest.schedule.timesteps == (501, 1)
@@ -80,13 +80,13 @@ def test_manifest_takes_what_the_checkpoint_recommends(small_bundle: Bundle) -> 
     assert manifest.versions["torch"] == torch.__version__.split("+")[0] or manifest.versions
 
 
-def test_weights_are_stored_in_half(small_checkpoint: Path, small_bundle: Bundle) -> None:
+def test_weights_are_stored_in_float16(small_checkpoint: Path, small_bundle: Bundle) -> None:
     assert {graph.stored_weights for graph in small_bundle.manifest.graphs} == {"float16"}
     graphs = sum(small_bundle.file(g.file).stat().st_size for g in small_bundle.manifest.graphs)
     assert graphs < 1.2 * small_checkpoint.stat().st_size
 
 
-def test_graphs_are_opset_18_with_dynamic_batch_and_tell_nothing_of_the_machine(
+def test_graphs_are_opset_18_with_dynamic_batch_and_without_paths(
     small_bundle: Bundle,
 ) -> None:
     for graph in small_bundle.manifest.graphs:
@@ -134,13 +134,13 @@ def test_existing_bundle_needs_force(small_checkpoint: Path, small_bundle: Bundl
         build(small_checkpoint, small_bundle.path, BuildOptions())
 
 
-def test_failing_build_leaves_nothing(small_checkpoint: Path, tmp_path: Path) -> None:
+def test_a_failed_build_leaves_nothing(small_checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="multiples of 16 px"):
         build(small_checkpoint, tmp_path / "bundle", BuildOptions(image_size_px=40))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_killed_build_leaves_no_bundle(small_checkpoint: Path, tmp_path: Path) -> None:
+def test_a_killed_build_leaves_no_bundle(small_checkpoint: Path, tmp_path: Path) -> None:
     destination = tmp_path / "bundle"
     arguments = ["build", str(small_checkpoint), "-o", str(destination)]
     code = (
@@ -159,7 +159,7 @@ def test_killed_build_leaves_no_bundle(small_checkpoint: Path, tmp_path: Path) -
     assert not destination.exists()
 
 
-def test_parity_check_refuses_other_numbers(small_model: DiadModel, small_bundle: Bundle) -> None:
+def test_parity_check_rejects_other_numbers(small_model: DiadModel, small_bundle: Bundle) -> None:
     """The check must be able to fail: one weight of the module is changed after the export."""
     changed = load_model_copy(small_model)
     changed.autoencoder.decoder.conv_out.bias.add_(0.05)
@@ -169,7 +169,7 @@ def test_parity_check_refuses_other_numbers(small_model: DiadModel, small_bundle
 
 
 class OffInFloat32(torch.nn.Module):
-    """What a module would give whose float32 sums lose digits."""
+    """A module with inaccurate float32 sums."""
 
     def __init__(self, module: torch.nn.Module, off_by: float) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class OffInFloat32(torch.nn.Module):
         return result if result.dtype == torch.float64 else result + self.off_by
 
 
-def test_where_pytorch_is_off_in_float32_float64_decides(
+def test_float64_decides_if_pytorchs_float32_is_inaccurate(
     small_checkpoint: Path, small_bundle: Bundle
 ) -> None:
     model = load_model(read_checkpoint(small_checkpoint))
@@ -202,7 +202,7 @@ def test_where_pytorch_is_off_in_float32_float64_decides(
 
 
 def components_of(model: DiadModel, bundle: Bundle) -> tuple[Component, ...]:
-    """The modules of `model`, as the bundle's graphs were made of its own."""
+    """The components of `model` with the bundle's settings."""
     manifest = bundle.manifest
     return make_components(
         model,
@@ -219,7 +219,7 @@ def load_model_copy(model: DiadModel) -> DiadModel:
     return copy.deepcopy(model)
 
 
-def test_large_graph_keeps_its_weights_beside(
+def test_a_large_graph_has_external_data(
     small_model: DiadModel, small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("diad_export.onnx.export.INLINE_BYTES", 1000)
@@ -230,7 +230,7 @@ def test_large_graph_keeps_its_weights_beside(
     check_parity(decoder, written.path)
 
 
-def test_settling_prefers_the_user_then_the_checkpoint_then_what_was_published() -> None:
+def test_options_are_the_users_then_the_checkpoints_then_the_published_ones() -> None:
     recommended = Recommended(steps=4, spacing="trailing", sigma_px=2.0)
     settled = settle(BuildOptions(steps=5, heatmap_scale=(0.2, 0.4)), recommended)
     assert (settled.steps, settled.sigma_px, settled.pool_size_px) == (5, 2.0, 8)
@@ -252,6 +252,6 @@ def test_settling_prefers_the_user_then_the_checkpoint_then_what_was_published()
         ({"bit_depth": 12}, "reads no images but those of --calibration"),
     ],
 )
-def test_options_that_do_not_fit(options: dict[str, object], message: str) -> None:
+def test_invalid_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         settle(replace(BuildOptions(), **options), Recommended())

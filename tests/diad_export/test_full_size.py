@@ -1,4 +1,4 @@
-"""The published size: the recorded values, through PyTorch and through a bundle, within its cost.
+"""The published size: recorded values with PyTorch and with a bundle, and the cost of a build.
 
 Needs 20 GB of disk, 14 GB of memory and about ten minutes; `make test-slow` runs it.
 """
@@ -35,7 +35,7 @@ def full_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def full_bundle(full_checkpoint: Path) -> Path:
-    """Its bundle, built by the command, whose cost is checked."""
+    """Its bundle, built by the command, with a check of the cost."""
     bundle = full_checkpoint.with_name("bundle")
     run_build(full_checkpoint, bundle, most_gb=14)
     return bundle
@@ -43,7 +43,7 @@ def full_bundle(full_checkpoint: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def full_half_bundle(full_checkpoint: Path) -> Bundle:
-    """In float16 with engines, within its cost."""
+    """Its float16 bundle with engines, with a check of the cost."""
     bundle = full_checkpoint.with_name("half")
     engines = ["--target", "tensorrt-rtx", "--compute-capability", "8.9"]
     run_build(full_checkpoint, bundle, "--precision", "fp16", *engines, most_gb=16)
@@ -80,7 +80,7 @@ def test_bundle_is_as_recorded(full_bundle: Path) -> None:
     assert abs(found.score - recorded["image_score"][0]) <= 1e-4
 
 
-def test_float16_rounded_at_every_node_is_as_recorded(full_half_bundle: Bundle) -> None:
+def test_float16_emulated_at_every_node_is_as_recorded(full_half_bundle: Bundle) -> None:
     recorded = FULL.arrays()
     image = FULL.images(full_half_bundle.manifest.image).numpy()
     with trace_bundle(

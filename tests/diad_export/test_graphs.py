@@ -1,4 +1,4 @@
-"""A whole checkpoint in float16: types, size, numbers and what the manifest says of it."""
+"""A checkpoint in float16: types, size, numbers and the manifest."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(3)]
 
 
-def test_what_the_manifest_says(small_float16_bundle: Bundle) -> None:
+def test_the_manifests_entries(small_float16_bundle: Bundle) -> None:
     manifest = small_float16_bundle.manifest
     assert {graph.precision for graph in manifest.graphs} == {"float16"}
     spec = manifest.precision
@@ -68,7 +68,7 @@ def test_weights_are_float16_without_casts(small_float16_bundle: Bundle) -> None
     assert not cast & {tensor.name for tensor in large}
 
 
-def test_the_runtime_gives_the_float32_bundles_numbers(
+def test_the_runtime_agrees_with_the_float32_bundle(
     small_bundle: Bundle, small_float16_bundle: Bundle
 ) -> None:
     with Detector.open(small_bundle) as wide, Detector.open(small_float16_bundle) as half:
@@ -78,7 +78,7 @@ def test_the_runtime_gives_the_float32_bundles_numbers(
             assert got.score == pytest.approx(want.score, rel=0.02)
 
 
-def test_a_calibration_folder_that_is_none(small_checkpoint: Path, tmp_path: Path) -> None:
+def test_a_missing_calibration_folder(small_checkpoint: Path, tmp_path: Path) -> None:
     words = ["build", str(small_checkpoint), "-o", str(tmp_path / "b"), "--precision", "fp16"]
     done = CliRunner().invoke(command, [*words, "--calibration", str(tmp_path / "absent")])
     assert "expected a folder of good images, found nothing" in str(done.exception)

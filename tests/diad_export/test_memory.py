@@ -14,7 +14,7 @@ PIECE_BYTES = 30_000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps and gives back so")
-def test_freed_pieces_go_back() -> None:
+def test_freed_memory_is_returned() -> None:
     give_back_memory()
     with watch_memory() as before:
         pass

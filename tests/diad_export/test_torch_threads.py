@@ -1,4 +1,4 @@
-"""A quota bounds PyTorch's threads; without one they stay as they are."""
+"""A CPU quota limits PyTorch's threads; without one they are unchanged."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ def test_threads(monkeypatch: pytest.MonkeyPatch, before: int, usable: int, afte
     monkeypatch.setattr(torch_threads, "usable_cores", lambda: usable)
     try:
         torch.set_num_threads(before)
-        torch_threads.bound_threads()
+        torch_threads.limit_threads()
         assert torch.get_num_threads() == after
     finally:
         torch.set_num_threads(found)

@@ -1,6 +1,7 @@
 """Each example is run, with the built-in bundle."""
 
 import csv
+import json
 import re
 import runpy
 from collections.abc import Callable
@@ -96,6 +97,28 @@ def test_write_report_and_own_table(run: Run, photos: Path, tmp_path: Path) -> N
     ]
     scores = [row.score for row in read_rows(report / "results.jsonl") if row.score is not None]
     assert [float(line[4]) for line in lines] == pytest.approx(scores, abs=1e-4)
+
+
+def test_annotations(run: Run, photos: Path, tmp_path: Path, expected: list[float]) -> None:
+    output = tmp_path / "annotations"
+    text = run("annotations", photos, builtin_bundle(), sum(expected) / 2, output)
+    assert re.fullmatch(r"1 defective images, [1-9]\d* regions\n", text)
+    coco = json.loads((output / "coco.json").read_text())
+    assert [Path(one["file_name"]).name for one in coco["images"]] == ["foreign_body.png"]
+    assert coco["annotations"]
+    [task] = json.loads((output / "label_studio.json").read_text())
+    assert len(task["predictions"][0]["result"]) == len(coco["annotations"])
+
+
+def test_set_thresholds(run: Run, tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    good.mkdir()
+    content = (builtin_images() / "washer" / "good.png").read_bytes()
+    for number in range(9):
+        (good / f"{number}.png").write_bytes(content)
+    text = run("set_thresholds", good, builtin_bundle(), tmp_path / "thresholds.json")
+    assert re.search(r"^threshold [\d.]+ from 9 good images$", text, re.MULTILINE)
+    assert "decides on cpu with onnxruntime" in text
 
 
 def test_every_example_is_run_here() -> None:

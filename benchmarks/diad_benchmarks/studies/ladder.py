@@ -18,11 +18,11 @@ from diad_deploy.diffusion.schedule import make_schedule
 from diad_export.build import fusion_spec
 from diad_export.checkpoint.empty_prompt import CLIP_HEAD_WIDTH
 from diad_export.model.autoencoder import decode_latents, encode_moments
-from diad_export.model.constant_context import hold_context
+from diad_export.model.constant_context import fix_context
+from diad_export.model.denoiser import DenoiserGraph
 from diad_export.model.diad import CONTEXT_TOKENS, DiadModel
 from diad_export.model.features import distance_maps
 from diad_export.model.fusion import resize_sum
-from diad_export.model.lean import LeanDenoiser
 from diad_export.model.reference import PUBLISHED_GUIDANCE_SCALE
 from diad_export.model.sizes import LATENTS_FACTOR, ModelSizes
 from diad_export.model.timestep_table import tabulate_timesteps
@@ -83,7 +83,7 @@ def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
         yield rung(left_out, both, run)
     spoken = copy.deepcopy(model)
     for network in (spoken.unet, spoken.semantic_guided):
-        hold_context(network, spoken.context)
+        fix_context(network, spoken.context)
     yield rung("the text model, keys, values", spoken, partial(_published, spoken, image))
     timed = copy.deepcopy(spoken)
     tabulate_timesteps(timed.unet)
@@ -94,7 +94,7 @@ def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
         timed,
         lambda: _published(timed, image, hint=timed.semantic_guided.hint_features(image.image)),
     )
-    lean = LeanDenoiser(model, only_mid_control=True)
+    lean = DenoiserGraph(model, only_mid_control=True)
     held = nn.ModuleDict({"model": model, "lean": lean})
     yield rung(
         "control that reaches nothing",
@@ -148,7 +148,7 @@ def _compare(model: DiadModel, image: _Image, reconstruction: Tensor) -> None:
     resize_sum(distances, image.image.shape[-1])
 
 
-def _without_dead_control(model: DiadModel, lean: LeanDenoiser, image: _Image) -> None:
+def _without_dead_control(model: DiadModel, lean: DenoiserGraph, image: _Image) -> None:
     latents = _encode(model, image)
     hint = model.semantic_guided.hint_features(image.image)
     for _ in range(image.steps):

@@ -1,1 +1,1 @@
-"""Checkpoint files -> named weights and the model's sizes."""
+"""Checkpoint files -> weights under the published keys, and the sizes of the model."""

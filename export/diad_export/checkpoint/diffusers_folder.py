@@ -1,14 +1,14 @@
-"""A folder of components as diffusers saves it, read as a checkpoint under the published keys.
+"""Reads a folder of components, as diffusers saves them, as a checkpoint with published keys.
 
     folder/
       unet/                            UNet2DConditionModel
       controlnet/ or semantic_guided/  ControlNetModel; SFF's convolutions in it or in fusion/
       vae/ or autoencoder/             AutoencoderKL
-      text_encoder/                    CLIPTextModel, or context.npy in its place
+      text_encoder/                    CLIPTextModel, or context.npy instead
       features/                        the timm extractor
 
-Configuration files are not needed: sizes are read off shapes, as everywhere. What is not there is
-missing under its published key, so that the doctor names it as in any other checkpoint.
+Configuration files are not needed, as sizes are read from shapes. A missing component is reported
+under its published keys, as for any other checkpoint.
 """
 
 import re
@@ -41,7 +41,7 @@ FOLDERS = {
     "text_encoder": TEXT_MODEL,
     "features": FEATURES,
 }
-"""Subfolder -> what stands before its tensors' names in a `DiadModel`, or in a checkpoint."""
+"""Subfolder -> prefix of its tensors' names in a `DiadModel`, or in a checkpoint."""
 
 OLD_ATTENTION = {
     "query": "to_q",
@@ -49,13 +49,13 @@ OLD_ATTENTION = {
     "value": "to_v",
     "proj_attn": "to_out.0",
 }
-"""What diffusers called the autoencoder's projections before its release 0.18."""
+"""Names of the autoencoder's projections in diffusers before 0.18 -> names since then."""
 _PUBLISHED_FUSION = re.compile(r"down\d\d\.0\.weight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentFolder:
-    """The tensors of a folder by published key, and the files they came from."""
+    """The tensors of a folder by published key, their files, and the file of the context."""
 
     tensors: Mapping[str, Tensor]
     files: tuple[Path, ...]
@@ -63,22 +63,22 @@ class ComponentFolder:
 
 
 def is_component_folder(path: Path) -> bool:
-    """Whether `path` is a folder with at least one component in it."""
+    """Whether `path` is a folder with at least one component."""
     return any((path / name).is_dir() for name in FOLDERS)
 
 
 def read_component_folder(folder: Path) -> ComponentFolder:
-    """Read all components that are there.
+    """Read all components of a folder.
 
     Raises:
-        CheckpointError: there is none, or a file in one cannot be read.
+        CheckpointError: there is none, or a file cannot be read.
     """
     named: dict[str, Tensor] = {}
     files: list[Path] = []
     for name, prefix in FOLDERS.items():
         if (folder / name).is_dir():
             read, paths = read_weights(folder / name)
-            named |= {_own_name(prefix, key): tensor for key, tensor in read.tensors.items()}
+            named |= {_model_name(prefix, key): tensor for key, tensor in read.tensors.items()}
             files += paths
     if not files:
         found = sorted(entry.name for entry in folder.iterdir())[:5] if folder.is_dir() else []
@@ -88,14 +88,14 @@ def read_component_folder(folder: Path) -> ComponentFolder:
         )
     context = folder / CONTEXT_FILE
     return ComponentFolder(
-        tensors=under_published_keys(named),
+        tensors=rename_to_published(named),
         files=tuple(files),
         context=context if context.is_file() else None,
     )
 
 
-def under_published_keys(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, by published key where `DiadModel` has a tensor of that name."""
+def rename_to_published(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors by published key; names that `DiadModel` does not have are kept."""
     shapes = {name: tuple(tensor.shape) for name, tensor in named.items()}
     known = published_names(
         unet_sizes(shapes, UNET_NAMES) or unet_sizes(shapes, CONTROL_NAMES) or PUBLISHED.unet,
@@ -105,19 +105,19 @@ def under_published_keys(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def is_diffusers_autoencoder(names: Mapping[str, object]) -> bool:
-    """Whether a file's names are those of diffusers' autoencoder."""
+    """Whether a file holds diffusers' autoencoder, by the names of its tensors."""
     return any(name.startswith("encoder.down_blocks.") for name in names)
 
 
 def published_autoencoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of diffusers' autoencoder by published key."""
-    return under_published_keys(
-        {_own_name(AUTOENCODER_NAMES, name): tensor for name, tensor in tensors.items()}
+    return rename_to_published(
+        {_model_name(AUTOENCODER_NAMES, name): tensor for name, tensor in tensors.items()}
     )
 
 
-def _own_name(prefix: str, name: str) -> str:
-    """A tensor's name in a `DiadModel` (or in a checkpoint, for text model and extractor)."""
+def _model_name(prefix: str, name: str) -> str:
+    """Name of a tensor in a `DiadModel`, or in a checkpoint for the text model and extractor."""
     if prefix == TEXT_MODEL:
         return TEXT_MODEL + name.removeprefix("text_model.")
     if prefix in (CONTROL_NAMES, FUSION_NAMES):

@@ -1,4 +1,4 @@
-"""A UNet's and an autoencoder's sizes, read off shapes under diffusers' names."""
+"""Sizes of a UNet and an autoencoder, read from shapes under diffusers' names."""
 
 import re
 
@@ -7,7 +7,7 @@ from diad_export.model.sizes import AutoencoderSizes, UnetSizes
 
 
 def unet_sizes(shapes: Shapes, prefix: str) -> UnetSizes | None:
-    """Sizes of the UNet or ControlNet under `prefix`; `None` where they cannot be told."""
+    """Sizes of the UNet or ControlNet under `prefix`; None if it is not complete."""
     levels = count_numbered(shapes, rf"{re.escape(prefix)}down_blocks\.(\d+)\.")
     blocks = [f"{prefix}down_blocks.{level}" for level in range(levels)]
     middle = f"{prefix}mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight"
@@ -23,7 +23,7 @@ def unet_sizes(shapes: Shapes, prefix: str) -> UnetSizes | None:
 
 
 def autoencoder_sizes(shapes: Shapes, prefix: str) -> AutoencoderSizes | None:
-    """Sizes of the autoencoder under `prefix`; `None` where they cannot be told."""
+    """Sizes of the autoencoder under `prefix`; None if it is not complete."""
     levels = count_numbered(shapes, rf"{re.escape(prefix)}encoder\.down_blocks\.(\d+)\.")
     blocks = [f"{prefix}encoder.down_blocks.{level}" for level in range(levels)]
     channels, after = _widths(shapes, blocks), f"{prefix}post_quant_conv.weight"
@@ -37,6 +37,6 @@ def autoencoder_sizes(shapes: Shapes, prefix: str) -> AutoencoderSizes | None:
 
 
 def _widths(shapes: Shapes, blocks: list[str]) -> tuple[int, ...]:
-    """Channels of every block; empty where one is not there."""
+    """Channels of every block; empty if one is missing."""
     keys = [f"{block}.resnets.0.conv1.weight" for block in blocks]
     return tuple(shapes[key][0] for key in keys) if all(key in shapes for key in keys) else ()

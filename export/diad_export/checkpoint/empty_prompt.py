@@ -1,6 +1,6 @@
-"""The empty prompt's context: what DiAD's text model says of no words.
+"""The context of the empty prompt, computed by DiAD's text model.
 
-The prompt is always empty, so the text model is run once, at the build, and is not exported.
+The prompt is always empty, so the text model runs once, during the build, and is not exported.
 """
 
 import re
@@ -20,17 +20,17 @@ TEXT_MODEL = "cond_stage_model.transformer.text_model."
 START_TOKEN = 49406
 END_TOKEN = 49407
 CLIP_HEAD_WIDTH = 64
-FEWEST_HEADS = 4
+MIN_HEADS = 4
 
 
 def has_text_model(keys: Mapping[str, object]) -> bool:
-    """Whether a checkpoint carries the text model."""
+    """Whether a checkpoint holds the text model."""
     return any(key.startswith(TEXT_MODEL) for key in keys)
 
 
 @torch.no_grad()
 def empty_prompt_context(tensors: Mapping[str, Tensor]) -> Tensor:
-    """The context of the empty prompt, `[1, 77, W]` float32: a start token, then end tokens.
+    """The context `[1, 77, W]` (float32) of the empty prompt: a start token, then end tokens.
 
     Raises:
         CheckpointError: tensors of the text model are missing or misshapen.
@@ -45,7 +45,7 @@ def empty_prompt_context(tensors: Mapping[str, Tensor]) -> Tensor:
 
 
 def compare_text(shapes: Shapes) -> tuple[list[str], list[str]]:
-    """Published keys that the text model of a file of these shapes lacks, and misshapen ones."""
+    """Published keys of the text model that are missing from `shapes`, and misshapen ones."""
     own = _own(shapes)
     try:
         with torch.device("meta"):
@@ -62,7 +62,7 @@ def compare_text(shapes: Shapes) -> tuple[list[str], list[str]]:
 
 
 def _own(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """The text model's own entries by their own names; positions are counted, not learnt."""
+    """The entries of the text model, without prefix; the position ids are not weights."""
     return {
         key.removeprefix(TEXT_MODEL): value
         for key, value in entries.items()
@@ -76,14 +76,14 @@ def _make(weights: dict[str, Tensor]) -> CLIPTextModel:
         _inner(model).load_state_dict(weights, strict=True)
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(
-            f"the checkpoint's text model is not whole: {' '.join(str(error).split())[:300]}; "
-            f"give the context itself with --context FILE.npy"
+            f"the checkpoint's text model is incomplete: {' '.join(str(error).split())[:300]}; "
+            f"give a context with --context FILE.npy"
         ) from None
     return model
 
 
 def _inner(model: CLIPTextModel) -> nn.Module:
-    """The module whose names are the checkpoint's; some releases wrap it."""
+    """The module with the checkpoint's names, which some releases of transformers wrap."""
     inner: nn.Module = getattr(model, "text_model", model)
     return inner
 
@@ -95,7 +95,7 @@ def _config(shapes: Shapes) -> CLIPTextConfig:
         hidden_size=width,
         intermediate_size=shapes["encoder.layers.0.mlp.fc1.bias"][0],
         num_hidden_layers=_layers(shapes),
-        num_attention_heads=max(FEWEST_HEADS, width // CLIP_HEAD_WIDTH),
+        num_attention_heads=max(MIN_HEADS, width // CLIP_HEAD_WIDTH),
         max_position_embeddings=shapes["embeddings.position_embedding.weight"][0],
         hidden_act="quick_gelu",
     )

@@ -1,9 +1,9 @@
-"""A stand-in for `pickle` that builds tensors and containers, and nothing else.
+"""A replacement for `pickle` that only creates tensors and containers, for `torch.load`.
 
-Trainings leave objects of their own beside the weights (callbacks as classes, configurations).
-`torch.load(weights_only=True)` refuses such a file whole. Here everything unknown becomes an
-`Inert`, which takes what it is given and does nothing, so the weights can still be read and no
-code that the file names is ever imported or run.
+Training code often saves objects beside the weights, such as callbacks and configurations, and
+`torch.load(weights_only=True)` rejects such a file. Here every unknown object becomes an `Inert`,
+which accepts any arguments and does nothing. The weights can be read, and no code that the file
+names is imported or run.
 """
 
 import collections
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import torch
 from torch._utils import _rebuild_parameter, _rebuild_tensor, _rebuild_tensor_v2
 
-HARMLESS: dict[tuple[str, str], Any] = {
+ALLOWED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor_v2,
@@ -27,12 +27,12 @@ HARMLESS: dict[tuple[str, str], Any] = {
 
 
 class Inert:
-    """Takes the place of whatever a file asks for; `asked_for` is its name in the file."""
+    """Replaces an object of the file; `qualified_name` is the name of its class there."""
 
-    asked_for = "something unknown"
+    qualified_name = "an unknown object"
 
     def __new__(cls, *_given: object, **_named: object) -> "Inert":
-        """Whatever it is called with."""
+        """Accept any arguments."""
         return super().__new__(cls)
 
     def __init__(self, *_given: object, **_named: object) -> None: ...
@@ -42,21 +42,21 @@ class Inert:
     def __setitem__(self, key: object, value: object) -> None: ...
 
     def append(self, item: object) -> None:
-        """Forget the item."""
+        """Ignore the item."""
 
     def extend(self, items: object) -> None:
-        """Forget the items."""
+        """Ignore the items."""
 
 
 class Unpickler(pickle.Unpickler):
-    """Finds the harmless, and `Inert` for all else."""
+    """Resolves allowed names, and `Inert` for all others."""
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        """What stands for a global of the file."""
-        known = HARMLESS.get((module_name, global_name))
-        return known or type("Inert", (Inert,), {"asked_for": f"{module_name}.{global_name}"})
+        """The object for a name in the file."""
+        known = ALLOWED.get((module_name, global_name))
+        return known or type("Inert", (Inert,), {"qualified_name": f"{module_name}.{global_name}"})
 
 
 def load(file: BinaryIO, **given: Any) -> Any:
-    """As `pickle.load`, with `Unpickler`."""
+    """Like `pickle.load`, with `Unpickler`."""
     return Unpickler(file, **given).load()

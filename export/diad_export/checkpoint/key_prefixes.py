@@ -1,8 +1,7 @@
-"""Finds the published keys under what trainings put before them.
+"""Finds the published keys behind the prefixes that training code adds.
 
-`DistributedDataParallel`, `torch.compile` and a module of Lightning's that holds the model wrap its
-keys, averaging keeps a second set of weights beside the first. The plain weights are what the
-published test runs.
+`DistributedDataParallel`, `torch.compile` and a Lightning module around the model add prefixes, and
+weight averaging saves a second set of weights. The published test uses the plain weights.
 """
 
 from collections.abc import Iterable
@@ -18,54 +17,54 @@ from diad_export.checkpoint.published_keys import (
 )
 
 WRAPPERS = ("module.", "model.", "net.", "network.", "_forward_module.")
-"""Put before a key without changing what it is; also one inside the other."""
+"""Prefixes of a key, also nested."""
 INNER_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
-"""Put before the name of any part, also in the middle of a key."""
+"""Prefixes of any part of a key, also in the middle."""
 AVERAGES = ("ema_model.", "model_ema.", "ema.", "averaged_model.")
-"""Put before a key of the averaged weights."""
+"""Prefixes of the averaged weights."""
 PARTS = (UNET, CONTROL, AUTOENCODER, TEXT, FEATURES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedKeys:
-    """Published key -> key in the file, for the plain and for the averaged weights.
+    """The keys of a file: published key -> key in the file.
 
     Attributes:
-        plain, averaged: the first key found.
-        doubles: plain keys beyond the first, by published key.
+        plain, averaged: of the plain and the averaged weights; the first key found.
+        duplicates: published key -> further plain keys.
     """
 
     plain: dict[str, str]
     averaged: dict[str, str]
-    doubles: dict[str, list[str]]
+    duplicates: dict[str, list[str]]
 
 
 def sort_keys(keys: Iterable[str]) -> SortedKeys:
-    """Sort a file's keys; those of no known part count as plain under their own name.
+    """Sort the keys of a file; keys of unknown parts are plain and keep their names.
 
-    What a training of one's own puts before all keys (`self.diad = …` in a module of Lightning's)
-    is taken off where keys of known parts lie below it, and only there.
+    A prefix that all keys share (such as `diad.` for `self.diad = …` in a Lightning module) is
+    removed if keys of known parts follow it.
     """
     found = list(keys)
     prefix = _shared_prefix(found)
     plain: dict[str, str] = {}
     averaged: dict[str, str] = {}
-    doubles: dict[str, list[str]] = {}
+    duplicates: dict[str, list[str]] = {}
     for key in found:
         published, average = unwrap(key.removeprefix(prefix))
         first = (averaged if average else plain).setdefault(published, key)
         if first != key and not average:
-            doubles.setdefault(published, []).append(key)
+            duplicates.setdefault(published, []).append(key)
     dotless = {key.removeprefix("model.").replace(".", ""): key for key in plain}
     return SortedKeys(
         plain=plain,
         averaged={dotless.get(name, name): key for name, key in averaged.items()},
-        doubles=doubles,
+        duplicates=duplicates,
     )
 
 
 def without_common_wrapper(keys: Iterable[str]) -> dict[str, str]:
-    """Name without the wrappers that all keys have -> key: of a part in a file of its own."""
+    """Name without the prefixes that all keys share -> key, for the file of a single part."""
     names = {_without_inner(key): key for key in keys}
     while names and (
         wrapper := next((w for w in WRAPPERS if all(n.startswith(w) for n in names)), None)
@@ -75,9 +74,9 @@ def without_common_wrapper(keys: Iterable[str]) -> dict[str, str]:
 
 
 def foreign_prefix(keys: Iterable[str]) -> str | None:
-    """What stands before the first key of a known part that lies below an unknown name.
+    """The unknown prefix of the first key of a known part; None if there is no such key.
 
-    An extractor's keys do not count: other models have a `pretrained_model`, too.
+    Keys of an extractor do not count, as other models have a `pretrained_model`, too.
     """
     for key in keys:
         for end in (place + 1 for place, letter in enumerate(key) if letter == "."):
@@ -87,7 +86,7 @@ def foreign_prefix(keys: Iterable[str]) -> str | None:
 
 
 def _shared_prefix(keys: list[str]) -> str:
-    """The shortest prefix of all keys below which known parts lie; empty where some lie bare."""
+    """The prefix that all keys share before a known part; empty if a known part has none."""
     if any(_is_known(key) for key in keys):
         return ""
     prefix = foreign_prefix(keys)
@@ -99,7 +98,7 @@ def _is_known(key: str) -> bool:
 
 
 def unwrap(key: str) -> tuple[str, bool]:
-    """The published key within `key`, and whether it is of the averaged weights."""
+    """The published key in `key`, and whether it belongs to the averaged weights."""
     name, average = _without_inner(key), False
     while True:
         if name.startswith(PARTS) or name == CONTEXT:

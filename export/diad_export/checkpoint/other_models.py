@@ -1,4 +1,4 @@
-"""Files of other models, told by their keys: what such a file is, and where it may belong."""
+"""Recognises files of other models by their keys, and says what to do with them."""
 
 import re
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from diad_export.checkpoint.published_keys import AUTOENCODER, CONTEXT, CONTROL,
 
 MAX_NAMED = 3
 _AUTOENCODER = "give it with --autoencoder, beside a DiAD checkpoint"
-_COMPONENT = "lay it into a folder of components"
+_COMPONENT = "put it in a folder of components"
 _KINDS = (
-    (r"lora_|\.lora\.", "LoRA's changes to a model", "merge them into the model and save that"),
+    (r"lora_|\.lora\.", "LoRA weights", "merge them into the model and save the model"),
     (r"controlnet_down_blocks\.", "diffusers' ControlNet alone", f"{_COMPONENT}, as controlnet/"),
     (r"encoder\.down_blocks\.", "diffusers' autoencoder alone", _AUTOENCODER),
     (r"encoder\.down\.\d+\.block\.", "an autoencoder alone", _AUTOENCODER),
@@ -20,37 +20,37 @@ _KINDS = (
     (r"text_model\.", "CLIP's text model alone", f"{_COMPONENT}, as text_encoder/"),
     (
         r"layer1\.0\.conv1\.",
-        "a ResNet, named as in timm and torchvision",
+        "a ResNet with the names of timm and torchvision",
         "if it is the feature extractor, give it with --features, beside a DiAD checkpoint",
     ),
     (r"blocks\.\d+\.attn\.", "a vision transformer", ""),
 )
-"""Where a pattern is in any key, what the file is, and the way out where there is one."""
+"""Pattern of a key, what a file with such a key is, and what to do with it, if anything."""
 
 
-def refuse_other_models(path: Path, keys: Iterable[str]) -> None:
-    """Raise `CheckpointError` where no key is one of a DiAD model's parts."""
+def reject_other_models(path: Path, keys: Iterable[str]) -> None:
+    """Raise `CheckpointError` if no key belongs to a DiAD model."""
     found = list(keys)
     if any(key.startswith(PARTS) or key == CONTEXT for key in found):
         return
     if prefix := foreign_prefix(found):
         raise CheckpointError(
-            f"{path}: holds a DiAD model's keys under {prefix!r}, beside others that are not under "
-            f"it; save the model alone, without that prefix"
+            f"{path}: some keys of a DiAD model have the prefix {prefix!r}, and others have not; "
+            f"save the model alone, without that prefix"
         )
-    what, way_out = described(found)
+    kind, remedy = identify_model(found)
     shown = ", ".join(found[:MAX_NAMED])
     raise CheckpointError(
-        f"{path}: no DiAD checkpoint but {what} ({len(found)} tensors, such as {shown}); expected "
-        f"keys that begin with {UNET!r}, {CONTROL!r}, {AUTOENCODER!r}"
-        f"{f'; {way_out}' if way_out else ''}"
+        f"{path}: expected a DiAD checkpoint, with keys that begin with {UNET!r}, {CONTROL!r} and "
+        f"{AUTOENCODER!r}, found {kind} ({len(found)} tensors, such as {shown})"
+        f"{f'; {remedy}' if remedy else ''}"
     )
 
 
-def described(keys: Iterable[str]) -> tuple[str, str]:
-    """What a file of another model is, and the way out where there is one."""
+def identify_model(keys: Iterable[str]) -> tuple[str, str]:
+    """What a file without a DiAD model holds, and what to do with it; the latter can be empty."""
     found = list(keys)
-    for pattern, kind, way_out in _KINDS:
+    for pattern, kind, remedy in _KINDS:
         if any(re.search(rf"(^|\.){pattern}", key) for key in found):
-            return kind, way_out
+            return kind, remedy
     return "another model", ""

@@ -1,7 +1,7 @@
-"""The extractor that a checkpoint lacks: timm's own pretrained weights, where they can be had.
+"""Adds timm's pretrained feature extractor to a checkpoint that was saved without one.
 
-The published training takes timm's pretrained ResNet-50 and never trains it, so a checkpoint that
-was saved without it loses nothing by taking it again.
+The published training uses timm's pretrained ResNet-50 and never trains it, so taking it from timm
+again gives the same model.
 """
 
 import logging
@@ -20,10 +20,13 @@ from diad_export.model.sizes import PUBLISHED, FeatureSizes
 
 
 def complete_features(checkpoint: Checkpoint) -> tuple[Checkpoint, str | None]:
-    """The checkpoint with timm's extractor where it has none, and which weights those are.
+    """Add the extractor's weights if the checkpoint has none.
+
+    Returns:
+        The checkpoint, and timm's name of the weights that were added; None for none.
 
     Raises:
-        CheckpointError: they can neither be found on this machine nor fetched.
+        CheckpointError: the weights are neither on this machine nor can be downloaded.
     """
     if any(key.startswith(FEATURES) for key in checkpoint.tensors):
         return checkpoint, None
@@ -35,7 +38,7 @@ def complete_features(checkpoint: Checkpoint) -> tuple[Checkpoint, str | None]:
 
 
 def _pretrained(name: str) -> tuple[dict[str, Tensor], str]:
-    """Weights of the timm network `name`, and the name under which timm keeps them."""
+    """Pretrained weights of the timm network `name`, and timm's name of them."""
     if not timm.is_model(name):
         raise CheckpointError(
             f"no timm network {name!r}; name one of timm.list_models() with --extractor"
@@ -47,7 +50,7 @@ def _pretrained(name: str) -> tuple[dict[str, Tensor], str]:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise CheckpointError(
             f"the checkpoint has no feature extractor (no key begins with {FEATURES!r}), and "
-            f"timm's pretrained {name} cannot be had: {reason}; give its file with --features"
+            f"timm's pretrained {name} cannot be loaded: {reason}; give its file with --features"
         ) from None
     tag = getattr(timm.get_pretrained_cfg(name), "tag", None)
     return dict(network.state_dict()), f"{name}.{tag}" if tag else name
@@ -55,7 +58,7 @@ def _pretrained(name: str) -> tuple[dict[str, Tensor], str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the downloader's retries off the terminal; that it failed is said once."""
+    """Silence the downloader's retries; its failure becomes one error."""
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,8 +1,8 @@
-"""Key names of the published checkpoints, and the names of the same tensors in `DiadModel`.
+"""Keys of the published checkpoints, and the names of the same tensors in `DiadModel`.
 
-The published code derives from latent diffusion and ControlNet; `DiadModel` is built on diffusers.
-Only names differ, and the shape of the autoencoder's attention (1x1 convolutions there, linear
-layers here).
+The published code derives from latent diffusion and ControlNet, `DiadModel` is built on diffusers.
+They differ in names, and in the shape of the autoencoder's attention: 1 x 1 convolutions in the
+published code, linear layers in diffusers.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ AUTOENCODER = "first_stage_model."
 TEXT = "cond_stage_model."
 FEATURES = "pretrained_model."
 CONTEXT = "context"
-"""Our own addition: the empty prompt's context itself, for files without the text model."""
+"""An addition to the published keys: the context of the empty prompt, for files without the text
+model."""
 
 _RESNET = {
     "in_layers.0": "norm1",
@@ -47,7 +48,7 @@ Pairs = Iterator[tuple[str, str]]
 
 
 def published_names(unet: UnetSizes, autoencoder: AutoencoderSizes) -> dict[str, str]:
-    """Name in `DiadModel` -> published key, for all but the text model and the extractor."""
+    """Name in `DiadModel` -> published key, for all parts but the text model and the extractor."""
     pairs = [
         *_unet(unet),
         *_control(unet),
@@ -76,7 +77,7 @@ def _transformer(ours: str, published: str) -> Pairs:
 
 
 def _encoder_half(sizes: UnetSizes, ours: str, published: str) -> Pairs:
-    """What UNet and SG network share: time embedding, encoder and middle block."""
+    """The parts that UNet and SG network share: time embedding, encoder and middle block."""
     yield from _both(f"{ours}time_embedding.linear_1", f"{published}time_embed.0")
     yield from _both(f"{ours}time_embedding.linear_2", f"{published}time_embed.2")
     yield from _both(f"{ours}conv_in", f"{published}input_blocks.0.0")
@@ -111,7 +112,7 @@ def _unet(sizes: UnetSizes) -> Pairs:
     index = 0
     for block, level in enumerate(reversed(range(len(sizes.channels)))):
         for resnet in range(sizes.res_blocks + 1):
-            # a decoder block always joins a skip, so its shortcut is always there
+            # a decoder block concatenates a skip, so it always has a shortcut
             yield from _resnet(
                 f"{ours}up_blocks.{block}.resnets.{resnet}",
                 f"{published}output_blocks.{index}.0",

@@ -1,6 +1,6 @@
-"""A trained checkpoint: tensors under the published key names, from one file or several.
+"""Reads a trained checkpoint: tensors under the published keys, from one file or several.
 
-What kinds of file there are is `tensor_files.py`'s matter, what a model needs `weights.py`'s.
+`tensor_files.py` knows the formats of files, `weights.py` what a model needs.
 """
 
 import hashlib
@@ -23,32 +23,32 @@ from diad_export.checkpoint.diffusers_folder import (
     read_component_folder,
 )
 from diad_export.checkpoint.key_prefixes import SortedKeys, sort_keys, without_common_wrapper
-from diad_export.checkpoint.other_models import described, refuse_other_models
+from diad_export.checkpoint.other_models import identify_model, reject_other_models
 from diad_export.checkpoint.published_keys import AUTOENCODER, CONTEXT, FEATURES
 from diad_export.checkpoint.sizes import read_autoencoder_sizes
 from diad_export.checkpoint.tensor_files import TensorFile, is_dense, read_tensors
-from diad_export.checkpoint.weight_files import check_whole, has_weights, read_weights
+from diad_export.checkpoint.weight_files import has_weights, read_weights, reject_shard
 from diad_export.options import Recommended
 
 MAX_CONTEXT_BYTES = 256 * 1024 * 1024
 PART_OPTIONS = {AUTOENCODER: "--autoencoder", FEATURES: "--features", CONTEXT: "--context"}
-"""What takes the keys that begin so from a file of their own."""
+"""Prefix of the keys of a part -> the option that reads the part from a file of its own."""
 SETTINGS_KEY = "diad_deploy.settings"
-"""Entry of a safetensors file's metadata: JSON of `Recommended`."""
+"""Entry in the metadata of a safetensors file: `Recommended` as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the parts of a model come from.
+    """The files that the parts of a model are read from.
 
     Attributes:
-        checkpoint: the file, folder of shards or folder of components that holds all, or all but
-            what the others hold.
-        autoencoder: a file or a component's folder with the autoencoder, which then replaces the
-            checkpoint's.
-        features: a file with the extractor's weights, likewise.
-        context: a `.npy` file with the empty prompt's context `[1, T, W]`, likewise.
-        extractor: name of the extractor's timm network, where shapes do not tell it.
+        checkpoint: a file, a folder of shards or a folder of components with all parts that the
+            others do not give.
+        autoencoder: a file or folder with the autoencoder, which replaces the checkpoint's.
+        features: a file with the weights of the feature extractor, which replaces the checkpoint's.
+        context: a `.npy` file with the context `[1, T, W]` of the empty prompt, which replaces the
+            checkpoint's text model.
+        extractor: timm's name of the feature extractor; None finds it by the shapes.
     """
 
     checkpoint: Path
@@ -60,13 +60,14 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A checkpoint, read.
+    """A checkpoint that was read.
 
     Attributes:
-        tensors: by published key, wrappers' prefixes taken off.
-        averaged: keys in the file of averaged weights, which are not used.
-        recommended: build settings that came with the file.
-        parts: files of their own that parts came from, by what their keys begin with.
+        origin: name, hash and size of the file or folder.
+        tensors: by published key.
+        averaged: keys of averaged weights in the file, which are not used.
+        recommended: build settings stored in the file.
+        parts: prefix of the keys of a part -> the file of its own that it was read from.
     """
 
     origin: CheckpointOrigin
@@ -84,17 +85,17 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
     """Read a checkpoint, from one file or from several.
 
     Raises:
-        CheckpointError: a file is absent, truncated, of no known kind, without tensors, of another
-            model, or holds two models.
+        CheckpointError: a file is missing, truncated, of an unknown format, without tensors, of
+            another model, or holds two models.
     """
     sources = source if isinstance(source, Sources) else Sources(checkpoint=source)
     read, files = _read(sources.checkpoint)
     keys = sort_keys(read.tensors)
-    _check_doubles(sources.checkpoint, read, keys)
-    # where a file has averaged weights alone, they are the model
+    _check_duplicates(sources.checkpoint, read, keys)
+    # averaged weights are used if the file has no others
     chosen = {**keys.averaged, **keys.plain}
     tensors = {published: read.tensors[key] for published, key in chosen.items()}
-    refuse_other_models(sources.checkpoint, tensors)
+    reject_other_models(sources.checkpoint, tensors)
     given = {
         AUTOENCODER: sources.autoencoder,
         FEATURES: sources.features,
@@ -119,9 +120,9 @@ def read_checkpoint(source: Path | Sources) -> Checkpoint:
 
 
 def _read(path: Path) -> tuple[TensorFile, tuple[Path, ...]]:
-    """What a file, or a folder of components or of shards, holds, and the files it is made of."""
+    """The tensors of a file, folder of components or folder of shards, and the files read."""
     if not path.is_dir():
-        check_whole(path)
+        reject_shard(path)
         return read_tensors(path), (path,)
     if has_weights(path) and not is_component_folder(path):
         return read_weights(path)
@@ -132,27 +133,27 @@ def _read(path: Path) -> tuple[TensorFile, tuple[Path, ...]]:
     return TensorFile(tensors=tensors), (*folder.files, folder.context)
 
 
-def _check_doubles(path: Path, read: TensorFile, keys: SortedKeys) -> None:
-    """One module under two names is one model; two models are a choice that nobody made."""
-    for published, others in keys.doubles.items():
+def _check_duplicates(path: Path, read: TensorFile, keys: SortedKeys) -> None:
+    """Raise `CheckpointError` if keys of the same published name hold different weights."""
+    for published, others in keys.duplicates.items():
         first = keys.plain[published]
         other = next((k for k in others if _differ(read.tensors[first], read.tensors[k])), None)
         if other is not None:
             raise CheckpointError(
-                f"{path}: holds two models, whose weights differ: both {first!r} and {other!r} are "
-                f"{published!r}; save the one that is meant"
+                f"{path}: holds two models with different weights: {first!r} and {other!r} both "
+                f"are {published!r}; save only one of them"
             )
 
 
 def _differ(one: Tensor, other: Tensor) -> bool:
-    """Of what is not dense nothing can be said; where it is needed it is refused later."""
+    """Whether two dense tensors differ; other tensors are rejected where they are used."""
     return is_dense(one) and is_dense(other) and not torch.equal(one, other)
 
 
 def _replace(tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
-    """Put the part in `path`, with or without its prefix, in the place of what is there."""
+    """Replace a part of `tensors` by the one in the file `path`, with or without its prefix."""
     if not path.is_dir():
-        check_whole(path)
+        reject_shard(path)
     read = (read_weights(path)[0] if path.is_dir() else read_tensors(path)).tensors
     if prefix == AUTOENCODER and is_diffusers_autoencoder(read):
         read = published_autoencoder(read)
@@ -172,8 +173,8 @@ def _check_autoencoder(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Non
         read_autoencoder_sizes(shapes)
     except CheckpointError:
         names = [key.removeprefix(AUTOENCODER) for key in shapes]
-        kind, _ = described(names)
-        found = "a part of one" if "autoencoder" in kind else kind
+        kind, _ = identify_model(names)
+        found = "an incomplete one" if "autoencoder" in kind else kind
         raise CheckpointError(
             f"{path}: expected an autoencoder, found {found} ({len(names)} tensors, such as "
             f"{names[0]}); give another file with --autoencoder"
@@ -211,12 +212,12 @@ def _recommended(path: Path, text: str) -> Recommended:
 
 
 def _origin(path: Path, files: tuple[Path, ...]) -> CheckpointOrigin:
-    """Name, hash and size; a folder's hash is that of its files' names and hashes."""
+    """Name, hash and size; the hash of a folder is that of the names and hashes of its files."""
     digests = {str(file.relative_to(path)): _digest(file) for file in files if file != path}
-    listed = "\n".join(f"{digest}  {name}" for name, digest in sorted(digests.items()))
+    lines = "\n".join(f"{digest}  {name}" for name, digest in sorted(digests.items()))
     return CheckpointOrigin(
         name=path.resolve().name,
-        sha256=hashlib.sha256(listed.encode()).hexdigest() if digests else _digest(path),
+        sha256=hashlib.sha256(lines.encode()).hexdigest() if digests else _digest(path),
         size_bytes=sum(file.stat().st_size for file in files),
     )
 

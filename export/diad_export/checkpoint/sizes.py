@@ -1,4 +1,4 @@
-"""The sizes of a DiAD model, read off the shapes of its checkpoint's tensors."""
+"""Sizes of a DiAD model, read from the shapes of a checkpoint's tensors."""
 
 import re
 from collections.abc import Mapping
@@ -28,20 +28,21 @@ KNOWN_EXTRACTORS = (
     "resnet14t",
     "resnet26",
 )
-"""timm networks that a file's extractor is compared with, the published one first."""
+"""timm networks that an extractor is compared with, the published one first."""
 
 
 def read_sizes(
     shapes: Shapes, *, extractor: str | None = None, features: Path | None = None
 ) -> ModelSizes:
-    """The sizes that fit `shapes` (published keys -> shape).
+    """The sizes of the model with these shapes, given by published key.
 
     Args:
-        extractor: name of the timm network; found by comparing shapes where it is `None`.
-        features: the file that the extractor came from, where it is one of its own.
+        shapes: published key -> shape.
+        extractor: timm's name of the feature extractor; None finds it by the shapes.
+        features: the extractor's own file, if it has one; named in the error.
 
     Raises:
-        CheckpointError: a part is missing altogether, or the extractor is none we know.
+        CheckpointError: a part is missing, or the extractor is unknown.
     """
     return ModelSizes(
         unet=read_unet_sizes(shapes),
@@ -51,7 +52,7 @@ def read_sizes(
 
 
 def read_unet_sizes(shapes: Shapes) -> UnetSizes:
-    """Width of every level, attention and context of the UNet."""
+    """Sizes of the UNet; raises `CheckpointError` if a key is missing."""
     channels = [_shape(shapes, f"{UNET}input_blocks.0.0.weight", "the UNet")[0]]
     attention: list[bool] = []
     blocks_in_level = 0
@@ -68,8 +69,8 @@ def read_unet_sizes(shapes: Shapes) -> UnetSizes:
         res_blocks = max(res_blocks, blocks_in_level)
     if channels[0] not in channels[1:2]:
         raise CheckpointError(
-            f"the UNet begins with {channels[0]} channels and goes on with {channels[1:]}; only "
-            f"models whose first level keeps the number are known (a first multiplier of 1)"
+            f"the UNet has {channels[0]} channels before its first level and then {channels[1:]}; "
+            f"expected a first level with the same number, that is, a first multiplier of 1"
         )
     middle = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
     return UnetSizes(
@@ -81,7 +82,7 @@ def read_unet_sizes(shapes: Shapes) -> UnetSizes:
 
 
 def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
-    """Width of every level and latent channels of the autoencoder."""
+    """Sizes of the autoencoder; raises `CheckpointError` if a key is missing."""
     levels = count_numbered(shapes, rf"{re.escape(AUTOENCODER)}encoder\.down\.(\d+)\.")
     channels = [
         _shape(
@@ -100,9 +101,10 @@ def read_autoencoder_sizes(shapes: Shapes) -> AutoencoderSizes:
 
 
 def find_extractor(shapes: Shapes, file: Path | None = None) -> str:
-    """The timm network whose `features_only` tensors are all in the file, with these shapes.
+    """Timm's name of the network whose tensors are all in `shapes`; the published one for none.
 
-    Where there is no extractor at all it is the published one, whose tensors are then missing.
+    Raises:
+        CheckpointError: there are tensors of an extractor, and none of the known networks fits.
     """
     found = {
         key.removeprefix(FEATURES): shape
@@ -123,7 +125,7 @@ def find_extractor(shapes: Shapes, file: Path | None = None) -> str:
 
 
 def extractor_shapes(name: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors that the timm network `name` needs, without making them."""
+    """Names and shapes of the tensors of the timm network `name`, without allocating them."""
     import torch
 
     with torch.device("meta"):
@@ -134,7 +136,7 @@ def extractor_shapes(name: str) -> dict[str, tuple[int, ...]]:
 
 
 def read_context_tokens(shapes: Shapes) -> int | None:
-    """Number of context tokens where the file carries the context itself."""
+    """Number of context tokens; None if the checkpoint holds no context."""
     shape = shapes.get(CONTEXT)
     return shape[1] if shape is not None and len(shape) == 3 else None
 
@@ -142,8 +144,8 @@ def read_context_tokens(shapes: Shapes) -> int | None:
 def _shape(shapes: Shapes, key: str, part: str) -> tuple[int, ...]:
     if key not in shapes:
         raise CheckpointError(
-            f"the checkpoint lacks {key!r}, so {part} cannot be there whole; "
-            f"expected a DiAD checkpoint with the published key names"
+            f"the checkpoint lacks {key!r}, so {part} is incomplete; expected a DiAD checkpoint "
+            f"with the published keys"
         )
     return shapes[key]
 

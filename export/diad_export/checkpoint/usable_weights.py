@@ -1,4 +1,4 @@
-"""Whether a checkpoint can become a model: looked at before anything is fetched or exported."""
+"""Checks that a checkpoint is complete and its weights usable, before anything is exported."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -12,24 +12,24 @@ from diad_export.checkpoint.read import PART_OPTIONS, Checkpoint
 from diad_export.checkpoint.tensor_files import is_dense
 from diad_export.checkpoint.weights import (
     check_fit,
-    listed,
     make_empty_model,
     model_keys,
     part_at_fault,
+    summarize_items,
 )
 from diad_export.model.diad import DiadModel
 
-_COUNTS = ("num_batches_tracked", "position_ids")
-"""Endings of the only keys whose values are whole numbers."""
+_INTEGERS = ("num_batches_tracked", "position_ids")
+"""Endings of the keys that may hold integers."""
 _LARGEST = torch.finfo(torch.float32).max
 
 
 def check_checkpoint(checkpoint: Checkpoint) -> None:
-    """Check that all a model needs is there and holds numbers; an extractor may lack altogether.
+    """Check that a checkpoint has all that a model needs, but for a missing extractor.
 
     Raises:
-        CheckpointError: tensors missing or misshapen, of whole numbers, NaN or infinite; the first
-            are named, all are counted.
+        CheckpointError: tensors are missing or misshapen, or not finite floating-point numbers;
+            the first are named, all are counted.
     """
     model = make_empty_model(checkpoint)
     has_extractor = any(key.startswith(FEATURES) for key in checkpoint.tensors)
@@ -38,7 +38,7 @@ def check_checkpoint(checkpoint: Checkpoint) -> None:
 
 
 def check_values(checkpoint: Checkpoint, model: DiadModel) -> None:
-    """Raise `CheckpointError` where weights of `model` are no floating-point numbers."""
+    """Raise `CheckpointError` if weights of `model` are not finite floating-point numbers."""
     tensors = checkpoint.tensors
     needed = set(model_keys(model).values())
     if CONTEXT not in tensors:
@@ -47,21 +47,21 @@ def check_values(checkpoint: Checkpoint, model: DiadModel) -> None:
     if faults:
         part = part_at_fault(checkpoint, faults)
         where = checkpoint.origin.name if part is None else checkpoint.parts[part]
-        way_out = (
-            "take the floating-point weights that the training saved, from before it diverged"
+        remedy = (
+            "use floating-point weights from before the training diverged"
             if part is None
             else f"give another file with {PART_OPTIONS[part]}"
         )
-        raise CheckpointError(f"{where}: {listed('unusable', faults)}; {way_out}")
+        raise CheckpointError(f"{where}: {summarize_items('unusable', faults)}; {remedy}")
 
 
 def _faults(tensors: Mapping[str, Tensor], keys: Iterable[str]) -> Iterator[str]:
     for key in keys:
         tensor = tensors[key]
         if not is_dense(tensor):
-            kind = "one without values" if tensor.is_meta else str(tensor.layout)
+            kind = "a tensor without values" if tensor.is_meta else str(tensor.layout)
             yield f"{key}: expected a dense tensor, found {kind.removeprefix('torch.')}"
-        elif key.endswith(_COUNTS):
+        elif key.endswith(_INTEGERS):
             continue
         elif not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")
@@ -71,9 +71,9 @@ def _faults(tensors: Mapping[str, Tensor], keys: Iterable[str]) -> Iterator[str]
 
 
 def _not_finite(tensor: Tensor) -> str | None:
-    """What of a tensor is no number in float32, in which it is loaded."""
-    wide = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
-    low, high = torch.aminmax(wide)  # one pass, and NaN comes through
+    """What is not finite in a tensor as float32, in which it is loaded; None if all is."""
+    floats = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+    low, high = torch.aminmax(floats)  # one pass, which keeps NaN
     if torch.isnan(low):
         return "holds NaN"
     return None if low >= -_LARGEST and high <= _LARGEST else "holds infinity"

@@ -1,4 +1,4 @@
-"""The weights in a folder: one file, or the shards that an index lists."""
+"""Finds the weights in a folder: one file, or the shards that an index lists."""
 
 import re
 from pathlib import Path, PurePath
@@ -18,11 +18,11 @@ WEIGHT_FILES = (
 )
 INDEX_ENDING = ".index.json"
 _SHARD = re.compile(r"-\d{5}-of-(?!0000[01]\.)\d{5}\.")
-"""In the name of one part of several."""
+"""In the name of a shard, but not of the only one."""
 
 
 def has_weights(folder: Path) -> bool:
-    """Whether a file of weights, shards or an index of them lie right in `folder`."""
+    """Whether `folder` itself holds a file of weights, shards or their index."""
     return bool(_shards(folder)) or any(
         (folder / f"{name}{ending}").is_file()
         for name in WEIGHT_FILES
@@ -31,11 +31,11 @@ def has_weights(folder: Path) -> bool:
 
 
 def read_weights(folder: Path) -> tuple[TensorFile, tuple[Path, ...]]:
-    """All tensors in `folder`, and the files in which they lie.
+    """All tensors in `folder`, and the files that they were read from.
 
     Raises:
-        CheckpointError: there is no such file, or one cannot be read; the index is damaged, leads
-            out of the folder, or places tensors in shards that do not hold them.
+        CheckpointError: there is no such file, or one cannot be read; the index is damaged, names
+            files elsewhere, or tensors that are not in their shards.
     """
     for name in WEIGHT_FILES:
         if (folder / name).is_file():
@@ -45,21 +45,21 @@ def read_weights(folder: Path) -> tuple[TensorFile, tuple[Path, ...]]:
             return _read_shards(index)
     if shards := _shards(folder):
         raise CheckpointError(
-            f"{folder}: holds parts of a model in shards ({shards[0]}) without their index, such "
-            f"as {WEIGHT_FILES[1]}{INDEX_ENDING}; copy it beside them"
+            f"{folder}: holds shards of a model ({shards[0]}) without their index, such as "
+            f"{WEIGHT_FILES[1]}{INDEX_ENDING}; copy it to the same folder"
         )
     raise CheckpointError(
         f"{folder}: expected one of {', '.join(WEIGHT_FILES)}, or an index of one, found none"
     )
 
 
-def check_whole(path: Path) -> None:
-    """Raise `CheckpointError` where a file's name says that it is one part of a model in shards."""
+def reject_shard(path: Path) -> None:
+    """Raise `CheckpointError` if a file is a shard of a model or the index of one, by its name."""
     what = "a shard" if _SHARD.search(path.name) else "the index"
     if path.is_file() and (what == "a shard" or path.name.endswith(INDEX_ENDING)):
         raise CheckpointError(
-            f"{path}: is one part of a model in shards, {what}; give the folder with its index and "
-            f"all shards, {path.parent}"
+            f"{path}: is {what} of a model in shards; give the folder with the index and all "
+            f"shards, {path.parent}"
         )
 
 
@@ -72,7 +72,9 @@ def _read_shards(index: Path) -> tuple[TensorFile, tuple[Path, ...]]:
     shards = [index.with_name(name) for name in sorted(set(placed.values()))]
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
-        raise CheckpointError(f"{index}: lists {', '.join(missing)}, which is not beside it")
+        raise CheckpointError(
+            f"{index}: lists {', '.join(missing)}, not found in its folder; copy the folder again"
+        )
     tensors: dict[str, Tensor] = {}
     metadata: dict[str, str] = {}
     for shard in shards:
@@ -82,8 +84,8 @@ def _read_shards(index: Path) -> tuple[TensorFile, tuple[Path, ...]]:
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
             raise CheckpointError(
-                f"{shard}: lacks {lacking[0]}{more}, which {index.name} places in it, so it is "
-                f"another model's; copy the folder again"
+                f"{shard}: lacks {lacking[0]}{more}, which {index.name} lists in it, so it is of "
+                f"another model; copy the folder again"
             )
         tensors |= {key: read.tensors[key] for key in keys}
         metadata |= read.metadata
@@ -91,7 +93,7 @@ def _read_shards(index: Path) -> tuple[TensorFile, tuple[Path, ...]]:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    """Key -> name of the shard that holds it, checked."""
+    """Key -> name of the shard that holds it."""
     try:
         placed = parse_object(read_regular_file(index, most_bytes=MAX_JSON_BYTES))["weight_map"]
         names = set(placed.values())
@@ -103,7 +105,7 @@ def _weight_map(index: Path) -> dict[str, str]:
     odd = [name for name in names if not isinstance(name, str) or not _is_bare(name)]
     if odd or not names:
         found = repr(odd[0]) if odd else "none"
-        raise CheckpointError(f"{index}: expected names of files beside it, found {found}")
+        raise CheckpointError(f"{index}: expected names of files in its folder, found {found}")
     return dict(placed)
 
 

@@ -1,4 +1,4 @@
-"""Between a checkpoint's tensors and a `DiadModel`: does it fit, load it, save it."""
+"""Compares a checkpoint with a `DiadModel`, loads it into one, and saves one."""
 
 import json
 from collections.abc import Mapping
@@ -22,17 +22,17 @@ MAX_NAMED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Published keys that a model needs and a file lacks, or has in another shape."""
+    """Published keys of a model that a file lacks, or has in another shape."""
 
     missing: tuple[str, ...]
     misshapen: tuple[str, ...]
 
 
 def load_model(checkpoint: Checkpoint) -> DiadModel:
-    """A `DiadModel` in float32 with the checkpoint's weights, in evaluation mode.
+    """A float32 `DiadModel` with the checkpoint's weights, in evaluation mode.
 
     Raises:
-        CheckpointError: tensors missing or misshapen; the first are named, all are counted.
+        CheckpointError: tensors are missing or misshapen; the first are named, all are counted.
     """
     model = make_empty_model(checkpoint)
     check_fit(model, checkpoint)
@@ -49,7 +49,11 @@ def load_model(checkpoint: Checkpoint) -> DiadModel:
 
 
 def make_empty_model(checkpoint: Checkpoint) -> DiadModel:
-    """The model that fits the checkpoint's shapes, without memory for its weights."""
+    """The model with the sizes of the checkpoint, on PyTorch's meta device.
+
+    Raises:
+        CheckpointError: the sizes cannot be read, or the extractor is unknown.
+    """
     shapes = checkpoint.shapes()
     extractor = checkpoint.recommended.extractor
     if extractor is not None and not timm.is_model(extractor):
@@ -62,7 +66,7 @@ def make_empty_model(checkpoint: Checkpoint) -> DiadModel:
 
 
 def model_keys(model: DiadModel) -> dict[str, str]:
-    """Name in the model -> published key, for every tensor of the model, in its order."""
+    """Name in the model -> published key, for every tensor of the model in order."""
     known = published_names(model.sizes.unet, model.sizes.autoencoder)
     keys = {}
     for name in model.state_dict():
@@ -76,10 +80,9 @@ def model_keys(model: DiadModel) -> dict[str, str]:
 
 
 def compare_shapes(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> Fit:
-    """What of `model` is not in a file of these shapes.
+    """The keys of `model` that are missing from `shapes`, or have another shape there.
 
-    The context is not missed where the file has the text model that makes it; that one has to be
-    whole then.
+    If the context is missing, a complete text model can replace it.
     """
     state = model.state_dict()
     missing, misshapen = [], []
@@ -100,11 +103,11 @@ def compare_shapes(model: DiadModel, shapes: Mapping[str, tuple[int, ...]]) -> F
 
 
 def check_fit(model: DiadModel, checkpoint: Checkpoint, *, without: str | None = None) -> None:
-    """Raise `CheckpointError` where `compare_shapes` finds anything.
+    """Raise `CheckpointError` if keys of `model` are missing from `checkpoint`, or misshapen.
 
     Args:
-        model, checkpoint: what shall fit.
-        without: what begins with it may be missing.
+        model, checkpoint: compared by `compare_shapes`.
+        without: prefix of keys that may be missing.
     """
     fit = compare_shapes(model, checkpoint.shapes())
     missing = tuple(key for key in fit.missing if not (without and key.startswith(without)))
@@ -112,20 +115,20 @@ def check_fit(model: DiadModel, checkpoint: Checkpoint, *, without: str | None =
         found = part_at_fault(checkpoint, (*missing, *fit.misshapen))
         where = "the checkpoint" if found is None else checkpoint.parts[found]
         raise CheckpointError(
-            f"{where} does not fit the model: {listed('missing', missing)}; "
-            f"{listed('misshapen', fit.misshapen)}; see all with 'diad-export inspect'"
+            f"{where} does not fit the model: {summarize_items('missing', missing)}; "
+            f"{summarize_items('misshapen', fit.misshapen)}; see all with 'diad-export inspect'"
         )
 
 
 def part_at_fault(checkpoint: Checkpoint, keys: tuple[str, ...]) -> str | None:
-    """Which part from a file of its own has all of `keys`: what its keys begin with."""
+    """The prefix of the part that was read from its own file and has all of `keys`, if any."""
     return next((p for p in checkpoint.parts if all(key.startswith(p) for key in keys)), None)
 
 
 def save_checkpoint(
     model: DiadModel, path: Path, recommended: Recommended, *, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write `model` as safetensors under the published key names, floating point as `dtype`."""
+    """Write `model` as safetensors under the published keys, with floating point as `dtype`."""
     settings = {
         name: value
         for name in Recommended.__slots__
@@ -139,8 +142,8 @@ def save_checkpoint(
     save_file(tensors, path, metadata={SETTINGS_KEY: json.dumps(settings)})
 
 
-def listed(word: str, items: tuple[str, ...]) -> str:
-    """How many there are, and the first of them."""
+def summarize_items(word: str, items: tuple[str, ...]) -> str:
+    """The number of items and the first of them, such as `2 missing (a, b)`."""
     more = f" and {len(items) - MAX_NAMED} more" if len(items) > MAX_NAMED else ""
     shown = f" ({', '.join(items[:MAX_NAMED])}{more})" if items else ""
     return f"{len(items)} {word}{shown}"

@@ -114,9 +114,9 @@ def build(*, pool: tuple[int, int] | None, reading: "ImageOptions", **given: Any
     from diad_export.build import BuildConfig, build_bundle
     from diad_export.cli.engine_progress import shown_build
     from diad_export.peak_memory import watch_memory
-    from diad_export.torch_threads import bound_threads
+    from diad_export.torch_threads import limit_threads
 
-    bound_threads()
+    limit_threads()
     start = time.monotonic()
     size_px, count = pool or (None, None)
     config = BuildConfig(pool_size_px=size_px, pool_count=count, **given, **reading.arguments)
@@ -206,10 +206,10 @@ def verify(*, as_json: bool, limits: "Limits", reading: "ImageOptions", **given:
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
     from diad_deploy.cli.progress import show_progress
-    from diad_export.torch_threads import bound_threads
+    from diad_export.torch_threads import limit_threads
     from diad_export.verify.bundle import VerificationConfig, verify_bundle
 
-    bound_threads()
+    limit_threads()
     config = VerificationConfig(limits=limits, **given, **reading.arguments)
     with show_progress() as tell:
         found = verify_bundle(config, progress=tell)

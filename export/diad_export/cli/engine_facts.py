@@ -1,4 +1,4 @@
-"""A bundle's engines, a line each, and what is kept of them on this machine."""
+"""A bundle's engines and TensorRT-RTX's runtime cache, as shown by `diad-export inspect`."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,19 +11,19 @@ MAX_NAMES = 3
 
 
 def engine_facts(manifest: Manifest) -> list[tuple[str, str]]:
-    """For each engine: what it is for, and what was read back of its types."""
+    """A line for each engine: its target, batch sizes and types."""
     return [(f"{spec.graph} engine", _line(spec)) for spec in manifest.engines]
 
 
 def find_cache(manifest: Manifest) -> CacheSize | None:
-    """What TensorRT-RTX has left on this machine; None where the bundle has no engines for it."""
+    """Size of TensorRT-RTX's cache on this machine; None if the bundle has no engines for it."""
     if any(spec.target == "tensorrt-rtx" for spec in manifest.engines):
         return cache_size(manifest)
     return None
 
 
 def cache_facts(found: CacheSize | None) -> list[tuple[str, str]]:
-    """Where that lies and how large it is."""
+    """A line with the folder and size of the cache."""
     if found is None:
         return []
     return [
@@ -36,7 +36,7 @@ def cache_facts(found: CacheSize | None) -> list[tuple[str, str]]:
 
 
 def cache_json(found: CacheSize | None) -> dict[str, Any] | None:
-    """The same for a machine, in bytes."""
+    """The folder and sizes in bytes of the cache."""
     if found is None:
         return None
     return {**asdict(found), "folder": str(found.folder)}
@@ -44,10 +44,10 @@ def cache_json(found: CacheSize | None) -> dict[str, Any] | None:
 
 def _line(spec: EngineSpec) -> str:
     profile = spec.profile
-    gpu = f", made on {spec.gpu}, {spec.driver}" if spec.gpu else ""
+    gpu = f", built on {spec.gpu}, {spec.driver}" if spec.gpu else ""
     return (
         f"{spec.target} {spec.version} for {', '.join(spec.compute_capabilities)}{gpu}; batch "
-        f"{profile.smallest} to {profile.largest}, tuned for {profile.tuned}; asked for "
+        f"{profile.smallest} to {profile.largest}, tuned for {profile.tuned}; built in "
         f"{spec.precision}: {_types(spec.layers)}"
     )
 
@@ -55,8 +55,8 @@ def _line(spec: EngineSpec) -> str:
 def _types(layers: LayerTypes) -> str:
     floats = {name: n for name, n in layers.by_type.items() if name != "other"}
     total = sum(floats.values())
-    half = floats.get("float16", 0)
-    share = f"{100 * half / total:.0f} %" if total else "none"
+    float16 = floats.get("float16", 0)
+    share = f"{100 * float16 / total:.0f} %" if total else "none"
     attentions = layers.fused_attentions
     return (
         f"{share} of {total} layers in float16, {attentions} fused "

@@ -1,4 +1,4 @@
-"""The command line's options that say how engines are built, gathered into one object."""
+"""Command-line options for building engines, gathered into one object."""
 
 import functools
 import re
@@ -19,7 +19,7 @@ _OPTIONS = (
         "compute_capabilities",
         multiple=True,
         metavar="X.Y",
-        help="A GPU generation the engines run on, for tensorrt-rtx; can be given again.",
+        help="Compute capability of a GPU, such as 8.9, for tensorrt-rtx; can be repeated.",
     ),
     click.option(
         "--batch",
@@ -41,24 +41,24 @@ _OPTIONS = (
     click.option(
         "--timing-cache",
         metavar="FILE",
-        help="Keep measured times in this file and use them again; for tensorrt.",
+        help="Read and write measured times in this file; for tensorrt.",
     ),
     click.option(
-        "--no-memory-check", is_flag=True, help="Build even where memory looks too small."
+        "--no-memory-check", is_flag=True, help="Build even if there seems to be too little memory."
     ),
 )
 
 
 def engine_options(*, required: bool) -> Callable[[Function], Function]:
-    """Give a command the options and pass them on as `engines`, an `EngineOptions`.
+    """Add the options to a command, which receives them as `engines`, an `EngineOptions`.
 
-    Where `required` is false and no `--target` is given, `engines` is None.
+    If `required` is false and no `--target` is given, `engines` is None.
     """
     target = click.option(
         "--target",
         type=click.Choice(["tensorrt", "tensorrt-rtx"]),
         required=required,
-        help="Build engines: for the GPU at hand, or for RTX GPUs anywhere.",
+        help="Build engines for the GPU of this machine, or for RTX GPUs of any machine.",
     )
 
     def decorate(function: Function) -> Function:
@@ -94,13 +94,15 @@ def gather(given: dict[str, Any]) -> EngineOptions | None:
     """The options as one checked object; None without a target.
 
     Raises:
-        OptionError: options of an engine without `--target`, or values that cannot be.
+        OptionError: an option needs `--target`, or a value is not valid.
     """
     if given["target"] is None:
-        needless = [name for name in _NAMES if given[name] not in (None, (), False)]
-        if needless:
-            words = ", ".join(f"--{_WORDS.get(name, name.replace('_', '-'))}" for name in needless)
-            raise OptionError(f"{words}: is about engines; give --target too, or leave it out")
+        given_names = [name for name in _NAMES if given[name] not in (None, (), False)]
+        if given_names:
+            words = ", ".join(
+                f"--{_WORDS.get(name, name.replace('_', '-'))}" for name in given_names
+            )
+            raise OptionError(f"{words}: needs --target; add it, or leave this out")
         return None
     malformed = [c for c in given["compute_capabilities"] if not re.fullmatch(r"\d+\.\d", c)]
     if malformed:

@@ -1,4 +1,4 @@
-"""A build's progress as a bar on standard error; nothing where that is not a terminal."""
+"""Shows the progress of a build as a bar on standard error, if that is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from diad_export.engines.protocol import Advance
 
 @contextmanager
 def shown_build(name: str, console: Console | None = None) -> Iterator[Callable[[Advance], None]]:
-    """Gives a function to call with each `Advance` of the engine called `name`."""
+    """Yields a function to call with each `Advance` of the engine `name`."""
     target = console or Console(stderr=True)
     if not target.is_terminal:
         yield lambda now: None

@@ -1,6 +1,6 @@
-"""The program `diad-export`: signals are heeded before anything large is imported.
+"""The program `diad-export`. Signals are handled before large modules are imported.
 
-One that comes earlier, while Python itself starts, ends the process as the system or Python does.
+A signal that arrives earlier, while Python starts, ends the process in Python's own way.
 """
 
 from diad_deploy.cli.stop_signals import exit_on_signals

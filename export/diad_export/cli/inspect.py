@@ -1,4 +1,4 @@
-"""A bundle or a checkpoint, shown to a person or a machine."""
+"""Describes a bundle or a checkpoint, as text or JSON."""
 
 import json
 from collections.abc import Mapping
@@ -8,38 +8,38 @@ from typing import Any
 
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Manifest, to_json
+from diad_export.checkpoint.diagnosis import diagnose
 from diad_export.checkpoint.diffusers_folder import is_component_folder
-from diad_export.checkpoint.doctor import diagnose
 from diad_export.checkpoint.read import Sources
 from diad_export.checkpoint.weight_files import has_weights
 from diad_export.cli.engine_facts import cache_facts, cache_json, engine_facts, find_cache
 from diad_export.cli.precision_facts import precision_facts
 
 MAX_KEYS = 12
-_WINOGRAD = "of 3 x 3 as Winograd's products: for processors"
+_WINOGRAD = "3 x 3 as Winograd's products, for CPUs"
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What was found: a title, facts in order, and everything for machines."""
+    """A description: a title, facts in order, and everything as JSON."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
     everything: dict[str, Any]
 
     def as_text(self) -> str:
-        """For a person: one fact a line."""
+        """One fact per line."""
         width = max(len(name) for name, _ in self.facts)
         lines = [self.title, *(f"  {name:<{width}}  {text}" for name, text in self.facts)]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
-        """For a machine."""
+        """Everything as a dictionary."""
         return self.everything
 
 
 def inspect_path(path: Path, parts: Mapping[str, Any] | None = None) -> Inspected:
-    """Decide by content what `path` is, and describe it; `parts` as the fields of `Sources`.
+    """Describe the bundle or checkpoint at `path`; `parts` are fields of `Sources`.
 
     Raises:
         BundleError, CheckpointError: it is neither, or damaged.
@@ -50,7 +50,7 @@ def inspect_path(path: Path, parts: Mapping[str, Any] | None = None) -> Inspecte
 
 
 def describe_bundle(bundle: Bundle) -> Inspected:
-    """The manifest's facts."""
+    """Describe a bundle by its manifest."""
     manifest = bundle.manifest
     schedule, fusion, noise = manifest.schedule, manifest.fusion, manifest.noise
     cache = find_cache(manifest)
@@ -90,8 +90,8 @@ def describe_bundle(bundle: Bundle) -> Inspected:
         *precision_facts(manifest),
         *engine_facts(manifest),
         *cache_facts(cache),
-        ("size", f"{size_mb:.1f} MB in {len(manifest.files)} files, all hashes right"),
-        ("made with", ", ".join(f"{k} {v}" for k, v in manifest.versions.items())),
+        ("size", f"{size_mb:.1f} MB in {len(manifest.files)} files, all hashes correct"),
+        ("built with", ", ".join(f"{k} {v}" for k, v in manifest.versions.items())),
     ]
     everything = {
         "kind": "bundle",
@@ -117,7 +117,7 @@ def _graph_facts(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def describe_checkpoint(sources: Sources) -> Inspected:
-    """The doctor's findings."""
+    """Describe a checkpoint, and what it lacks."""
     found = diagnose(sources)
     path = sources.checkpoint
     facts = [

@@ -1,4 +1,4 @@
-"""Options that several commands share, or that follow from a configuration's fields."""
+"""Options that several commands share, or that are made from the fields of a configuration."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -21,33 +21,35 @@ _SOURCES = (
     click.option(
         "--context", type=_PATH, help="Take the empty prompt's context from this .npy file."
     ),
-    click.option("--extractor", help="The extractor's timm network, where shapes do not tell it."),
+    click.option(
+        "--extractor", help="The extractor's timm network, if its shapes do not identify it."
+    ),
 )
 
 _LIMITS = {
     "stage_error": (click.FloatRange(min=0), "Largest relative error of any stage."),
     "map_correlation": (
         click.FloatRange(-1, 1),
-        "Least correlation of an image's two maps.",
+        "Smallest correlation between the two maps of an image.",
     ),
     "score_difference": (
         click.FloatRange(min=0),
-        "Largest difference of an image's two scores, as a share of the threshold.",
+        "Largest difference between the two scores of an image, as a share of the threshold.",
     ),
     "flipped_share": (click.FloatRange(0, 1), "Share of images whose decision may flip."),
     "auroc_change": (click.FloatRange(0, 1), "Largest change of image or pixel AUROC."),
 }
-"""Range and help by the field of `Limits`."""
+"""Field of `Limits` -> its range and help."""
 
 
 def source_options(function: Function) -> Function:
-    """Give a command the options that say where a model's parts come from."""
+    """Add the options for the files of a model's parts to a command."""
     return _with(function, _SOURCES)
 
 
 def limit_options(function: Function) -> Function:
     """Give a command `limits`, the `Limits` of an option per field."""
-    usual = Limits()
+    defaults = Limits()
 
     @wraps(function)
     def command(*args: Any, **given: Any) -> Any:
@@ -60,7 +62,7 @@ def limit_options(function: Function) -> Function:
             click.option(
                 f"--{name.replace('_', '-')}",
                 type=kind,
-                default=getattr(usual, name),
+                default=getattr(defaults, name),
                 show_default=True,
                 help=text,
             )

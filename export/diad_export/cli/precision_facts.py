@@ -1,4 +1,4 @@
-"""How a bundle's graphs came to their types, shown to a person."""
+"""The mixed precision of a bundle's graphs, as shown by `diad-export inspect`."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ MAX_NAMED = 6
 
 
 def precision_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Facts for `inspect`, of bundles in float16 only."""
+    """Facts for float16 bundles; none for others."""
     spec = manifest.precision
     if spec is None:
         return
@@ -25,26 +25,26 @@ def precision_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
         f"beyond {spec.limit_abs:g}",
     )
     for graph in spec.ranges:
-        wide = [part for part in spec.wide if part.graph == graph.graph]
-        count = sum(part.nodes for part in wide)
+        parts = [part for part in spec.wide if part.graph == graph.graph]
+        count = sum(part.nodes for part in parts)
         yield (
-            f"{graph.graph} wide",
-            f"{count} of {graph.nodes} nodes in float32 ({_reasons(wide)}); largest value "
+            f"{graph.graph} float32",
+            f"{count} of {graph.nodes} nodes ({_reasons(parts)}); largest value "
             f"{graph.largest_abs:.4g} at {graph.node}",
         )
     yield from _measured(spec)
 
 
-def _reasons(wide: list[Float32Part]) -> str:
+def _reasons(parts: list[Float32Part]) -> str:
     counts = {
-        why: sum(part.nodes for part in wide if part.reason == reason)
+        why: sum(part.nodes for part in parts if part.reason == reason)
         for reason, why in WHY.items()
     }
     return ", ".join(f"{count} {why}" for why, count in counts.items() if count) or "none"
 
 
 def _measured(spec: PrecisionSpec) -> Iterator[tuple[str, str]]:
-    """The nodes that measuring put in float32, the largest values first."""
+    """The nodes that are float32 because of their values, the largest values first."""
     found = [part for part in spec.wide if part.reason in ("range", "constant")]
     found.sort(key=lambda part: part.largest_abs, reverse=True)
     if found:

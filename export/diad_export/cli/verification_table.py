@@ -1,4 +1,4 @@
-"""A verification as one table."""
+"""The result of a verification as a table."""
 
 from rich.table import Table
 
@@ -6,16 +6,16 @@ from diad_export.verify.result import Agreement, Verification
 
 
 def verification_table(found: Verification) -> Table:
-    """A row a figure: the bundle, the noise floor beside it, and the limit."""
+    """A row for each figure: of the bundle, of the runs to compare with, and the limit."""
     table = Table(
-        title=f"{found.pictures} images, {found.backend} beside PyTorch; threshold "
+        title=f"{found.pictures} images, {found.backend} against PyTorch; threshold "
         f"{found.threshold:.4g}, {found.threshold_from}",
         title_justify="left",
     )
     table.add_column("")
     table.add_column("bundle", justify="right")
-    beside = {"another seed": found.noise_floor, "PyTorch float16": found.torch_half}
-    runs = {name: _figures(run, found.pictures) for name, run in beside.items() if run}
+    others = {"another seed": found.noise_floor, "PyTorch float16": found.torch_half}
+    runs = {name: _figures(run, found.pictures) for name, run in others.items() if run}
     for name in runs:
         table.add_column(name, justify="right")
     table.add_column("limit", justify="right")
@@ -28,7 +28,7 @@ def verification_table(found: Verification) -> Table:
             f"{limits.stage_error}",
         )
     bounds = {
-        "map correlation, least": f"at least {limits.map_correlation}",
+        "map correlation, smallest": f"at least {limits.map_correlation}",
         "score difference, largest": f"{limits.score_difference * abs(found.threshold):.4g}",
         "flipped decisions": f"{limits.flipped_share * found.pictures:.3g}",
         "image AUROC, change": f"{limits.auroc_change}",
@@ -49,7 +49,7 @@ def verification_table(found: Verification) -> Table:
 
 def _figures(found: Agreement, images: int) -> dict[str, str]:
     figures = {
-        "map correlation, least": f"{found.least_correlation:.5f}",
+        "map correlation, smallest": f"{found.least_correlation:.5f}",
         "map correlation, median": f"{found.median_correlation:.5f}",
         "score difference, largest": f"{found.largest_difference:.2e}",
         "score difference, mean": f"{found.mean_difference:.2e}",

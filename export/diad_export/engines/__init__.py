@@ -1,6 +1,6 @@
-"""ONNX graphs -> TensorRT and TensorRT-RTX engines, whose types are read back and proved.
+"""ONNX graphs -> TensorRT and TensorRT-RTX engines, whose types are read back and checked.
 
-Everything that imports TensorRT runs in a process of its own (`worker.py`): Polygraphy decides once
-a process which of the two it serves, memory comes back whatever happens, and a build can be
-stopped. Nothing here imports torch.
+All code that imports TensorRT runs in a child process (`worker.py`): Polygraphy supports one of the
+two modules per process, the process returns all memory, and a build can be stopped. Nothing in this
+package imports torch.
 """

@@ -1,4 +1,4 @@
-"""Engines in a bundle: `engines/<target>/<graph>.engine`, and what the manifest says of them."""
+"""Engines in a bundle: `engines/<target>/<graph>.engine`, and their entries in the manifest."""
 
 import dataclasses
 import hashlib
@@ -21,67 +21,78 @@ from diad_export.engines.sanitized import lint
 
 Line = Callable[[str], None]
 Bar = Callable[[str], AbstractContextManager[Callable[[Advance], None]]]
-"""Shows the build of the engine called so."""
+"""Shows the progress of the build of an engine, by its name."""
 
 
 def no_bar(_name: str) -> AbstractContextManager[Callable[[Advance], None]]:
-    """Shows nothing."""
+    """Show no progress."""
     return nullcontext(lambda now: None)
 
 
 def resolve_target(options: EngineOptions) -> tuple[EngineOptions, Machine]:
-    """Options with their capabilities settled, and the machine; nothing is built yet.
+    """Check the options and fill in their compute capabilities, without building anything.
+
+    Returns:
+        The complete options, and the machine.
 
     Raises:
-        OptionError, BackendError: options that do not fit, no TensorRT, no GPU.
+        OptionError: the options do not fit each other or the machine.
+        BackendError: TensorRT, or the GPU that the target needs, is missing.
     """
     check_options(options)
     machine = ask_worker(Request(options=options)).machine
     if machine is None:
-        raise ExportError(f"--target {options.target}: the machine could not be looked at")
-    settled = resolve_capabilities(options.target, options.compute_capabilities, machine)
-    return dataclasses.replace(options, compute_capabilities=settled), machine
+        raise ExportError(
+            f"--target {options.target}: the build process did not describe the machine"
+        )
+    capabilities = resolve_capabilities(options.target, options.compute_capabilities, machine)
+    return dataclasses.replace(options, compute_capabilities=capabilities), machine
 
 
 def check_convolutions(convolutions: Convolutions, options: EngineOptions) -> None:
-    """TensorRT chooses its own algorithms, from plain convolutions.
+    """Check that the graphs have plain convolutions, for which TensorRT chooses its algorithms.
 
     Raises:
-        OptionError: the graphs have none.
+        OptionError: they were rewritten.
     """
     if convolutions != "plain":
         raise OptionError(
-            f"--target {options.target}: expected plain convolutions, from which TensorRT makes "
-            f"its own, found graphs rewritten for processors; build without --convolutions "
-            f"{convolutions}"
+            f"--target {options.target}: expected plain convolutions, found graphs rewritten for "
+            f"CPUs; build without --convolutions {convolutions}"
         )
 
 
 def add_engines(
     path: Path, options: EngineOptions, *, progress: Line = lambda line: None, bar: Bar = no_bar
 ) -> Bundle:
-    """Build one target's engines for a bundle that is there; all else in it stays.
+    """Build the engines of one target into an existing bundle; everything else in it is kept.
 
-    The bundle is replaced whole when all engines are built and proved, or stays as it was.
+    The bundle is replaced once all engines are built and checked, and unchanged if one fails.
+
+    Args:
+        path: the bundle's folder.
+        options: which engines to build.
+        progress: called with a line per engine.
+        bar: shows the build of each engine.
 
     Raises:
-        BundleError: there is no bundle, or it is damaged.
+        BundleError: there is no bundle at `path`, or it is damaged.
         OptionError, BackendError, ExportError, OutputError: see `make_engines`.
     """
     check_options(options)
     bundle = Bundle.open(path)
     check_convolutions(bundle.manifest.convolutions, options)
-    settled, machine = resolve_target(options)
+    resolved, machine = resolve_target(options)
     with BundleWriter(path, force=True) as writer:
         kept = tuple(e for e in bundle.manifest.engines if e.target != options.target)
         dropped = {e.file for e in bundle.manifest.engines} - {e.file for e in kept}
         for record in bundle.manifest.files:
             if record.path not in dropped:
-                _carry(bundle.path / record.path, writer.folder / record.path)
+                _link_or_copy(bundle.path / record.path, writer.folder / record.path)
         if (bundle.path / THRESHOLDS_NAME).is_file():
-            _carry(bundle.path / THRESHOLDS_NAME, writer.folder / THRESHOLDS_NAME)
+            _link_or_copy(bundle.path / THRESHOLDS_NAME, writer.folder / THRESHOLDS_NAME)
         made = make_engines(
-            writer.folder, bundle.manifest, settled, machine, progress=progress, bar=bar
+            writer.folder, bundle.manifest, resolved, machine, progress=progress, bar=bar
         )
         return writer.finish(
             dataclasses.replace(
@@ -99,25 +110,25 @@ def make_engines(
     progress: Line = lambda line: None,
     bar: Bar = no_bar,
 ) -> tuple[EngineSpec, ...]:
-    """Build the engines of all graphs in `folder` into it.
+    """Build the engines of all graphs in a folder into the same folder.
 
     Args:
         folder: holds the manifest's graphs.
-        manifest: of the bundle; its files need not be recorded yet.
-        options, machine: as `resolve_target` gave them.
-        progress: called with one line an engine.
-        bar: shows each build.
+        manifest: of the bundle; its list of files is not used.
+        options, machine: from `resolve_target`.
+        progress: called with a line for each engine.
+        bar: shows the progress of each build.
 
     Raises:
-        ExportError: lint refuses a graph, a graph cannot be parsed or built, an engine's types are
-            not what was asked for, or memory is too small.
+        ExportError: lint rejects a graph, a graph cannot be parsed or built, an engine does not
+            have the requested types, or there is too little memory.
     """
     if options.memory_check:
         for graph in manifest.graphs:
             check_memory(graph, available_bytes())
     for graph in manifest.graphs:
         if not lint(folder / graph.file, graph, batch=options.profile.smallest):
-            progress(f"{graph.name}: too large for Polygraphy's lint, which was left out")
+            progress(f"{graph.name}: too large for Polygraphy's lint, which was skipped")
     target = folder / "engines" / options.target
     target.mkdir(parents=True, exist_ok=True)
     return tuple(
@@ -137,16 +148,18 @@ def _make_one(
 ) -> EngineSpec:
     file = f"engines/{options.target}/{graph.name}.engine"
     precision = manifest.precision
-    wide = precision is not None and any(part.graph == graph.name for part in precision.wide)
+    float32_allowed = precision is not None and any(
+        part.graph == graph.name for part in precision.wide
+    )
     request = EngineRequest(
         graph=graph,
         onnx_file=str((folder / graph.file).resolve()),
         engine_file=str((folder / file).resolve()),
         options=options,
-        wide=wide,
+        wide=float32_allowed,
     )
-    with bar(graph.name) as tell:
-        answer = ask_worker(Request(options=options, engine=request), tell)
+    with bar(graph.name) as advance:
+        answer = ask_worker(Request(options=options, engine=request), advance)
     if answer.built is None:
         raise ExportError(f"{graph.name}: the engine was not built")
     progress(_line(graph.name, answer.built, folder / file, answer.peak_bytes))
@@ -189,8 +202,8 @@ def _line(name: str, built: BuiltEngine, path: Path, peak_bytes: int | None) -> 
     return f"{name} engine: {', '.join(parts)}"
 
 
-def _carry(source: Path, destination: Path) -> None:
-    """The same file under a new name: a link where the file system has them, else a copy."""
+def _link_or_copy(source: Path, destination: Path) -> None:
+    """Link `destination` to the file, or copy it where the file system has no links."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), destination)

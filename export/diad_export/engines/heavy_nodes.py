@@ -1,4 +1,4 @@
-"""The nodes of an ONNX graph that do the work, and the types they compute in."""
+"""The convolutions and matrix products of an ONNX graph, and the types they compute in."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,17 @@ HEAVY = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum", "Attenti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeavyNodes:
-    """Names of convolutions and matrix products, by the type of what they give."""
+    """Names of convolutions and matrix products, by the type of their results."""
 
     float16: tuple[str, ...]
     float32: tuple[str, ...]
 
 
 def read_heavy_nodes(path: Path) -> HeavyNodes:
-    """Read them from the graph alone; weights beside it are not read.
+    """Read them from the graph at `path`; external data is not read.
 
     Raises:
-        ExportError: ONNX refuses the graph.
+        ExportError: ONNX rejects the graph.
     """
     model = onnx.load(str(path), load_external_data=False)
     types = _types(model.graph)

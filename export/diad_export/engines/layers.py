@@ -1,13 +1,13 @@
-"""What TensorRT says of an engine's layers after fusion, from either of its two sources.
+"""The layers of an engine after fusion, from TensorRT's log or its engine inspector.
 
-With detailed profiling verbosity the builder logs one line a layer, on any machine:
+With detailed profiling verbosity the builder logs a line for each layer, on any machine:
 
     Name: node_conv2d_myl0_16, LayerType: correlation, Inputs: [ { Name: x, Dimensions: [1,4,8,8],
     …, Datatype: Half, … }], Constants: [ … ], Outputs: [ … ], TacticName: …, Metadata:
     [ONNX Layer: node_conv2d]
 
-With a GPU the engine inspector gives the same as JSON. With several compute capabilities
-TensorRT-RTX still describes one common form: kernels are made on the device.
+With a GPU, the engine inspector returns the same as JSON. For several compute capabilities,
+TensorRT-RTX describes the layers once, as it compiles the kernels on the device.
 """
 
 import json
@@ -39,11 +39,11 @@ class Layer:
     """One layer of a built engine.
 
     Attributes:
-        name: TensorRT's.
-        kind: TensorRT's word for it, such as `correlation` or `kgen`.
-        types: of its inputs and outputs, in order. Not of its constants: a float16 convolution
-            carries float32 scalars.
-        nodes: ONNX nodes that went into it.
+        name: in the engine.
+        kind: TensorRT's layer type, such as `correlation` or `kgen`.
+        types: of its inputs and outputs, in order. Constants are left out: a float16 convolution
+            has float32 scalars.
+        nodes: the ONNX nodes that were fused into it.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Layer:
 
     @property
     def computes_in(self) -> str:
-        """`float16`, `float32`, …; `mixed` for several; `other` for integers and no tensors."""
+        """`float16`, `float32`, …; `mixed` for several types, `other` without floating point."""
         floats = sorted({name for name in self.types if "float" in name})
         if not floats:
             return "other"
@@ -61,22 +61,22 @@ class Layer:
 
     @property
     def is_fused_attention(self) -> bool:
-        """Whether a whole attention became this one kernel."""
+        """Whether the layer is a whole attention, fused into one kernel."""
         return FUSED_ATTENTION in self.name
 
     @property
     def multiplies(self) -> bool:
-        """Whether convolutions or matrix products are in it, as far as its words tell."""
+        """Whether it has convolutions or matrix products, judging by its name and type."""
         return bool(_PRODUCT.search(self.kind) or _PRODUCT.search(self.name))
 
     @property
     def moves_data(self) -> bool:
-        """Whether it has tensors at all; signals between streams have none."""
+        """Whether it has tensors; signals between streams have none."""
         return bool(self.types)
 
 
 def layers_from_log(messages: Iterable[str]) -> tuple[Layer, ...]:
-    """The layers that the builder's verbose messages (each of any number of lines) describe."""
+    """The layers that the builder's verbose messages describe."""
     found = []
     for message in messages:
         if "LayerType: " not in message:
@@ -97,7 +97,7 @@ def layers_from_log(messages: Iterable[str]) -> tuple[Layer, ...]:
 
 
 def layers_from_inspector(text: str) -> tuple[Layer, ...]:
-    """The layers of an engine inspector's JSON; none where it was built without the details."""
+    """The layers in the engine inspector's JSON; none for an engine built without details."""
     records: list[Any] = json.loads(text).get("Layers", [])
     return tuple(
         Layer(
@@ -120,7 +120,7 @@ def _nodes(metadata: str) -> tuple[str, ...]:
 
 
 def _type(word: str) -> str:
-    """The project's word for TensorRT's: `Half`, or a format such as `… FP16 format`."""
+    """A type's name in this project; TensorRT's is `Half` or a format, such as `… FP16 format`."""
     lowered = word.strip().lower()
     for name, signs in _TYPES:
         if any(sign in lowered.split() or lowered.startswith(sign) for sign in signs):

@@ -1,4 +1,4 @@
-"""What the machine at hand offers a target: TensorRT's version, its capabilities, the GPU."""
+"""What this machine offers to build engines: TensorRT's version and targets, and the GPU."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,14 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A target's TensorRT here. `capabilities` is empty where it builds for the GPU at hand only.
+    """TensorRT and the GPU of this machine.
 
-    `gpu` is None where there is none; `no_gpu` then says why.
+    Attributes:
+        version: of TensorRT or TensorRT-RTX.
+        capabilities: compute capabilities that TensorRT-RTX can build for; empty for TensorRT,
+            which builds for the GPU of the machine.
+        gpu: the first CUDA device, if there is one.
+        no_gpu: why there is none.
     """
 
     version: str
@@ -29,10 +34,12 @@ class Machine:
     no_gpu: str = ""
 
 
-def look_at_machine(module: Any) -> Machine:
-    """Ask TensorRT's module and the CUDA runtime."""
-    listed = getattr(module, "ComputeCapability", None)
-    names = [] if listed is None else [n for n in listed.__members__ if n.startswith("SM")]
+def describe_machine(module: Any) -> Machine:
+    """Query the TensorRT module and the CUDA runtime."""
+    enumeration = getattr(module, "ComputeCapability", None)
+    names = (
+        [] if enumeration is None else [n for n in enumeration.__members__ if n.startswith("SM")]
+    )
     gpu, reason = _gpu()
     return Machine(
         version=str(module.__version__),
@@ -48,31 +55,32 @@ def resolve_capabilities(
     """The compute capabilities to build for, in ascending order.
 
     Raises:
-        BackendError: `tensorrt` without a GPU.
-        OptionError: a capability that TensorRT-RTX lacks, or none given and no GPU to take it of.
+        BackendError: the target is `tensorrt` and there is no GPU.
+        OptionError: TensorRT-RTX does not support a capability, or none is given and there is no
+            GPU.
     """
     gpu = machine.gpu
     if target == "tensorrt":
         if gpu is None:
             raise BackendError(
                 f"--target tensorrt builds on the GPU that will run the engine, and there is none "
-                f"({machine.no_gpu}); build on that machine, or build for RTX GPUs without one: "
-                f"--target tensorrt-rtx --compute-capability 8.9"
+                f"({machine.no_gpu}); build on that machine, or build for RTX GPUs, which needs no "
+                f"GPU: --target tensorrt-rtx --compute-capability 8.9"
             )
         return (gpu.compute_capability,)
     known = machine.capabilities
     if not asked and gpu is None:
         raise OptionError(
             f"--target tensorrt-rtx needs --compute-capability where there is no GPU "
-            f"({machine.no_gpu}); expected one or several of {', '.join(known)}"
+            f"({machine.no_gpu}); expected one or more of {', '.join(known)}"
         )
     wanted = asked or ((gpu.compute_capability,) if gpu else ())
     lacking = [name for name in wanted if name not in known]
     if lacking:
         raise OptionError(
             f"TensorRT-RTX {machine.version} has no compute capability {', '.join(lacking)}; "
-            f"expected some of {', '.join(known)}; datacentre cards (8.0 aside) want "
-            f"--target tensorrt, on such a card"
+            f"expected some of {', '.join(known)}; for data-centre GPUs other than 8.0, build on "
+            f"the GPU with --target tensorrt"
         )
     return tuple(sorted(set(wanted), key=lambda name: [int(part) for part in name.split(".")]))
 
@@ -84,10 +92,10 @@ def _gpu() -> tuple[Gpu | None, str]:
         return None, f"cuda-bindings cannot be imported: {error}"
     status, count = runtime.cudaGetDeviceCount()
     if int(status) or not count:
-        return None, f"CUDA says {getattr(status, 'name', status)}"
+        return None, f"CUDA reports {getattr(status, 'name', status)}"
     status, properties = runtime.cudaGetDeviceProperties(0)
     if int(status):
-        return None, f"CUDA says {getattr(status, 'name', status)}"
+        return None, f"CUDA reports {getattr(status, 'name', status)}"
     _, driver = runtime.cudaDriverGetVersion()
     name = properties.name
     return Gpu(

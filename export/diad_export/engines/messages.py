@@ -1,15 +1,15 @@
-"""TensorRT's messages: layers are kept, errors become one line."""
+"""Collects TensorRT's errors and descriptions of layers from its log."""
 
 import re
 from typing import Any
 
 
 def make_collector(module: Any) -> Any:
-    """An `ILogger` with `errors` (texts) and `layer_messages` (those that describe layers)."""
+    """An `ILogger` that keeps `errors` and `layer_messages`, the messages that describe layers."""
     errors_from = (module.ILogger.Severity.INTERNAL_ERROR, module.ILogger.Severity.ERROR)
 
     class Collector(module.ILogger):  # type: ignore[misc]
-        """Keeps what is wanted of some hundred thousand lines."""
+        """Keeps a few of the hundreds of thousands of lines that a build logs."""
 
         def __init__(self) -> None:
             module.ILogger.__init__(self)
@@ -17,7 +17,7 @@ def make_collector(module: Any) -> Any:
             self.layer_messages: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            """TensorRT calls this; it must not raise."""
+            """Called by TensorRT; it must not raise."""
             if severity in errors_from:
                 self.errors.append(message)
             elif "LayerType: " in message:
@@ -27,7 +27,7 @@ def make_collector(module: Any) -> Any:
 
 
 def one_line(errors: list[str]) -> str:
-    """The first error without TensorRT's own source places; it names the layer where it can."""
+    """The first error in one line, without the places in TensorRT's sources."""
     if not errors:
         return "TensorRT gave no reason"
     text = " ".join(errors[0].split())

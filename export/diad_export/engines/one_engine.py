@@ -1,4 +1,4 @@
-"""ONNX file -> engine file, through Polygraphy. Runs in the worker's process only."""
+"""ONNX file -> engine file, with Polygraphy. Runs in the worker process only."""
 
 import tempfile
 import time
@@ -15,8 +15,8 @@ from diad_export.engines.monitor import Tell, make_monitor
 from diad_export.engines.options import EngineOptions
 from diad_export.engines.protocol import BuiltEngine, EngineRequest
 from diad_export.engines.sanitized import folded
-from diad_export.engines.turing import TURING, write_out_products
-from diad_export.engines.type_proof import prove_types, summarize
+from diad_export.engines.turing import TURING, rewrite_products
+from diad_export.engines.type_proof import check_types, summarize
 
 
 class Cancelled(Exception):  # noqa: N818 not an error: the user asked for it
@@ -26,32 +26,37 @@ class Cancelled(Exception):  # noqa: N818 not an error: the user asked for it
 def build_engine(
     module: Any, request: EngineRequest, *, tell: Tell, is_cancelled: Callable[[], bool]
 ) -> BuiltEngine:
-    """Build, read the layers back, prove their types, and write the engine.
+    """Build an engine, check the types of its layers, and write it.
 
     Args:
-        module: `tensorrt` or `tensorrt_rtx`; Polygraphy serves the same one.
+        module: `tensorrt` or `tensorrt_rtx`, the one that Polygraphy uses.
         request: what to build.
-        tell: called with each advance.
-        is_cancelled: asked at each step.
+        tell: called with the progress.
+        is_cancelled: called at each step; True stops the build.
 
     Raises:
-        Cancelled: `is_cancelled` said so; nothing is written.
-        ExportError: TensorRT cannot parse or build the graph, or the types are not as asked for.
+        Cancelled: the build was stopped; nothing is written.
+        ExportError: TensorRT cannot parse or build the graph, or the engine does not have the
+            requested types.
     """
     start = time.monotonic()
     collector = _collect_messages(module)
     monitor = make_monitor(module, tell, is_cancelled)
     graph = Path(request.onnx_file)
     nodes = read_heavy_nodes(graph)
-    with tempfile.TemporaryDirectory(prefix="diad-engine-") as scratch, folded(graph) as clean:
-        path, note = _prepared(clean, request, nodes, Path(scratch))
+    with (
+        tempfile.TemporaryDirectory(prefix="diad-engine-") as scratch,
+        folded(graph) as folded_graph,
+    ):
+        path, note = _prepared(folded_graph, request, nodes, Path(scratch))
         network = _network(module, path, request.graph.name, collector)
         if is_cancelled():
             raise Cancelled
         config = _config(module, request, network, monitor)
         data = _bytes(request, network, config, collector, is_cancelled)
     layers = layers_from_log(collector.layer_messages) or _inspected(module, data, collector)
-    prove_types(request.graph.name, request.graph.precision, nodes, layers, wide=request.wide)
+    name, precision = request.graph.name, request.graph.precision
+    check_types(name, precision, nodes, layers, float32_allowed=request.wide)
     Path(request.engine_file).write_bytes(data)
     return BuiltEngine(
         layers=summarize(layers),
@@ -65,7 +70,7 @@ def build_engine(
 def profile_shapes(
     inputs: tuple[TensorSpec, ...], options: EngineOptions
 ) -> dict[str, tuple[tuple[int, ...], ...]]:
-    """Smallest, tuned and largest shape of each input that has a free dimension."""
+    """Smallest, tuned and largest shape of each input with a dynamic dimension."""
     profile = options.profile
     sizes = (profile.smallest, profile.tuned, profile.largest)
     return {
@@ -78,7 +83,7 @@ def profile_shapes(
 
 
 def _collect_messages(module: Any) -> Any:
-    """Polygraphy logs through one logger a process; have it take the one that collects."""
+    """Replace Polygraphy's logger, of which there is one per process, by a collector."""
     from polygraphy.backend.trt import util
     from polygraphy.logger import G_LOGGER
 
@@ -90,15 +95,15 @@ def _collect_messages(module: Any) -> Any:
 def _prepared(
     path: Path, request: EngineRequest, nodes: HeavyNodes, scratch: Path
 ) -> tuple[Path, str]:
-    """The graph to parse: `path`, or a copy that the asked-for GPUs can take."""
+    """The graph to parse, rewritten if the target GPUs need it, and a note on what was changed."""
     options = request.options
     turing = options.target == "tensorrt-rtx" and TURING in options.compute_capabilities
-    # a graph that is float32 all over would be slower than anything, and not what 7.5 is for
+    # rewriting a pure float32 graph would make it very slow
     if not turing or not nodes.float32 or not nodes.float16:
         return path, ""
-    copy = write_out_products(path, scratch, only=nodes.float32)
+    copy = rewrite_products(path, scratch, only=nodes.float32)
     return copy, (
-        f"{len(nodes.float32)} float32 products written out, which TensorRT-RTX lacks on 7.5"
+        f"{len(nodes.float32)} float32 products rewritten, which TensorRT-RTX lacks for 7.5"
     )
 
 
@@ -117,7 +122,7 @@ def _network(module: Any, path: Path, graph: str, collector: Any) -> Any:
 
 
 def _parse_fault(module: Any, path: Path, collector: Any) -> str:
-    """The first fault, with node and operator. Polygraphy keeps the parser to itself."""
+    """The first error of the parser, with node and operator; Polygraphy does not expose it."""
     from polygraphy.backend.trt import create_network
 
     _, network = create_network(strongly_typed=True)
@@ -154,7 +159,7 @@ def _config(module: Any, request: EngineRequest, network: Any, monitor: Any) -> 
 
         pairs = [tuple(map(int, name.split("."))) for name in options.compute_capabilities]
         config = CreateConfigRTX(compute_capabilities=pairs, **given)(builder, definition)
-        # without it an engine may allocate while it runs, and then cannot be recorded
+        # otherwise an engine may allocate while it runs, and cannot be captured in a CUDA graph
         config.set_flag(module.BuilderFlag.REQUIRE_USER_ALLOCATION)
         return config
     cache = options.timing_cache
@@ -180,18 +185,18 @@ def _bytes(
         if is_cancelled():
             raise Cancelled from None
         reason = one_line(collector.errors)
-        way_out = "give a bundle with other graphs, or another --compute-capability"
+        remedy = "build from a bundle with other graphs, or another --compute-capability"
         if "Turing" in reason:
-            way_out = (
-                "7.5 takes float16 graphs only: build them with --precision fp16, or leave 7.5 out"
+            remedy = (
+                "7.5 runs float16 graphs only; build them with --precision fp16, or leave out 7.5"
             )
         raise ExportError(
-            f"{request.graph.name}: TensorRT cannot build the engine: {reason}; {way_out}"
+            f"{request.graph.name}: TensorRT cannot build the engine: {reason}; {remedy}"
         ) from error
 
 
 def _inspected(module: Any, data: Any, collector: Any) -> tuple[Layer, ...]:
-    """The layers by the engine inspector, which needs the GPU that the engine is for."""
+    """The layers from the engine inspector, which needs a GPU that can run the engine."""
     engine = module.Runtime(collector).deserialize_cuda_engine(data)
     if engine is None:
         return ()

@@ -1,4 +1,4 @@
-"""What the user says of an engine, checked before anything is started."""
+"""Options for building engines, checked before anything is started."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ class EngineOptions:
     """How to build the engines of one target.
 
     Attributes:
-        target: `tensorrt` for the GPU at hand, `tensorrt-rtx` for RTX GPUs anywhere.
-        compute_capabilities: such as `8.9`, for TensorRT-RTX; empty takes that of the GPU at hand.
-        profile: the batch sizes the engines take.
-        workspace_mib: limit of an engine's working memory; None for none.
-        optimization_level: 0 to 5; None leaves TensorRT's own.
-        aux_streams: streams beside the main one; None leaves them to TensorRT.
-        timing_cache: file of measured times, read and written; TensorRT only.
-        memory_check: refuse a build that would need more memory than there is.
+        target: `tensorrt` for the GPU of this machine, `tensorrt-rtx` for RTX GPUs of any machine.
+        compute_capabilities: such as `8.9`, for TensorRT-RTX; empty for the GPU of this machine.
+        profile: the batch sizes that the engines run.
+        workspace_mib: limit of an engine's working memory; None for no limit.
+        optimization_level: 0 to 5; None for TensorRT's default.
+        aux_streams: streams beside the main one; None for TensorRT's choice.
+        timing_cache: file of measured times, read and written; for TensorRT only.
+        memory_check: stop before a build that needs more memory than is available.
     """
 
     target: Target
@@ -35,10 +35,10 @@ class EngineOptions:
 
 
 def check_options(options: EngineOptions) -> None:
-    """Find what cannot be, without looking at the machine.
+    """Check the options against each other, without querying the machine.
 
     Raises:
-        OptionError: names every fault.
+        OptionError: names all that is wrong.
     """
     faults = [*_target_faults(options), *_number_faults(options)]
     if faults:
@@ -49,14 +49,14 @@ def _target_faults(options: EngineOptions) -> list[str]:
     faults = []
     if options.target == "tensorrt" and options.compute_capabilities:
         faults.append(
-            f"--compute-capability {' '.join(options.compute_capabilities)} does not go with "
-            f"--target tensorrt, which builds for the GPU at hand; leave it out, or take "
+            f"--compute-capability {' '.join(options.compute_capabilities)} cannot be used with "
+            f"--target tensorrt, which builds for the GPU of this machine; leave it out, or use "
             f"--target tensorrt-rtx"
         )
     if options.target == "tensorrt-rtx" and options.timing_cache is not None:
         faults.append(
-            "--timing-cache does not go with --target tensorrt-rtx, which measures no times at "
-            "the build; leave it out"
+            "--timing-cache cannot be used with --target tensorrt-rtx, which measures no times "
+            "during the build; leave it out"
         )
     return faults
 

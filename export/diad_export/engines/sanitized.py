@@ -1,8 +1,8 @@
-"""Graphs before engines are built from them: linted, and their constants folded, by Polygraphy.
+"""Prepares graphs for engines with Polygraphy: lints them and folds constants.
 
-Before: a graph as the bundle has it. After: the same nodes, but for those that compute constants
-of less than `FOLDED_BYTES`; types and names stay. Weights in a file of their own are not read, but
-for the few that folding needs, so the folded graph has to lie beside them.
+Before: a graph of the bundle. After: the same graph, in which nodes that compute constants smaller
+than `FOLDED_BYTES` are replaced by these; types and names stay the same. Only the external data
+that folding needs is read, so the folded graph is written beside it.
 """
 
 import json
@@ -20,36 +20,38 @@ from diad_deploy.bundle.manifest import GraphSpec
 from diad_deploy.errors import ExportError
 
 FOLDED_BYTES = 1 << 20
-"""Larger constants stay as they are stored: weights in float16 behind a Cast are half the size."""
+"""Larger constants are not folded: weights stored in float16 behind a Cast are half the size."""
 
 LINTED_BYTES = 1_900_000_000
-"""Lint puts the whole graph, weights and all, into one protobuf message, which ends at 2 GB."""
+"""Lint puts the graph and its weights in one protobuf message, which is limited to 2 GB."""
 
 _LINT = "import sys; from polygraphy.tools._main import main; sys.exit(main())"
 
 
 def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
-    """Have Polygraphy run the graph at `path` node by node on ONNX Runtime.
+    """Run the graph at `path` node by node on ONNX Runtime, with `polygraphy check lint`.
 
-    It runs in a process of its own, whose memory ends with it. Gives whether it ran: a graph of
-    more than `LINTED_BYTES` is left to ONNX's own checker, which saw it when it was exported, and
-    to TensorRT's parser.
+    It runs in a child process, which returns its memory. Graphs larger than `LINTED_BYTES` are
+    skipped; ONNX's checker accepted them when they were exported, and TensorRT's parser is next.
 
     Args:
         path: of the graph.
         graph: its inputs and name.
-        batch: images a batch.
+        batch: batch size.
+
+    Returns:
+        Whether the graph was checked.
 
     Raises:
-        ExportError: names the first node at fault, and how many more there are.
+        ExportError: names the first node that fails, and the number of others.
     """
     if sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) > LINTED_BYTES:
         return False
     with tempfile.TemporaryDirectory(prefix="diad-lint-") as scratch:
         report = Path(scratch) / "lint.json"
-        words = ["check", "lint", str(path), "-o", str(report), "--input-shapes"]
+        arguments = ["check", "lint", str(path), "-o", str(report), "--input-shapes"]
         done = subprocess.run(
-            [sys.executable, "-c", _LINT, *words, *_shapes(graph, batch)],
+            [sys.executable, "-c", _LINT, *arguments, *_shapes(graph, batch)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -65,7 +67,7 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
         faults = _faults(report)
     if faults:
         raise ExportError(
-            f"{graph.name}: Polygraphy's lint refuses the graph: {faults[0]}{_more(faults)}; build "
+            f"{graph.name}: Polygraphy's lint rejects the graph: {faults[0]}{_more(faults)}; build "
             f"the bundle again with `diad-export build`"
         )
     return True
@@ -73,11 +75,11 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
 
 @contextmanager
 def folded(path: Path) -> Iterator[Path]:
-    """A copy of the graph beside `path` with its constants folded; it goes at the end."""
+    """A copy of the graph beside `path` with its constants folded; removed at the end."""
     from polygraphy.backend.onnx import fold_constants
 
     copy = path.with_name(f"{path.stem}.folded.onnx")
-    # weights are looked for where the process stands, and a worker has nothing else to look for
+    # ONNX resolves external data from the working folder; the worker process needs no other
     with chdir(path.parent):
         model = onnx.load(path, load_external_data=False)
         model = fold_constants(
@@ -92,7 +94,7 @@ def folded(path: Path) -> Iterator[Path]:
 
 
 def _shapes(graph: GraphSpec, batch: int) -> list[str]:
-    """The inputs' shapes as Polygraphy's command takes them."""
+    """Shapes of the inputs in the syntax of Polygraphy's command line."""
     sizes = {
         spec.name: [d if isinstance(d, int) else batch for d in spec.shape] for spec in graph.inputs
     }
@@ -101,10 +103,10 @@ def _shapes(graph: GraphSpec, batch: int) -> list[str]:
 
 def _faults(report: Path) -> list[str]:
     entries: list[dict[str, Any]] = json.loads(report.read_text())["lint_entries"]
-    return [_told(entry) for entry in entries if entry["level"] == "exception"]
+    return [_format_entry(entry) for entry in entries if entry["level"] == "exception"]
 
 
-def _told(entry: dict[str, Any]) -> str:
+def _format_entry(entry: dict[str, Any]) -> str:
     nodes = entry.get("nodes") or []
     where = f"node {nodes[0]!r}: " if nodes else ""
     return where + " ".join(str(entry["message"]).split())[:300]

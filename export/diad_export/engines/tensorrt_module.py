@@ -1,4 +1,4 @@
-"""The one place that imports TensorRT or TensorRT-RTX, and the names of theirs that are used."""
+"""Imports TensorRT or TensorRT-RTX, and lists the names of theirs that are used."""
 
 import os
 from importlib import import_module
@@ -43,7 +43,7 @@ USED_NAMES = (
     "Runtime.deserialize_cuda_engine",
     "__version__",
 )
-"""Everything that `engines` and Polygraphy on its behalf take, common to 10.x, 11.x and RTX."""
+"""The names that `engines` uses itself or through Polygraphy; 10.x, 11.x and RTX have them all."""
 
 RTX_USED_NAMES = (
     "BuilderFlag.REQUIRE_USER_ALLOCATION",
@@ -55,10 +55,10 @@ RTX_USED_NAMES = (
 
 
 def load_tensorrt(target: Target) -> Any:
-    """The module for `target`; Polygraphy, imported from here on, serves the same.
+    """Import the module for `target`, and Polygraphy, which then uses the same one.
 
     Raises:
-        BackendError: it is not installed, or its libraries do not load.
+        BackendError: one of them is not installed, or its libraries cannot be loaded.
     """
     name = MODULES[target]
     if target == "tensorrt-rtx":
@@ -67,7 +67,7 @@ def load_tensorrt(target: Target) -> Any:
         os.environ.pop("POLYGRAPHY_USE_TENSORRT_RTX", None)
     try:
         module = import_module(name)
-        module.Builder  # noqa: B018 the module of a half-installed TensorRT is an empty shell
+        module.Builder  # noqa: B018 an incomplete installation imports as an empty module
         import_module("polygraphy")
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())

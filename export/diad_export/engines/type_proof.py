@@ -1,4 +1,4 @@
-"""Whether an engine computes in what was asked for: an error where not, never a warning."""
+"""Checks that an engine computes in the requested types; a deviation is an error."""
 
 import re
 from collections import Counter
@@ -9,82 +9,81 @@ from diad_deploy.errors import ExportError
 from diad_export.engines.heavy_nodes import HeavyNodes
 from diad_export.engines.layers import Layer
 
-NAMED = 4
-"""So many names stand in a message."""
+MAX_NAMED = 4
+"""Most names in a message."""
 
 _PLACE = re.compile(r"_myl\d+_\d+$")
 
 
 def summarize(layers: Sequence[Layer]) -> LayerTypes:
-    """Layers counted by type; float32 ones by the names of their ONNX nodes."""
+    """Count the layers by type, and name the ONNX nodes of those in float32."""
     working = [layer for layer in layers if layer.moves_data]
     return LayerTypes(
         by_type=dict(sorted(Counter(layer.computes_in for layer in working).items())),
         fused_attentions=sum(layer.is_fused_attention for layer in working),
-        float32=tuple(_called(layer) for layer in working if layer.computes_in == "float32"),
+        float32=tuple(_label(layer) for layer in working if layer.computes_in == "float32"),
     )
 
 
-def prove_types(
-    graph: str, precision: str, nodes: HeavyNodes, layers: Sequence[Layer], *, wide: bool
+def check_types(
+    graph: str, precision: str, nodes: HeavyNodes, layers: Sequence[Layer], *, float32_allowed: bool
 ) -> None:
-    """Check that an engine asked for in float16 multiplies and convolves in float16.
+    """Check that a float16 engine computes its convolutions and matrix products in float16.
 
     Args:
-        graph: name, for messages.
-        precision: what was asked for.
-        nodes: the graph's own, as exported.
+        graph: its name, for messages.
+        precision: the requested one.
+        nodes: of the exported graph.
         layers: read back from the engine.
-        wide: whether the manifest says that parts of this graph stay in float32.
+        float32_allowed: whether the manifest lists float32 nodes of this graph.
 
     Raises:
-        ExportError: nothing could be read back, the graph itself is float32, or layers that come
+        ExportError: no types could be read back, the graph itself is float32, or layers that come
             from float16 nodes compute in float32; names them.
     """
     if not any(layer.moves_data for layer in layers):
         raise ExportError(
-            f"{graph}: the engine's types cannot be read back: expected a line a layer from "
-            f"TensorRT, found none; this version of TensorRT is not one of those that were tried"
+            f"{graph}: the engine's types cannot be read back: expected a line for each layer in "
+            f"TensorRT's log, found none; use a version of TensorRT that docs/gpu.md names"
         )
     if precision != "float16":
         return
-    if nodes.float32 and (not wide or not nodes.float16):
+    if nodes.float32 and (not float32_allowed or not nodes.float16):
         raise ExportError(
-            f"{graph}: asked for float16, but {_count(nodes.float32)} of its graph in float32; "
-            f"export the graphs again with --precision fp16"
+            f"{graph}: expected float16, but {_count(nodes.float32)} of the graph are in float32; "
+            f"build the bundle again with --precision fp16"
         )
     wrong = _wrong(set(nodes.float16), layers)
     if wrong:
         raise ExportError(
-            f"{graph}: asked for float16, but the engine computes {_count(wrong)} in float32, "
-            f"which the graph has in float16; this engine is not kept"
+            f"{graph}: expected float16, but the engine computes {_count(wrong)} in float32, "
+            f"which are float16 in the graph; the engine is not kept"
         )
-    seen = {node for layer in layers for node in _nodes(layer)}
-    unseen = [name for name in nodes.float16 if name not in seen]
-    if nodes.float16 and len(unseen) == len(nodes.float16):
+    found = {node for layer in layers for node in _nodes(layer)}
+    if nodes.float16 and found.isdisjoint(nodes.float16):
         raise ExportError(
-            f"{graph}: asked for float16, but none of the engine's layers names any of its "
-            f"{len(nodes.float16)} convolutions and products, so their type is not proved"
+            f"{graph}: expected float16, but no layer of the engine names any of the graph's "
+            f"{len(nodes.float16)} convolutions and products, so their types are unknown"
         )
 
 
-def _wrong(half: set[str], layers: Sequence[Layer]) -> list[str]:
-    """Layers that multiply float16 nodes in float32, and nodes that only such layers name.
+def _wrong(float16: set[str], layers: Sequence[Layer]) -> list[str]:
+    """Float32 layers that multiply, or that are the only ones to name a float16 node.
 
-    A layer that merely pads or casts a convolution's float32 input names the convolution too.
+    A layer that pads or casts the float32 input of a convolution names the convolution, too.
     """
-    naming = [layer for layer in layers if layer.moves_data and half & _nodes(layer)]
-    wide = [layer for layer in naming if layer.computes_in == "float32"]
-    saved = {node for x in naming if x.computes_in != "float32" for node in _nodes(x)}
-    return [_called(x) for x in wide if x.multiplies or (half & _nodes(x)) - saved]
+    naming = [layer for layer in layers if layer.moves_data and float16 & _nodes(layer)]
+    float32 = [layer for layer in naming if layer.computes_in == "float32"]
+    elsewhere = {node for x in naming if x.computes_in != "float32" for node in _nodes(x)}
+    return [_label(x) for x in float32 if x.multiplies or (float16 & _nodes(x)) - elsewhere]
 
 
 def _nodes(layer: Layer) -> set[str]:
-    """The ONNX nodes of a layer, by its metadata or else by its name (`first+second_myl0_3`)."""
+    """The ONNX nodes of a layer, from its metadata or its name (`first+second_myl0_3`)."""
     return set(layer.nodes) or set(_PLACE.sub("", layer.name).split("+"))
 
 
-def _called(layer: Layer) -> str:
+def _label(layer: Layer) -> str:
     if not layer.nodes:
         return layer.name
     more = f"+{len(layer.nodes) - 2}" if len(layer.nodes) > 2 else ""
@@ -92,7 +91,7 @@ def _called(layer: Layer) -> str:
 
 
 def _count(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED])
-    more = f" … and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    shown = ", ".join(names[:MAX_NAMED])
+    more = f" … and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     noun = "convolution or product" if len(names) == 1 else "convolutions and products"
     return f"{len(names)} {noun} ({shown}{more})"

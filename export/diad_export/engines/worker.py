@@ -14,7 +14,7 @@ from typing import TextIO
 from pydantic import TypeAdapter
 
 from diad_deploy.errors import DiadError
-from diad_export.engines.machine import look_at_machine
+from diad_export.engines.machine import describe_machine
 from diad_export.engines.one_engine import Cancelled, build_engine
 from diad_export.engines.protocol import Advance, Answer, Failure, Request
 from diad_export.engines.tensorrt_module import load_tensorrt
@@ -53,7 +53,7 @@ def _answer(
 ) -> Answer:
     module = load_tensorrt(request.options.target)
     if request.engine is None:
-        return Answer(machine=look_at_machine(module))
+        return Answer(machine=describe_machine(module))
     built = build_engine(module, request.engine, tell=tell, is_cancelled=is_cancelled)
     return Answer(built=built, peak_bytes=peak_memory_bytes())
 

@@ -1,4 +1,4 @@
-"""The autoencoder of latent diffusion: image <-> latents."""
+"""The autoencoder of Stable Diffusion: image <-> latents."""
 
 from diffusers import AutoencoderKL
 from torch import Tensor
@@ -7,7 +7,7 @@ from diad_export.model.sizes import LATENTS_SCALE, NORM_GROUPS, AutoencoderSizes
 
 
 def make_autoencoder(sizes: AutoencoderSizes) -> AutoencoderKL:
-    """The autoencoder with random weights."""
+    """An autoencoder of these sizes with random weights."""
     levels = len(sizes.channels)
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels,
@@ -21,13 +21,16 @@ def make_autoencoder(sizes: AutoencoderSizes) -> AutoencoderKL:
 
 
 def encode_moments(autoencoder: AutoencoderKL, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Posterior mean and log variance (clamped to -30 ... 20), each `[B, 4, S/8, S/8]`."""
+    """Posterior mean and log variance (clamped to -30..20) of an image `[B, 3, S, S]`.
+
+    Each is `[B, 4, S/8, S/8]`.
+    """
     moments = autoencoder.quant_conv(autoencoder.encoder(image))
     mean, log_variance = moments.chunk(2, dim=1)
     return mean, log_variance.clamp(-30.0, 20.0)
 
 
 def decode_latents(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Reconstruction `[B, 3, S, S]` of scaled latents, not clamped."""
+    """Reconstruction `[B, 3, S, S]` of scaled latents `[B, 4, S/8, S/8]`; it is not clamped."""
     image: Tensor = autoencoder.decoder(autoencoder.post_quant_conv(latents / LATENTS_SCALE))
     return image

@@ -1,7 +1,7 @@
-"""Cross-attention over a context that never changes.
+"""Cross-attention over a constant context.
 
-The prompt is always empty, so keys and values are constants and their projections go. Where it is
-less work, the constants are multiplied into the query's and the output's projections as well:
+The prompt is always empty, so keys and values are constants and need no projections. Where it is
+less work, they are also multiplied into the projections of the query and the output:
 `softmax(x Wq K^T) V Wo` is `softmax(x (Wq K^T)) (V Wo)`, two products instead of four.
 """
 
@@ -11,11 +11,16 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
 
-def hold_context(network: nn.Module, context: Tensor) -> None:
-    """Give every cross-attention of `network` the constant `context` `[1, T, W]`, in place."""
+def fix_context(network: nn.Module, context: Tensor) -> None:
+    """Give every cross-attention of `network` the constant `context`, in place.
+
+    Args:
+        network: a UNet or ControlNet.
+        context: `[1, T, W]`.
+    """
     for module in network.modules():
         if isinstance(module, Attention) and module.is_cross_attention:
-            if _is_less_folded(module, tokens=context.shape[1]):
+            if _folding_saves_work(module, tokens=context.shape[1]):
                 module.processor = FoldedAttention(module, context)
                 del module.to_q, module.to_out
             else:
@@ -23,17 +28,17 @@ def hold_context(network: nn.Module, context: Tensor) -> None:
             del module.to_k, module.to_v
 
 
-def _is_less_folded(attention: Attention, *, tokens: int) -> bool:
-    """Whether `C x heads T` is fewer multiply-adds a cell than `C x C` and `C x T`."""
+def _folding_saves_work(attention: Attention, *, tokens: int) -> bool:
+    """Whether `C x heads T` is fewer multiply-adds per cell than `C x C` and `C x T`."""
     channels: int = attention.to_q.out_features
     heads: int = attention.heads
     return heads * tokens < channels + tokens
 
 
 class ConstantContextAttention(nn.Module):
-    """Processor of a cross-attention whose keys and values are constants.
+    """Attention processor for diffusers with constant keys and values.
 
-    Takes the place of diffusers' processor; `encoder_hidden_states` is ignored.
+    It ignores `encoder_hidden_states`.
     """
 
     key: Tensor
@@ -58,9 +63,9 @@ class ConstantContextAttention(nn.Module):
 
 
 class FoldedAttention(nn.Module):
-    """The same with query and key, value and output multiplied together beforehand.
+    """The same, with the keys folded into the query's projection and the values into the output's.
 
-    `to_logits` is `[heads T, C]`, `from_weights` `[C, heads T]`, both multiplied in float64.
+    `to_logits` is `[heads T, C]` and `from_weights` `[C, heads T]`; both are computed in float64.
     """
 
     to_logits: Tensor

@@ -1,4 +1,4 @@
-"""All modules of a DiAD model, held together."""
+"""All modules of a DiAD model."""
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ CONTEXT_TOKENS = 77
 
 
 class DiadModel(nn.Module):
-    """Autoencoder, UNet, SG network, feature extractor, and the empty prompt's context.
+    """Autoencoder, UNet, SG network and feature extractor, and the context of the empty prompt.
 
-    Weights are random until a checkpoint fills them (`diad_export.checkpoint.read`).
+    The weights are random; `diad_export.checkpoint.weights.load_model` fills in a checkpoint's.
     """
 
     context: Tensor
@@ -31,7 +31,7 @@ class DiadModel(nn.Module):
         self.register_buffer("context", torch.zeros(1, context_tokens, sizes.unet.context_width))
 
     def control_outputs(self, latents: Tensor, hint: Tensor, timestep: Tensor) -> list[Tensor]:
-        """Outputs 0 to 12 of the SG network, for `timestep` `[B]`."""
+        """Outputs 0 to 12 of the SG network; see `SemanticGuidedNetwork.forward`."""
         context = self.context.expand(latents.shape[0], -1, -1)
         outputs: list[Tensor] = self.semantic_guided(latents, hint, timestep, context)
         return outputs
@@ -39,7 +39,7 @@ class DiadModel(nn.Module):
     def predict_noise(
         self, latents: Tensor, timestep: Tensor, control: list[Tensor], *, only_mid_control: bool
     ) -> Tensor:
-        """The UNet's noise prediction `[B, 4, h, w]`, steered by `control`."""
+        """The noise `[B, 4, h, w]` that the UNet predicts; see `diad_export.model.unet`."""
         context = self.context.expand(latents.shape[0], -1, -1)
         return predict_noise(
             self.unet, latents, timestep, context, control, only_mid_control=only_mid_control

@@ -1,4 +1,4 @@
-"""The feature extractor: a timm network whose inner maps are compared."""
+"""The feature extractor: a timm network whose feature maps of two images are compared."""
 
 import timm
 import torch
@@ -21,7 +21,7 @@ def cosine_distance(left: Tensor, right: Tensor) -> Tensor:
 
 
 def distance_maps(network: nn.Module, image: Tensor, reconstruction: Tensor) -> list[Tensor]:
-    """One distance map `[B, 1, h_i, w_i]` a scale, fine to coarse."""
+    """A distance map `[B, 1, h_i, w_i]` for each scale, fine to coarse."""
     return [
         cosine_distance(left, right)
         for left, right in zip(network(image), network(reconstruction), strict=True)

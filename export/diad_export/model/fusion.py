@@ -1,8 +1,8 @@
 """From distance maps to the anomaly map and the image score.
 
-`resize_sum_smooth` and `pooled_maximum` are the published order of work. `fusion_matrix` and
-`pooling_matrix` are the same as constant matrices: resizing, smoothing and pooling are linear and
-separable, so each is `A D A^T`, and a graph needs neither a resize nor SciPy.
+`resize_sum`, `smooth` and `pooled_maximum` compute as published. `fusion_matrix` and
+`pooling_matrix` express the same as constant matrices: resizing, smoothing and pooling are linear
+and separable, so each is `A D A^T`, and a graph needs neither a resize nor SciPy.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ TRUNCATE_SIGMAS = 4.0
 
 
 def resize_sum(distances: list[Tensor], size_px: int) -> Tensor:
-    """Distance maps `[B, 1, h_i, w_i]`, resized (aligned corners) and summed: `[B, S, S]`."""
+    """The sum `[B, S, S]` of distance maps `[B, 1, h_i, w_i]`, resized with aligned corners."""
     resized = [
         interpolate(d, size=(size_px, size_px), mode="bilinear", align_corners=True)
         for d in distances
@@ -25,13 +25,13 @@ def resize_sum(distances: list[Tensor], size_px: int) -> Tensor:
 
 
 def smooth(raw_map: Tensor, sigma_px: float) -> Tensor:
-    """Each map of `[B, S, S]` through SciPy's Gaussian filter (reflecting edge)."""
+    """Each map of `[B, S, S]` smoothed by SciPy's Gaussian filter, which reflects at edges."""
     maps = [gaussian_filter(m, sigma=sigma_px) for m in raw_map.detach().cpu().float().numpy()]
     return torch.from_numpy(np.stack(maps))
 
 
 def pooled_maximum(anomaly_map: Tensor, pool_size_px: int, pool_count: int) -> Tensor:
-    """`pool_count` average pools of `pool_size_px`, stride 1, then the maximum: `[B]`."""
+    """The maxima `[B]` of maps `[B, S, S]` after `pool_count` average pools with stride 1."""
     pooled = anomaly_map.unsqueeze(1)
     for _ in range(pool_count):
         pooled = avg_pool2d(pooled, pool_size_px, stride=1)
@@ -39,7 +39,7 @@ def pooled_maximum(anomaly_map: Tensor, pool_size_px: int, pool_count: int) -> T
 
 
 def fusion_matrix(side: int, size_px: int, sigma_px: float) -> npt.NDArray[np.float64]:
-    """`A` of `[size_px, side]`: resize to `size_px`, then smooth along one axis."""
+    """The matrix `[size_px, side]` that resizes to `size_px` and then smooths along one axis."""
     resize = np.zeros((size_px, side))
     position = np.linspace(0.0, side - 1.0, size_px)
     lower = np.minimum(position.astype(int), max(side - 2, 0))
@@ -55,7 +55,7 @@ def fusion_matrix(side: int, size_px: int, sigma_px: float) -> npt.NDArray[np.fl
 
 
 def pooling_matrix(size_px: int, pool_size_px: int, pool_count: int) -> npt.NDArray[np.float64]:
-    """`P` of `[size_px - count * (pool - 1), size_px]`: all average pools along one axis."""
+    """The matrix `[size_px - count * (pool - 1), size_px]` of all average pools along one axis."""
     matrix = np.eye(size_px)
     for _ in range(pool_count):
         rows = matrix.shape[0] - pool_size_px + 1

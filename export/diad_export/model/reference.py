@@ -1,7 +1,7 @@
-"""The PyTorch reference: the published order of work, step by step.
+"""The PyTorch reference: the published pipeline, step by step.
 
-Everything that the exported graphs leave out is done here as published, so that leaving it out can
-be shown to change nothing. The names of the stages are those of the recorded golden values.
+It includes all that the exported graphs leave out, so that tests can show that leaving it out
+changes nothing. Stages are named as in the recorded golden values.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,15 @@ PUBLISHED_GUIDANCE_SCALE = 9.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceOptions:
-    """How the reference runs.
+    """Settings of the reference.
 
     Attributes:
-        guidance_scale: the published 9 doubles the work and changes nothing; `None` leaves it out.
-        sigma_px, pool_size_px, pool_count: the fusion's smoothing and the score's poolings.
+        schedule: the DDIM steps.
+        only_mid_control: see `diad_export.model.unet.predict_noise`.
+        guidance_scale: None runs without guidance. The published 9 doubles the work and changes
+            nothing, as both sides have the same prompt.
+        sigma_px: smoothing of the anomaly map.
+        pool_size_px, pool_count: average pools of the image score.
     """
 
     schedule: ScheduleSpec
@@ -42,7 +46,7 @@ class ReferenceOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceResult:
-    """`anomaly_map` `[B, S, S]`, `image_score` `[B]`, `reconstruction` `[B, 3, S, S]`."""
+    """The anomaly map `[B, S, S]`, image score `[B]` and reconstruction `[B, 3, S, S]`."""
 
     anomaly_map: Tensor
     image_score: Tensor
@@ -59,10 +63,11 @@ def run_reference(
     *,
     observe: Observe = lambda name, value: None,
 ) -> ReferenceResult:
-    """Run the published path on normalised images `[B, 3, S, S]`.
+    """Run the published pipeline on normalised images `[B, 3, S, S]`.
 
     Args:
-        noise, posterior_noise: `[B, 4, S/8, S/8]`; zero posterior noise takes the posterior's mode.
+        noise: of the diffusion, `[B, 4, S/8, S/8]`.
+        posterior_noise: the same shape; zeros take the mode of the posterior.
         observe: called with the name and value of every stage.
     """
     latents = encode(model, image, noise, posterior_noise, options, observe)
@@ -91,7 +96,7 @@ def encode(
     options: ReferenceOptions,
     observe: Observe,
 ) -> Tensor:
-    """The image's latents, noised at the last training timestep."""
+    """The latents of the images, noised to the first timestep of the schedule."""
     mean, log_variance = encode_moments(model.autoencoder, image)
     observe("posterior_mean", mean)
     observe("posterior_logvar", log_variance)
@@ -106,7 +111,7 @@ def encode(
 def denoise(
     model: DiadModel, image: Tensor, latents: Tensor, options: ReferenceOptions, observe: Observe
 ) -> Tensor:
-    """The DDIM loop (eta 0): `p_sample_ddim` of the published sampler."""
+    """The DDIM loop with eta 0: `p_sample_ddim` of the published sampler."""
     schedule = options.schedule
     steps = zip(schedule.timesteps, schedule.alphas, schedule.alphas_prev, strict=True)
     for index, (timestep, alpha, alpha_prev) in enumerate(steps):

@@ -13,7 +13,7 @@ from diad_export.model.unet import diffusers_arguments
 
 
 class SpatialAwareFeatureFusion(nn.Module):
-    """SFF: adds all outputs of the last-but-one level to each output of the last level.
+    """SFF: adds all outputs of the second-to-last level to each output of the last level.
 
     `out[last + j] = SiLU(out[last + j] + sum over i of down_ij(out[before + i]))`, where each
     `down` is a stride-2 convolution, an instance norm without affine, and SiLU.
@@ -45,9 +45,9 @@ class SpatialAwareFeatureFusion(nn.Module):
 
 
 def level_outputs(sizes: UnetSizes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Channels of the last-but-one and of the last level's outputs.
+    """Output channels of the second-to-last and of the last level.
 
-    A level begins with the map that the level above it handed down.
+    A level's first output comes from the downsampling at the end of the level above.
     """
     outputs = [sizes.channels[0]]
     for level, width in enumerate(sizes.channels):
@@ -57,11 +57,11 @@ def level_outputs(sizes: UnetSizes) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 class SemanticGuidedNetwork(nn.Module):
-    """A ControlNet that sees the image, followed by SFF.
+    """A ControlNet with the image as its hint, followed by SFF.
 
     Attributes:
-        control: diffusers' ControlNet; its "zero convolutions" give outputs 0 to 11, and 12
-            after the middle block.
+        control: diffusers' ControlNet. Its zero convolutions produce outputs 0 to 11, and output
+            12 after the middle block.
         fusion: SFF over the last two levels.
     """
 
@@ -74,14 +74,14 @@ class SemanticGuidedNetwork(nn.Module):
         self.fusion = SpatialAwareFeatureFusion(*level_outputs(sizes))
 
     def hint_features(self, image: Tensor) -> Tensor:
-        """What the network sees of the image `[B, 3, S, S]`: `[B, C, S/8, S/8]`."""
+        """The hint `[B, C, S/8, S/8]` of an image `[B, 3, S, S]`."""
         features: Tensor = self.control.controlnet_cond_embedding(image)
         return features
 
     def forward(
         self, latents: Tensor, hint: Tensor, timestep: Tensor, context: Tensor
     ) -> list[Tensor]:
-        """Outputs 0 to 12, the last level's three after SFF.
+        """Outputs 0 to 12; those of the last level (9 to 11) have passed SFF.
 
         Args:
             latents: `[B, 4, h, w]`.

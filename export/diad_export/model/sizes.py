@@ -1,7 +1,7 @@
-"""Widths and depths of a DiAD model. The published model and the demo are two values of one type.
+"""Sizes of a DiAD model: widths and depths of its networks.
 
-What the tensors of a checkpoint cannot tell (number of heads, groups of a norm, downsampling of
-the hint) is the same in every model of the published code and is a constant here.
+What the shapes of a checkpoint do not show (attention heads, groups of a norm, downsampling of the
+hint) is the same in every model of the published code, and is a constant here.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,14 +15,15 @@ LATENTS_SCALE = 0.18215
 LATENTS_FACTOR = 8
 HINT_CHANNELS = (16, 32, 96, 256)
 SFF_LEVEL_OUTPUTS = 3
-"""SFF joins the last-but-one level's three outputs to the last level's three."""
+"""SFF fuses the three outputs of the second-to-last level into the three of the last level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnetSizes:
-    """UNet and SG network: the channels of every level, shallow to deep.
+    """Sizes of the UNet and the SG network; `channels` of each level, shallow to deep.
 
-    The first is the published code's `model_channels`, which also sets the time embedding's width.
+    The first is `model_channels` of the published code, which also sets the width of the time
+    embedding.
     """
 
     channels: tuple[int, ...]
@@ -33,7 +34,7 @@ class UnetSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderSizes:
-    """Autoencoder: the channels of its four levels, shallow to deep, for a factor of eight."""
+    """Sizes of the autoencoder; `channels` of its four levels, shallow to deep."""
 
     channels: tuple[int, ...]
     res_blocks: int = 2
@@ -42,7 +43,7 @@ class AutoencoderSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSizes:
-    """The timm feature extractor: its name, and which of its stages are compared."""
+    """The timm network that extracts features, and which of its stages are compared."""
 
     name: str
     out_indices: tuple[int, ...] = (1, 2, 3)
@@ -50,7 +51,11 @@ class FeatureSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSizes:
-    """All that is needed to build the modules without weights."""
+    """All sizes that are needed to build the modules.
+
+    Raises:
+        OptionError: names every size that does not fit.
+    """
 
     unet: UnetSizes
     autoencoder: AutoencoderSizes
@@ -59,10 +64,10 @@ class ModelSizes:
     def __post_init__(self) -> None:
         faults = list(_faults(self))
         if faults:
-            raise OptionError("sizes that do not make a DiAD model: " + "; ".join(faults))
+            raise OptionError("these sizes do not make a DiAD model: " + "; ".join(faults))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and tuples, for the manifest."""
+        """Nested dictionaries, for the manifest."""
         return asdict(self)
 
 
@@ -81,9 +86,9 @@ def _faults(sizes: ModelSizes) -> list[str]:
             f"{len(sizes.unet.attention_levels)} attention levels"
         )
     if len(sizes.unet.channels) < 2:
-        faults.append("SFF joins two levels, the UNet has fewer")
+        faults.append("SFF needs at least 2 UNet levels")
     if sizes.unet.res_blocks + 1 != SFF_LEVEL_OUTPUTS:
-        faults.append(f"SFF needs 2 residual blocks a level, found {sizes.unet.res_blocks}")
+        faults.append(f"SFF needs 2 residual blocks per level, found {sizes.unet.res_blocks}")
     if 2 ** (len(sizes.autoencoder.channels) - 1) != LATENTS_FACTOR:
         faults.append(
             f"the autoencoder needs 4 levels for a factor of {LATENTS_FACTOR}, "
@@ -97,14 +102,14 @@ PUBLISHED = ModelSizes(
     autoencoder=AutoencoderSizes(channels=(128, 256, 512, 512)),
     features=FeatureSizes(name="resnet50"),
 )
-"""The size of the paper: Stable Diffusion 1.x with a ResNet-50."""
+"""The sizes of the paper: Stable Diffusion 1.x with a ResNet-50."""
 
 
 def check_image_size(size_px: int, unet: UnetSizes) -> None:
-    """Refuse an image side that the levels cannot halve, or whose deepest map is under 2 x 2.
+    """Check that every level can halve its maps, and that the deepest map is at least 2 x 2.
 
     Raises:
-        OptionError: names the multiple that is needed and the nearest sides that fit.
+        OptionError: names the multiple that is needed and the nearest sizes that fit.
     """
     multiple = LATENTS_FACTOR * 2 ** (len(unet.channels) - 1)
     if size_px >= 2 * multiple and size_px % multiple == 0:

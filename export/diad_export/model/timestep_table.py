@@ -1,9 +1,9 @@
-"""What a network computes of the timestep alone, as tables with a row a timestep.
+"""Replaces what depends on the timestep alone by tables with one row per timestep.
 
-A timestep's embedding, and each residual block's projection of it, depend on neither image nor
-latents. At the published size the projections are 3 % of all weights and would be read once a step
-for a single row; the tables are smaller, one row of them is read, and no sinusoid is left to
-overflow or round in half precision. Small models keep the projections: there they are the smaller.
+The embedding of a timestep, and its projection in each residual block, depend on neither image nor
+latents. At the published size the projections are 3 % of all weights, and each step would read them
+all. The tables are smaller, a step reads one row of each, and no sinusoid is left that could
+overflow or lose precision in float16. Small models keep their projections, which are smaller there.
 """
 
 import torch
@@ -16,7 +16,7 @@ from diad_deploy.diffusion.schedule import TRAIN_TIMESTEPS
 
 
 class TimestepTable(nn.Module):
-    """Takes the place of a residual block's projection: row index `[1]` -> shift `[1, C]`."""
+    """Replaces the projection of a residual block: row index `[1]` -> shift `[1, C]`."""
 
     rows: Tensor
 
@@ -30,32 +30,32 @@ class TimestepTable(nn.Module):
 
 
 class RowIndex(nn.Module):
-    """Takes the place of the embedding: timestep `[1]` -> row index `[1]`."""
+    """Replaces the time embedding: timestep `[1]` -> row index `[1]`."""
 
     def forward(self, timestep: Tensor, condition: None = None) -> Tensor:
-        """The timestep itself: there is a row for each that the model was trained on."""
-        del condition  # diffusers' second argument, which DiAD has no use for
+        """The timestep itself, as the tables have a row for each training timestep."""
+        del condition  # diffusers passes a second argument, which DiAD does not use
         return timestep.to(torch.int64)
 
 
 def tabulate_timesteps(network: UNet2DConditionModel) -> bool:
-    """Put tables in the place of a UNet's or ControlNet's projections, where they are smaller.
+    """Replace the timestep projections of a UNet or ControlNet by tables where those are smaller.
 
-    Timesteps have to be whole numbers from 0 to 999 then, as those of every schedule are.
+    The network then takes whole timesteps from 0 to 999, as every schedule has them.
 
     Returns:
-        Whether they were.
+        Whether they were replaced.
     """
     width = network.time_embedding.linear_2.out_features
     if width <= TRAIN_TIMESTEPS:
         return False
     device = network.time_embedding.linear_2.weight.device
-    every = torch.arange(TRAIN_TIMESTEPS, dtype=torch.float32, device=device)
-    activated = silu(network.time_embedding(network.time_proj(every)))
+    timesteps = torch.arange(TRAIN_TIMESTEPS, dtype=torch.float32, device=device)
+    activated = silu(network.time_embedding(network.time_proj(timesteps)))
     for module in network.modules():
         if isinstance(module, ResnetBlock2D):
             module.time_emb_proj = TimestepTable(module.time_emb_proj(activated))
-            # the table holds the rows after the activation
+            # the table's rows already include the activation
             module.skip_time_act = True
     network.time_proj = nn.Identity()
     network.time_embedding = RowIndex()

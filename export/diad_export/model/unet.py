@@ -1,4 +1,4 @@
-"""Stable Diffusion's UNet, and what both it and the SG network are made of."""
+"""Stable Diffusion's UNet, and the arguments that it shares with the SG network."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def diffusers_arguments(sizes: UnetSizes, latent_channels: int) -> dict[str, Any
             for attention in sizes.attention_levels
         ),
         "cross_attention_dim": sizes.context_width,
-        # diffusers calls the number of heads so, for the sake of its first checkpoints
+        # the number of heads, in spite of its name: diffusers keeps it for its first checkpoints
         "attention_head_dim": HEADS,
         "norm_num_groups": NORM_GROUPS,
         "flip_sin_to_cos": True,
@@ -30,7 +30,7 @@ def diffusers_arguments(sizes: UnetSizes, latent_channels: int) -> dict[str, Any
 
 
 def make_unet(sizes: UnetSizes, latent_channels: int) -> UNet2DConditionModel:
-    """The UNet with random weights."""
+    """A UNet of these sizes with random weights."""
     return UNet2DConditionModel(
         out_channels=latent_channels,
         up_block_types=tuple(
@@ -50,12 +50,15 @@ def predict_noise(
     *,
     only_mid_control: bool,
 ) -> Tensor:
-    """The UNet's noise prediction `[B, 4, h, w]`, steered by the SG network's outputs.
+    """The noise `[B, 4, h, w]` that the UNet predicts, guided by the SG network.
 
     Args:
-        control: outputs 0 to 12 of the SG network, the last from its middle block.
-        only_mid_control: control enters after the middle block and in the skips of the first
-            three decoder blocks only (the published test), instead of in all skips.
+        latents: `[B, 4, h, w]`.
+        timestep: `[B]`.
+        context: `[B, T, W]`.
+        control: outputs 0 to 12 of the SG network; the last is of its middle block.
+        only_mid_control: add control after the middle block and to the skips of the first three
+            decoder blocks, as the published test does, instead of to all skips.
 
     Source: `ControlledUnetModel.forward` of the published code.
     """

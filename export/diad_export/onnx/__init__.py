@@ -1,1 +1,1 @@
-"""Modules -> ONNX graphs, and the proof that they compute the same."""
+"""PyTorch modules -> ONNX graphs, compared with the modules that they were exported from."""

@@ -1,4 +1,4 @@
-"""The four graphs: their modules, tensor names, shapes and types. The one place that says them."""
+"""The four graphs of a bundle: their modules, and the names, shapes and types of their tensors."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from diad_deploy.bundle.manifest import FusionSpec, ImageSpec, LatentsSpec, ScheduleSpec, TensorSpec
 from diad_deploy.diffusion.schedule import published_alphas_cumprod
 from diad_export.model.autoencoder import decode_latents, encode_moments
+from diad_export.model.denoiser import DdimUpdate, DenoiserGraph, copy_with_shared_weights
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import fusion_matrix, pooling_matrix
-from diad_export.model.lean import DdimUpdate, LeanDenoiser, share_weights
 from diad_export.model.sizes import LATENTS_FACTOR, LATENTS_SCALE
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -19,12 +19,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 BATCH = "batch"
 EXAMPLE_BATCH = 2
-"""Exported with this batch; 1 would be taken for a constant."""
+"""Batch of the example inputs; torch.export would specialise a batch of 1 to a constant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One graph to be exported: a module and the tensors that go in and come out."""
+    """A graph to export: its module, and its input and output tensors in order."""
 
     name: str
     module: nn.Module
@@ -32,7 +32,7 @@ class Component:
     outputs: tuple[TensorSpec, ...]
 
     def float32_scopes(self) -> dict[str, str]:
-        """Names of the parts of `module` that stay in float32 by design, with their class's."""
+        """Submodules of `module` that stay in float32 by design: name -> name of the class."""
         return {
             name: type(part).__name__
             for name, part in self.module.named_modules()
@@ -41,12 +41,12 @@ class Component:
 
 
 def image_spec(size_px: int) -> ImageSpec:
-    """Model input of side `size_px` with ImageNet's normalisation, as published."""
+    """Model input of `size_px` x `size_px` pixels with ImageNet's normalisation, as published."""
     return ImageSpec(size_px=size_px, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
 def latents_spec(model: DiadModel) -> LatentsSpec:
-    """What the model's latents are."""
+    """Channels, downsampling factor and scale of the model's latents."""
     return LatentsSpec(
         channels=model.sizes.autoencoder.latent_channels,
         factor=LATENTS_FACTOR,
@@ -55,7 +55,7 @@ def latents_spec(model: DiadModel) -> LatentsSpec:
 
 
 class Noising(nn.Module):
-    """Posterior -> latents noised at timestep `start_timestep`."""
+    """A sample of the posterior, noised to `start_timestep`."""
 
     def __init__(self, start_timestep: int) -> None:
         super().__init__()
@@ -66,18 +66,18 @@ class Noising(nn.Module):
     def forward(
         self, mean: Tensor, log_variance: Tensor, noise: Tensor, posterior_noise: Tensor
     ) -> Tensor:
-        """All `[B, 4, h, w]`."""
+        """Noised latents; all tensors are `[B, 4, h, w]`."""
         sampled: Tensor = mean + torch.exp(0.5 * log_variance) * posterior_noise
         noised: Tensor = self.signal_scale * sampled + self.noise_scale * noise
         return noised
 
 
 class EncoderGraph(nn.Module):
-    """Image -> latents noised at the last training timestep, and hint features."""
+    """Image -> latents noised to the first timestep of the schedule, and hint features."""
 
     def __init__(self, model: DiadModel, schedule: ScheduleSpec) -> None:
         super().__init__()
-        self.autoencoder = share_weights(model.autoencoder)
+        self.autoencoder = copy_with_shared_weights(model.autoencoder)
         del self.autoencoder.decoder, self.autoencoder.post_quant_conv
         self.hint = model.semantic_guided.control.controlnet_cond_embedding
         self.noising = Noising(schedule.start_timestep)
@@ -91,11 +91,11 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """Latents -> reconstruction."""
+    """Latents after the last step -> reconstruction."""
 
     def __init__(self, model: DiadModel) -> None:
         super().__init__()
-        self.autoencoder = share_weights(model.autoencoder)
+        self.autoencoder = copy_with_shared_weights(model.autoencoder)
         del self.autoencoder.encoder, self.autoencoder.quant_conv
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ class DecoderGraph(nn.Module):
 
 
 class MapFusion(nn.Module):
-    """Feature maps of two images -> anomaly map and image score, by constant matrices."""
+    """Feature maps of two images -> anomaly map and image score, with constant matrices."""
 
     def __init__(self, image: ImageSpec, fusion: FusionSpec) -> None:
         super().__init__()
@@ -118,11 +118,11 @@ class MapFusion(nn.Module):
     def forward(self, left: list[Tensor], right: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Two lists of `[B, C_i, h_i, w_i]` -> `[B, S, S]` and `[B]`."""
         maps = [
-            spread(self.get_buffer(f"spread_{layer}"), distance(*pair))
+            apply_to_both_axes(self.get_buffer(f"spread_{layer}"), distance(*pair))
             for layer, pair in enumerate(zip(left, right, strict=True))
         ]
         anomaly_map = torch.stack(maps).sum(dim=0)
-        return anomaly_map, spread(self.pooling, anomaly_map).amax(dim=(1, 2))
+        return anomaly_map, apply_to_both_axes(self.pooling, anomaly_map).amax(dim=(1, 2))
 
 
 class ScorerGraph(nn.Module):
@@ -142,9 +142,9 @@ class ScorerGraph(nn.Module):
 
 
 FLOAT32_MODULES = (Noising, DdimUpdate, Timesteps, MapFusion)
-"""What stays in float32 in float16 graphs: latents outside the networks, the DDIM update, the
-timestep's sinusoid, and all that follows the features. Errors would add up there over the steps, or
-(the sinusoid) come from rounding a large argument."""
+"""Modules that stay in float32 in a float16 graph. Rounding errors of the latents and of the DDIM
+update would add up over the steps, the timestep's sinusoid has large arguments, and the fusion
+decides the score."""
 
 
 def distance(left: Tensor, right: Tensor) -> Tensor:
@@ -154,8 +154,8 @@ def distance(left: Tensor, right: Tensor) -> Tensor:
     return 1.0 - (left * right).sum(dim=1) / norms.sqrt()
 
 
-def spread(matrix: Tensor, maps: Tensor) -> Tensor:
-    """`A D A^T` for each map `D` of `[B, h, h]`."""
+def apply_to_both_axes(matrix: Tensor, maps: Tensor) -> Tensor:
+    """`A D A^T` for each map `D` of `maps` `[B, h, h]`."""
     return matrix @ maps @ matrix.T
 
 
@@ -167,7 +167,10 @@ def make_components(
     fusion: FusionSpec,
     only_mid_control: bool,
 ) -> tuple[Component, ...]:
-    """The four graphs of `model`, in the order in which they run."""
+    """The four graphs of `model`, in the order in which they run.
+
+    They share the weights of `model`.
+    """
     spec = latents_spec(model)
     side = image.size_px // spec.factor
     image_shape = (BATCH, 3, image.size_px, image.size_px)
@@ -183,7 +186,7 @@ def make_components(
         ),
         Component(
             name="denoiser",
-            module=LeanDenoiser(model, only_mid_control=only_mid_control),
+            module=DenoiserGraph(model, only_mid_control=only_mid_control),
             inputs=_floats(
                 latents=latent, hint=hint, timestep=(1,), latents_scale=(1,), noise_scale=(1,)
             ),
@@ -205,7 +208,7 @@ def make_components(
 
 
 def example_inputs(component: Component, *, batch: int, seed: int = 0) -> tuple[Tensor, ...]:
-    """Random inputs of the component's shapes; a timestep is a timestep."""
+    """Random inputs of the component's shapes; timesteps are whole numbers."""
     generator = torch.Generator().manual_seed(seed)
     made = []
     for spec in component.inputs:

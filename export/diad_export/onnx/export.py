@@ -1,8 +1,8 @@
-"""Component -> ONNX file, with dynamic batch, checked and in a form all engines take.
+"""Component -> checked ONNX file with a dynamic batch, which every backend can run.
 
-Opset 18: of Resize and ReduceMax as later opsets have them, ONNX Runtime has CUDA kernels from 1.25
-and 1.27 on only; opset 21 and later write GroupNormalization and Attention, which some TensorRT
-releases and ONNX Runtime's CPU do not take. What 18 lacks is GELU (`gelu.py`).
+The opset is 18. ONNX Runtime has CUDA kernels for Resize and ReduceMax of later opsets only since
+1.25 and 1.27. From opset 21 on, the exporter writes GroupNormalization and Attention, which some
+TensorRT releases and ONNX Runtime's CPU do not support. Opset 18 has no GELU; see `gelu.py`.
 """
 
 import ast
@@ -20,9 +20,9 @@ import torch
 
 from diad_deploy.bundle.manifest import Convolutions
 from diad_deploy.errors import ExportError
+from diad_export.onnx.cleanup import clean_up
 from diad_export.onnx.components import BATCH, EXAMPLE_BATCH, Component, example_inputs
 from diad_export.onnx.gelu import translate_gelu
-from diad_export.onnx.single_constants import hold_constants_once
 from diad_export.onnx.storage import store_as_float16
 from diad_export.onnx.winograd import use_winograd
 
@@ -31,15 +31,16 @@ if TYPE_CHECKING:
 
 OPSET = 18
 LARGEST_BATCH = 1024
-FLOAT32_SCOPE = "wide_scope"
+FLOAT32_SCOPE = "float32_scope"
+"""Key of `node.meta`: the part of the model that a node comes from, where it stays in float32."""
 _NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 INLINE_BYTES = 512 * 1024 * 1024
-"""Weights beyond this lie beside the graph, in one file of external data."""
+"""Graphs with more weights keep them in a file of external data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenGraph:
-    """A graph on disk: number of parameters, and how most of them are stored."""
+    """A graph on disk, its number of parameters, and the type that most of them are stored in."""
 
     path: Path
     parameters: int
@@ -49,26 +50,27 @@ class WrittenGraph:
 def write_graph(
     component: Component, folder: Path, convolutions: Convolutions = "plain"
 ) -> WrittenGraph:
-    """Export `component` to `folder/NAME.onnx`, with `NAME.onnx.data` beside it where it is large.
+    """Export `component` to `folder/NAME.onnx`; a large one has its weights in `NAME.onnx.data`.
 
     Raises:
-        ExportError: torch could not export it, or ONNX's checker refused the result.
+        ExportError: torch cannot export it, or ONNX's checker rejects the result.
     """
     model = trace(component)
     parameters = count_parameters(model)
     if convolutions == "winograd":
         use_winograd(model)
     written = save_graph(model, component.name, folder)
-    # of the model, however its convolutions are written
+    # of the model itself: Winograd's factors are more than the filters that they come from
     return replace(written, parameters=parameters)
 
 
 def save_graph(model: ir.Model, name: str, folder: Path) -> WrittenGraph:
-    """Write `model` to `folder/NAME.onnx`, as `write_graph` does; float32 weights that float16
-    holds exactly are stored in it.
+    """Write `model` to `folder/NAME.onnx` as `write_graph` does, and check it.
+
+    Float32 weights whose values are all float16 values are stored as float16 (`storage.py`).
 
     Raises:
-        ExportError: ONNX's checker refused it.
+        ExportError: ONNX's checker rejects it.
     """
     parameters = count_parameters(model)
     store_as_float16(model)
@@ -85,7 +87,7 @@ def save_graph(model: ir.Model, name: str, folder: Path) -> WrittenGraph:
 
 
 def count_parameters(model: ir.Model) -> int:
-    """Elements of all constants."""
+    """Number of elements of all initializers."""
     return sum(
         int(value.const_value.size)
         for value in model.graph.initializers.values()
@@ -95,19 +97,21 @@ def count_parameters(model: ir.Model) -> int:
 
 def _stored(model: ir.Model, parameters: int) -> str:
     """The type in which most of the parameters are stored."""
-    halved = sum(
+    float16 = sum(
         int(value.const_value.size)
         for value in model.graph.initializers.values()
         if value.const_value is not None and value.const_value.dtype == ir.DataType.FLOAT16
     )
-    return "float16" if 2 * halved > parameters else "float32"
+    return "float16" if 2 * float16 > parameters else "float32"
 
 
 def trace(component: Component) -> ir.Model:
-    """The component's graph in memory, float32, with its tensors named as the component says.
+    """Export the component to a float32 graph in memory.
 
-    Every constant is in it once. Each node of a part that stays in float32 by design has that
-    part's name in `node.meta[FLOAT32_SCOPE]`.
+    Nodes of a part that stays in float32 by design have its name in `node.meta[FLOAT32_SCOPE]`.
+
+    Raises:
+        ExportError: torch cannot export it.
     """
     batch = torch.export.Dim(BATCH, min=1, max=LARGEST_BATCH)
     dynamic = tuple({0: batch} if BATCH in spec.shape else None for spec in component.inputs)
@@ -126,20 +130,20 @@ def trace(component: Component) -> ir.Model:
             )
     except torch.onnx.OnnxExporterError as error:
         raise ExportError(
-            f"{component.name}: torch could not export the graph: {_first_line(_cause(error))}"
+            f"{component.name}: torch cannot export the graph: {_first_line(_cause(error))}"
         ) from error
     if program is None:
         raise ExportError(f"{component.name}: torch exported nothing; expected an ONNX program")
     _mark_float32_scopes(program.model, component)
-    _strip_notes(program.model)
-    hold_constants_once(program.model)
+    clean_up(program.model)
     return program.model
 
 
 def _mark_float32_scopes(model: ir.Model, component: Component) -> None:
-    """Keep of the exporter's notes which nodes came from a part that stays in float32.
+    """Mark the nodes that come from a part that stays in float32, by the exporter's metadata.
 
-    Of two parts that compute the same, such as two networks' sinusoids, one may be left.
+    Only one of each class must be found: the exporter merges parts that compute the same, such as
+    the timestep's sinusoids of two networks.
     """
     scopes = component.float32_scopes()
     missing = set(scopes.values())
@@ -152,22 +156,8 @@ def _mark_float32_scopes(model: ir.Model, component: Component) -> None:
     if missing:
         raise ExportError(
             f"{component.name}: expected nodes of {', '.join(sorted(missing))} in the exported "
-            f"graph, found none; this version of torch notes them otherwise, take torch 2.14"
+            f"graph, found none; install torch 2.14, as {torch.__version__} writes other metadata"
         )
-
-
-def _strip_notes(model: ir.Model) -> None:
-    """Drop what the exporter notes about source files: paths of the machine, and half the size."""
-    model.metadata_props.clear()
-    model.graph.metadata_props.clear()
-    model.graph.doc_string = None
-    for node in model.graph:
-        node.metadata_props.clear()
-        node.doc_string = None
-        for value in node.outputs:
-            value.metadata_props.clear()
-    for value in (*model.graph.inputs, *model.graph.initializers.values()):
-        value.metadata_props.clear()
 
 
 def _check(path: Path, name: str) -> None:
@@ -175,12 +165,12 @@ def _check(path: Path, name: str) -> None:
         onnx.checker.check_model(str(path), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(
-            f"{name}: ONNX's checker refuses the exported graph: {_first_line(error)}"
+            f"{name}: ONNX's checker rejects the exported graph: {_first_line(error)}"
         ) from error
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What it began with: torch's own errors say the step only."""
+    """The first error of the chain; torch's own errors only name the step that failed."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
@@ -192,7 +182,7 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> "Iterator[None]":
-    """Keep the exporter's own remarks off the terminal; its errors still come through."""
+    """Silence the exporter's messages and warnings; its errors are still raised."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

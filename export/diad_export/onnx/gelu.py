@@ -1,8 +1,8 @@
-"""GELU in operators of opset 18, where ONNX has no operator of that name.
+"""GELU for opset 18, which has no such operator.
 
-ONNX Runtime puts these five nodes together to its own GELU, on a CPU and on CUDA, to the same bits
-as the operator of opset 20. It knows them by the order of their products: written as torch writes
-them, `x * (0.5 * (1 + erf))`, they stay five.
+ONNX Runtime fuses these five nodes into its own GELU, on CPUs and on CUDA, with the same bits as
+the operator of opset 20. It recognises them by the order of the products: written as torch writes
+them, `x * (0.5 * (1 + erf))`, they are not fused.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ def translate_gelu(x: Any, approximate: str = "none") -> Any:
     """`aten.gelu` for `torch.onnx.export`: `(0.5 * x) * (1 + erf(x / sqrt(2)))`.
 
     Raises:
-        ExportError: the approximation by a hyperbolic tangent was asked for.
+        ExportError: `approximate` asks for the approximation by a hyperbolic tangent.
     """
     from onnxscript import ir
     from onnxscript import opset18 as op
@@ -22,11 +22,11 @@ def translate_gelu(x: Any, approximate: str = "none") -> Any:
     if approximate != "none":
         raise ExportError(
             f"GELU: expected the exact function, found the approximation {approximate!r}, which "
-            f"no DiAD network has; change the model's activation"
+            f"no DiAD network uses; change the model's activation"
         )
 
     def constant(value: float) -> Any:
         return ir.tensor(value, dtype=x.dtype)
 
-    spread = op.Add(op.Erf(op.Div(x, constant(2.0**0.5))), constant(1.0))
-    return op.Mul(op.Mul(x, constant(0.5)), spread)
+    factor = op.Add(op.Erf(op.Div(x, constant(2.0**0.5))), constant(1.0))
+    return op.Mul(op.Mul(x, constant(0.5)), factor)

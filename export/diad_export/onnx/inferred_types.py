@@ -1,4 +1,4 @@
-"""Shapes and types of a graph's values, as ONNX infers them."""
+"""Shapes and types of a graph's values, inferred by ONNX."""
 
 from pathlib import Path
 
@@ -8,17 +8,18 @@ from diad_deploy.errors import ExportError
 
 
 def infer_types(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    """The model with what can be inferred; what cannot is left out.
+    """The model with the shapes and types that ONNX can infer.
 
     Args:
-        model: as read from `path`, which the message names.
+        model: read from `path`.
+        path: named in the error.
 
     Raises:
-        ExportError: ONNX refuses the graph.
+        ExportError: ONNX rejects the graph.
     """
     try:
         return onnx.shape_inference.infer_shapes(model)
-    # InferenceError for the graph, ValueError for one that is too large to be handed on
+    # ValueError: the graph is too large to serialise
     except (onnx.shape_inference.InferenceError, ValueError) as error:
         raise ExportError(
             f"{path}: ONNX cannot infer the graph's types: {' '.join(str(error).split())}; build "

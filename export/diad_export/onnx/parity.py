@@ -1,4 +1,4 @@
-"""Is an exported graph the same as its module? Both run on the same numbers."""
+"""An exported graph compared with the PyTorch module that it comes from, on the same inputs."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,37 +19,40 @@ from diad_export.onnx.components import Component, example_inputs
 
 RELATIVE_LIMIT = 1e-4
 BATCHES = (1, 3)
-"""A batch of one, and one that the graph was not exported with."""
+"""One image, and a batch size that the graph was not exported with."""
 
 Array = npt.NDArray[np.floating[Any]]
 Results = list[tuple[Array, ...]]
-"""Of each batch, the outputs."""
+"""The outputs for each batch."""
 
 
 def check_parity(component: Component, path: Path) -> tuple[ParityRecord, ...]:
-    """Compare the graph at `path` on ONNX Runtime with its module; the worst batch is recorded.
+    """Compare the graph at `path`, run by ONNX Runtime, with its module.
 
-    Where the two are far apart it can be PyTorch's float32 that is off. So the module computes in
-    float64, too, and the graph may be as far from that as PyTorch's float32 is itself.
+    Where they differ, the error may be PyTorch's. The module then also runs in float64, and the
+    graph may differ from that result as much as the module in float32 does.
+
+    Returns:
+        The errors of each output, for the batch with the largest.
 
     Raises:
         ExportError: an output differs by more than `RELATIVE_LIMIT` of its norm, and from float64
-            by more than PyTorch's float32 does.
+            by more than PyTorch in float32.
     """
     graph, module = _run_graph(component, path), _run_module(component, torch.float32)
     records = _compare_all(component, module, graph)
     if not all(record.relative <= RELATIVE_LIMIT for record in records):
         exact = _run_module(component, torch.float64)
         records = _compare_all(component, exact, graph)
-        _refuse_far(records, own=_compare_all(component, exact, module))
+        _check_errors(records, float32=_compare_all(component, exact, module))
     return records
 
 
-def _refuse_far(records: Sequence[ParityRecord], own: Sequence[ParityRecord]) -> None:
+def _check_errors(records: Sequence[ParityRecord], float32: Sequence[ParityRecord]) -> None:
     too_far = [
-        f"{record.output} by {record.relative:.1e}, PyTorch in float32 by {off.relative:.1e}"
-        for record, off in zip(records, own, strict=True)
-        if not record.relative <= max(RELATIVE_LIMIT, off.relative)
+        f"{record.output} by {record.relative:.1e}, PyTorch in float32 by {other.relative:.1e}"
+        for record, other in zip(records, float32, strict=True)
+        if not record.relative <= max(RELATIVE_LIMIT, other.relative)
     ]
     if too_far:
         raise ExportError(
@@ -60,26 +63,26 @@ def _refuse_far(records: Sequence[ParityRecord], own: Sequence[ParityRecord]) ->
 
 
 def _compare_all(component: Component, want: Results, got: Results) -> tuple[ParityRecord, ...]:
-    """The worst batch of each output."""
+    """The errors of each output, for the batch with the largest."""
     return tuple(
         max(
             (
-                compare(component.name, spec.name, wanted[place], found[place])
-                for wanted, found in zip(want, got, strict=True)
+                compare(component.name, spec.name, expected[index], found[index])
+                for expected, found in zip(want, got, strict=True)
             ),
-            key=_badness,
+            key=_relative_error,
         )
-        for place, spec in enumerate(component.outputs)
+        for index, spec in enumerate(component.outputs)
     )
 
 
-def _badness(record: ParityRecord) -> float:
+def _relative_error(record: ParityRecord) -> float:
     return math.inf if math.isnan(record.relative) else record.relative
 
 
 def _run_graph(component: Component, path: Path) -> Results:
     session = open_session(path)
-    # of all outputs: a graph may have more than its component, to be observed
+    # by name: a traced graph has more outputs than its component
     names = [spec.name for spec in component.outputs]
     results = []
     for batch in BATCHES:
@@ -91,7 +94,7 @@ def _run_graph(component: Component, path: Path) -> Results:
 
 
 def compare(graph: str, output: str, want: Array, got: Array) -> ParityRecord:
-    """Errors of `got` against `want`."""
+    """Largest, mean and relative error of `got` against `want`; the last is of norms."""
     error = np.abs(got.astype(np.float64) - want)
     norm = float(np.linalg.norm(want.astype(np.float64)))
     return ParityRecord(
@@ -105,11 +108,11 @@ def compare(graph: str, output: str, want: Array, got: Array) -> ParityRecord:
 
 def _run_module(component: Component, dtype: torch.dtype) -> Results:
     module = component.module
-    # diffusers makes the timestep's sinusoid in float32, whatever its layers are in
-    hook = register_module_forward_pre_hook(_inputs_in(dtype))
+    # diffusers computes the timestep's sinusoid in float32, whatever type its layers have
+    hook = register_module_forward_pre_hook(_cast_inputs(dtype))
     results = []
     try:
-        # in place, as a copy of a large model would not fit; every float32 is a float64
+        # in place: a copy of a large model may not fit in memory; no float32 value changes
         module.to(dtype)
         for batch in BATCHES:
             with torch.inference_mode():
@@ -122,7 +125,7 @@ def _run_module(component: Component, dtype: torch.dtype) -> Results:
     return results
 
 
-def _inputs_in(dtype: torch.dtype) -> Callable[..., Any]:
+def _cast_inputs(dtype: torch.dtype) -> Callable[..., Any]:
     def cast(value: Any) -> Any:
         floating = isinstance(value, Tensor) and value.is_floating_point()
         return value.to(dtype) if floating else value
@@ -131,16 +134,16 @@ def _inputs_in(dtype: torch.dtype) -> Callable[..., Any]:
 
 
 def open_session(path: Path, *, as_written: bool = False) -> Any:
-    """The graph at `path` on ONNX Runtime's CPU.
+    """Open the graph at `path` on ONNX Runtime's CPU, for a few runs in little memory.
 
     Args:
         path: of the graph.
-        as_written: run its nodes as they stand. Slower, but float16 weights stay what they are in
-            the file, where folding their casts would hold each in float32.
+        as_written: do not optimise the graph. It runs slower, but float16 weights stay float16 in
+            memory, where folding their casts would hold them in float32.
 
     Raises:
         BackendError: ONNX Runtime is not installed.
-        ExportError: it refuses the graph.
+        ExportError: it rejects the graph.
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -148,8 +151,8 @@ def open_session(path: Path, *, as_written: bool = False) -> Any:
     options.intra_op_num_threads = default_threads()
     if as_written:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # a few runs of large graphs: memory counts, not the last tenth of their speed. Nodes run where
-    # they stand, so that what was measured goes at once, and what goes is the system's again
+    # nodes run in the order of the file, so that a measured value can be freed at once, and freed
+    # memory goes back to the system; both cost about a tenth of the speed
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.disable_prepacking", "1")
@@ -157,5 +160,5 @@ def open_session(path: Path, *, as_written: bool = False) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own untyped classes
         raise ExportError(
-            f"{path.name}: ONNX Runtime refuses the exported graph: {str(error).splitlines()[0]}"
+            f"{path.name}: ONNX Runtime rejects the exported graph: {str(error).splitlines()[0]}"
         ) from error

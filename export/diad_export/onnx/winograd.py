@@ -1,26 +1,27 @@
-"""3 x 3 convolutions as Winograd's products: the same numbers from fewer multiplications.
+"""Rewrites 3 x 3 convolutions to Winograd's minimal filtering, which needs fewer multiplications.
 
-Before: a float32 graph, its convolutions as exported. After: the same, but every 3 x 3 convolution
-that is faster so on a processor (`winograd_tiles.choose_tile`) is made of nodes that read its input
-in overlapping tiles, multiply them with the filters' factors, and put the results together. A
-filter's factors take its place in the file: 36, 16 or 9 numbers where 9 were.
+Before: a float32 graph as exported. After: each 3 x 3 convolution that is faster this way on a CPU
+(`winograd_tiles.choose_tile`) is replaced by nodes that read its input in overlapping tiles,
+multiply them with factors of the filters, and gather the results. The file holds a filter's factors
+in place of the filter: 36, 16 or 9 numbers for 9.
 
-Sums are in another order and go through larger numbers: results are off by 2e-6 of their norm,
-where a plain convolution in float32 is off by 3e-7. Libraries for GPUs choose such algorithms on
-their own, from the convolutions that this takes away.
+Sums run in another order and over larger numbers: the relative error against float64 is 2e-6, and
+3e-7 for a plain convolution in float32. Libraries for GPUs choose such algorithms themselves, and
+need the plain convolutions for that.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnx_ir.tape import Tape
 
 from diad_deploy.errors import ExportError
 from diad_export.onnx.winograd_tiles import Tile, choose_tile
 
 _MANY_TILES = 256
-"""From so many on a batch of matrix products is faster than a grouped convolution."""
+"""With more tiles, a batch of matrix products is faster than a grouped convolution."""
 
 
 def use_winograd(model: ir.Model) -> int:
@@ -30,12 +31,13 @@ def use_winograd(model: ir.Model) -> int:
         tile = _tile_of(node)
         if tile is not None:
             rewriter.replace(node, tile)
-    rewriter.drop_unread_weights()
+    # filters that only the replaced convolutions read
+    RemoveUnusedNodesPass()(model)
     return rewriter.replaced
 
 
 def _tile_of(conv: ir.Node) -> Tile | None:
-    """The tile of a convolution that can be replaced, and should be."""
+    """The tile for a convolution that should be replaced; None for any other node."""
     if conv.op_type != "Conv" or not _is_plain(conv):
         return None
     image, weight = conv.inputs[:2]
@@ -53,7 +55,7 @@ def _tile_of(conv: ir.Node) -> Tile | None:
 
 
 def _is_plain(conv: ir.Node) -> bool:
-    """A margin of one cell, all channels together, no holes, one stride both ways."""
+    """Padding of one cell, one group, no dilation, the same stride along both axes."""
     found = conv.attributes
     return (
         found.get_string("auto_pad", "NOTSET") == "NOTSET"
@@ -69,20 +71,19 @@ def _stride(conv: ir.Node) -> int:
 
 
 class _Rewriter:
-    """Replaces convolutions of one graph; what several need is in it once."""
+    """Replaces convolutions of one graph; constants that several of them need are shared."""
 
     def __init__(self, graph: ir.Graph) -> None:
         self._graph = graph
         self._constants: dict[tuple[object, ...], ir.Value] = {}
         self._factors: dict[str, ir.Value] = {}
-        self._weights: list[ir.Value] = []
         self.replaced = 0
 
     def replace(self, conv: ir.Node, tile: Tile) -> None:
-        """Put other nodes in the place of `conv`."""
+        """Replace `conv`."""
         image, weight, *rest = conv.inputs
         if image is None or weight is None:
-            raise ExportError(f"{conv.name}: expected a convolution's image and filters")
+            raise ExportError(f"{conv.name}: expected a convolution with an image and filters")
         old = conv.outputs[0]
         nodes = _Nodes(str(old.name))
         result = self._convolve(nodes, image, weight, conv, tile)
@@ -96,12 +97,6 @@ class _Rewriter:
         result.name = name
         self.replaced += 1
 
-    def drop_unread_weights(self) -> None:
-        """Filters that only replaced convolutions read are no part of the graph any more."""
-        for weight in self._weights:
-            if not weight.uses():
-                self._graph.initializers.pop(str(weight.name), None)
-
     def _convolve(
         self, nodes: "_Nodes", image: ir.Value, weight: ir.Value, conv: ir.Node, tile: Tile
     ) -> ir.Value:
@@ -109,17 +104,17 @@ class _Rewriter:
         _, channels, height, width = _sizes(image)
         filters, products, stride = _sizes(weight)[0], tile.products, _stride(conv)
         rows, columns = height // stride // tile.results, width // stride // tile.results
-        # every channel apart: what each of its tiles gives to each product
-        apart = nodes.add("Reshape", image, self._numbers(-1, 1, height, width))
+        # each channel by itself: the factors that its tiles have in each product
+        single = nodes.add("Reshape", image, self._numbers(-1, 1, height, width))
         read = nodes.add(
             "Conv",
-            apart,
+            single,
             self._constant(tile.read_kernel()),
             strides=[tile.results * stride] * 2,
             pads=[1, 1, 1, 1],
         )
-        each = nodes.add("Reshape", read, self._numbers(-1, channels, products, rows * columns))
-        tiles = nodes.add("Transpose", each, perm=[0, 2, 1, 3])
+        split = nodes.add("Reshape", read, self._numbers(-1, channels, products, rows * columns))
+        tiles = nodes.add("Transpose", split, perm=[0, 2, 1, 3])
         if rows * columns > _MANY_TILES:
             factors = self._filter_factors(weight, tile, (products, filters, channels))
             made = nodes.add("MatMul", factors, tiles)
@@ -127,11 +122,11 @@ class _Rewriter:
             sides = self._numbers(0, products * channels, rows, columns)
             factors = self._filter_factors(weight, tile, (products * filters, channels, 1, 1))
             made = nodes.add("Conv", nodes.add("Reshape", tiles, sides), factors, group=products)
-        # all channels, one below the other, are one image that one filter puts together
-        tall = nodes.add("Reshape", made, self._numbers(0, products, filters * rows, columns))
+        # the channels stacked to one tall image, which one filter gathers
+        stacked = nodes.add("Reshape", made, self._numbers(0, products, filters * rows, columns))
         gathered = nodes.add(
             "ConvTranspose",
-            tall,
+            stacked,
             self._constant(tile.gather_kernel()),
             strides=[tile.results, tile.results],
         )
@@ -140,23 +135,23 @@ class _Rewriter:
         )
 
     def _filter_factors(self, weight: ir.Value, tile: Tile, shape: tuple[int, ...]) -> ir.Value:
-        """The factors `[n², K, C]` in `shape`.
+        """The factors `[n², K, C]`, reshaped to `shape`.
 
-        Made when they are read: those of a large graph need not be in memory together.
+        They are computed when they are written, so that those of a large graph are never in memory
+        together.
         """
         name = f"{weight.name}.winograd.{tile.results}.{len(shape)}"
         tensor = weight.const_value
         if name in self._factors:
             return self._factors[name]
         if tensor is None:
-            raise ExportError(f"{weight.name}: expected filters that are constants")
+            raise ExportError(f"{weight.name}: expected constant filters")
         lazy = ir.LazyTensor(
             lambda: ir.tensor(tile.filter_factors(tensor.numpy()).reshape(shape), name=name),
             dtype=ir.DataType.FLOAT,
             shape=ir.Shape(shape),
             name=name,
         )
-        self._weights.append(weight)
         self._factors[name] = self._register(lazy, name)
         return self._factors[name]
 
@@ -171,29 +166,24 @@ class _Rewriter:
         return self._constants[key]
 
     def _register(self, tensor: ir.TensorProtocol, name: str) -> ir.Value:
-        value = ir.Value(
-            name=name,
-            shape=ir.Shape(tensor.shape.numpy()),
-            type=ir.TensorType(tensor.dtype),
-            const_value=tensor,
-        )
+        value = ir.val(name, const_value=tensor)
         self._graph.register_initializer(value)
         return value
 
 
 class _Nodes:
-    """Nodes in the place of one; `made` holds them in the order in which they run."""
+    """The nodes that replace one node, in the order in which they run (`made`)."""
 
     def __init__(self, name: str) -> None:
         self._name, self._tape = name, Tape()
 
     @property
     def made(self) -> Sequence[ir.Node]:
-        """All so far."""
+        """All nodes added so far."""
         return self._tape.nodes
 
     def add(self, kind: str, *inputs: ir.Value, **attributes: int | list[int]) -> ir.Value:
-        """One more node; its result."""
+        """Add a node; returns its result."""
         name = f"{self._name}.winograd.{len(self._tape.nodes)}"
         result = self._tape.op(kind, inputs, attributes, name=name)
         result.name, result.type = name, ir.TensorType(ir.DataType.FLOAT)
@@ -201,5 +191,5 @@ class _Nodes:
 
 
 def _sizes(value: ir.Value) -> tuple[int, ...]:
-    """A shape's numbers; 0 where the batch is free."""
+    """The sizes of a value's dimensions; 0 for a dynamic one."""
     return tuple(size if isinstance(size, int) else 0 for size in value.shape or ())

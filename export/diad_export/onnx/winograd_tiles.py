@@ -1,6 +1,6 @@
-"""Winograd's minimal filtering: a tile of m x m results of a 3 x 3 filter from (m + 2)² products.
+"""Winograd's minimal filtering: m x m results of a 3 x 3 filter from (m + 2)² products.
 
-A plain convolution takes 9 m². Source of the matrices: Lavin and Gray, "Fast Algorithms for
+A plain convolution takes 9 m². The matrices are those of Lavin and Gray, "Fast Algorithms for
 Convolutional Neural Networks" (2015).
 """
 
@@ -15,11 +15,13 @@ KERNEL = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """F(m x m, 3 x 3), m results a side: `results`.
+    """The matrices of F(m x m, 3 x 3).
 
-    In one dimension, a filter g of 3 on n = m + 2 inputs d: `gather @ ((filter @ g) * (read @ d))`.
+    In one dimension, a filter `g` of 3 numbers gives m results from n = m + 2 inputs `d` as
+    `gather @ ((filter @ g) * (read @ d))`.
 
     Attributes:
+        results: m, the results along a side of the tile.
         read: `[n, n]`, B transposed.
         filter: `[n, 3]`, G.
         gather: `[m, n]`, A transposed.
@@ -32,13 +34,13 @@ class Tile:
 
     @property
     def products(self) -> int:
-        """Products of a tile, and of each pair of channels: n²."""
+        """Products for each tile and pair of channels: n²."""
         return (self.results + KERNEL - 1) ** 2
 
     def read_kernel(self) -> FloatArray:
-        """A tile's n x n inputs -> its n² factors, as filters `[n², 1, n, n]`."""
+        """The filters `[n², 1, n, n]` that turn a tile's n x n inputs into its n² factors."""
         side = self.results + KERNEL - 1
-        return _both_ways(self.read).reshape(self.products, 1, side, side)
+        return _along_both_axes(self.read).reshape(self.products, 1, side, side)
 
     def filter_factors(self, weight: FloatArray) -> FloatArray:
         """Filters `[K, C, 3, 3]` -> their factors `[n², K, C]`, computed in float64."""
@@ -49,13 +51,15 @@ class Tile:
         return made.astype(np.float32).reshape(self.products, filters, channels)
 
     def gather_kernel(self) -> FloatArray:
-        """n² products -> m x m results, as a transposed convolution's filters `[n², 1, m, m]`."""
+        """Filters `[n², 1, m, m]` of a transposed convolution from n² products to m x m results."""
         side = self.results
-        return np.ascontiguousarray(_both_ways(self.gather).T).reshape(self.products, 1, side, side)
+        return np.ascontiguousarray(_along_both_axes(self.gather).T).reshape(
+            self.products, 1, side, side
+        )
 
 
-def _both_ways(matrix: tuple[tuple[float, ...], ...]) -> FloatArray:
-    """What acts on columns and on rows, as one matrix on the flattened square."""
+def _along_both_axes(matrix: tuple[tuple[float, ...], ...]) -> FloatArray:
+    """The matrix that applies `matrix` to the columns and rows of a flattened square."""
     exact = np.asarray(matrix, dtype=np.float64)
     return np.kron(exact, exact).astype(np.float32)
 
@@ -66,7 +70,7 @@ SINGLE = Tile(
     filter=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     gather=((1, 1, 1),),
 )
-"""9 products in the place of 9, but all cells' together: the weights come from memory once."""
+"""As many products, 9 for 9, but of all cells together: the weights are read from memory once."""
 
 SMALL = Tile(
     results=2,
@@ -74,7 +78,7 @@ SMALL = Tile(
     filter=((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
     gather=((1, 1, 1, 0), (0, 1, -1, -1)),
 )
-"""16 products in the place of 36."""
+"""16 products for 36."""
 
 LARGE = Tile(
     results=4,
@@ -96,25 +100,25 @@ LARGE = Tile(
     ),
     gather=((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
 )
-"""36 products in the place of 144."""
+"""36 products for 144."""
 
 
 MAX_CELLS_SINGLE = 16
 CHANNELS_LARGE = 128
 CHANNELS_SMALL = 512
-"""Measured on a processor with AVX-512 and two cores: docs/performance.md."""
+"""Measured on two cores of a CPU with AVX-512; see docs/performance.md."""
 
 
 def choose_tile(channels: tuple[int, int], sides: tuple[int, int], stride: int) -> Tile | None:
-    """The tile that is the fastest on a processor; None where the plain convolution is.
+    """The fastest tile on a CPU; None where the plain convolution is faster.
 
-    With few channels the tiles' own arithmetic costs more than the products that it saves; on few
-    cells the weights do, of which there are n² in the place of 9.
+    With few channels, the tiles' transforms cost more than the products they save. On small maps,
+    reading n² factors for 9 weights does.
 
     Args:
-        channels: that go in and come out.
-        sides: height and width of the result in cells.
-        stride: in cells.
+        channels: input and output channels.
+        sides: height and width of the result, in cells.
+        stride: along both axes, in cells.
     """
     fewest, shortest = min(channels), min(sides)
     if fewest >= CHANNELS_SMALL and sides[0] * sides[1] <= MAX_CELLS_SINGLE and stride in (1, 2):

@@ -1,4 +1,4 @@
-"""The work in an ONNX graph, counted from the graph itself."""
+"""Counts the operators, weights and multiply-adds of an ONNX graph."""
 
 import math
 from collections import Counter
@@ -17,13 +17,13 @@ PRODUCTS = ("Conv", "MatMul", "Gemm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphWork:
-    """One run of a graph.
+    """The work of one run of a graph.
 
     Attributes:
-        operators: nodes by type.
-        initialisers: constant tensors.
-        constants: elements of all of them.
-        multiply_adds: of convolutions and matrix products; the rest is not counted.
+        operators: number of nodes by operator.
+        initialisers: number of initializers.
+        constants: number of elements of all initializers.
+        multiply_adds: of convolutions and matrix products only.
     """
 
     operators: dict[str, int]
@@ -34,12 +34,12 @@ class GraphWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductWork:
-    """One convolution or matrix product.
+    """The work of one convolution or matrix product.
 
     Attributes:
-        multiply_adds: of one run.
-        weights: elements of its constant operands, which have to be read in every run.
-        activations: elements of its other operands and of what it gives.
+        multiply_adds: in one run.
+        weights: elements of its constant operands.
+        activations: elements of its other operands and of its result.
     """
 
     operator: str
@@ -49,10 +49,10 @@ class ProductWork:
 
 
 def count_work(path: Path, *, batch: int = 1) -> GraphWork:
-    """Count the graph at `path` for `batch` images; weights beside it are not read.
+    """Count the graph at `path` for a batch of `batch` images; external data is not read.
 
     Raises:
-        ExportError: a convolution's or product's shape cannot be told.
+        ExportError: the shape of an operand cannot be inferred.
     """
     model = onnx.load(path, load_external_data=False)
     products = _products(model, path, batch)
@@ -66,10 +66,10 @@ def count_work(path: Path, *, batch: int = 1) -> GraphWork:
 
 
 def count_products(path: Path, *, batch: int = 1) -> tuple[ProductWork, ...]:
-    """Every convolution and matrix product of the graph at `path`, in its order.
+    """The convolutions and matrix products of the graph at `path`, in the order of the file.
 
     Raises:
-        ExportError: as of `count_work`.
+        ExportError: the shape of an operand cannot be inferred.
     """
     return _products(onnx.load(path, load_external_data=False), path, batch)
 
@@ -84,8 +84,8 @@ def _products(model: onnx.ModelProto, path: Path, batch: int) -> tuple[ProductWo
         )
     except KeyError as error:
         raise ExportError(
-            f"{path}: the shape of {error} cannot be told from the graph; expected one that "
-            f"depends on the batch alone"
+            f"{path}: the shape of {error} cannot be inferred; expected a shape that depends on "
+            f"the batch size only; export the graph again"
         ) from None
 
 
@@ -101,9 +101,9 @@ def _product(node: onnx.NodeProto, shapes: Shapes, constants: set[str]) -> Produ
 
 
 def _constants(graph: onnx.GraphProto) -> set[str]:
-    """Names of what does not depend on the graph's inputs: initialisers, and what is made of them.
+    """Names of the values that do not depend on the graph's inputs.
 
-    ONNX lists nodes in an order in which they can run.
+    One pass is enough: ONNX lists a node before those that read its results.
     """
     found = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
@@ -113,13 +113,13 @@ def _constants(graph: onnx.GraphProto) -> set[str]:
 
 
 def _shapes(model: onnx.ModelProto, batch: int) -> Shapes:
-    """Shape of every value whose shape is known once the batch is."""
+    """Shapes of all values that can be inferred for this batch size."""
     graph = model.graph
     for value in graph.input:
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param:
                 size.dim_value = batch
-    # what the exporter noted speaks of any batch, and would be believed
+    # the shapes in the file have a symbolic batch, and inference would keep them
     del graph.value_info[:]
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")
@@ -139,6 +139,6 @@ def _multiply_adds(node: onnx.NodeProto, shapes: Shapes) -> int:
     if node.op_type == "MatMul":
         return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
     if node.op_type == "Gemm":
-        turned = any(a.name == "transA" and a.i for a in node.attribute)
-        return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if turned else 1]
+        transposed = any(a.name == "transA" and a.i for a in node.attribute)
+        return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else 1]
     return 0

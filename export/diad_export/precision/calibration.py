@@ -1,4 +1,4 @@
-"""Images that a float16 build looks at, and what each graph is fed when they run through."""
+"""The calibration images of a float16 build, and the inputs of each graph when they run."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,20 +15,21 @@ from diad_deploy.images.discover import find_images
 from diad_deploy.images.options import ImageOptions
 from diad_deploy.images.preprocess import prepare_batch
 from diad_deploy.images.reader import ImageReader
-from diad_export.precision.ranges import Feed
+from diad_export.precision.ranges import Inputs
 
 MAX_IMAGES = 32
 MAX_BUILTIN = 9
-"""At the published size an image takes a quarter of a minute on two cores."""
+"""At the published size an image takes 15 seconds on two cores."""
 
 BATCH = 3
 
-Run = Callable[[Feed], tuple[FloatArray, ...]]
+Run = Callable[[Inputs], tuple[FloatArray, ...]]
+"""Runs a graph: its inputs by name -> its outputs in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CalibrationImages:
-    """Model input `[N, 3, S, S]`, where the images came from, and what may be wrong with them."""
+    """Model input `[N, 3, S, S]`, where the images came from, and the warnings of the reader."""
 
     source: str
     images: FloatArray
@@ -38,11 +39,11 @@ class CalibrationImages:
 def read_calibration(
     folder: Path | None, image: ImageSpec, reading: ImageOptions | None = None
 ) -> CalibrationImages:
-    """Up to `MAX_IMAGES` of `folder`, spread over it, or the built-in ones.
+    """Read up to `MAX_IMAGES` images spread over `folder`, or the built-in ones where it is None.
 
     Raises:
-        InputError: there is no such folder, or no image in it.
-        ImageError: one cannot be read.
+        InputError: there is no such folder, or it holds no image.
+        ImageError: an image cannot be read.
     """
     if folder is not None and not folder.is_dir():
         raise InputError(
@@ -52,29 +53,31 @@ def read_calibration(
     files = find_images([folder or builtin_images()])
     most = MAX_IMAGES if folder else MAX_BUILTIN
     reader = ImageReader.with_options(reading or ImageOptions())
-    taken = np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))
     return CalibrationImages(
         source=folder.resolve().name if folder else "built-in images",
-        images=prepare_batch([reader.read(files[place].path).pixels for place in taken], image),
+        images=prepare_batch([reader.read(files[index].path).pixels for index in chosen], image),
         warnings=reader.warnings(),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
-    """One run of a graph: what went in, by name, and what came out, in order."""
+class TracedRun:
+    """One run of a graph: its inputs by name and its outputs in order."""
 
-    feed: Feed
+    inputs: Inputs
     outputs: tuple[FloatArray, ...]
 
 
 class Calibration:
-    """Images on their way through the four graphs, a graph at a time.
+    """Runs the calibration images through the four graphs, one graph after the other.
 
-    Each graph is run on all images before the next one, so that one is in memory at a time.
+    Each graph runs on all images before the next one, so that only one is in memory.
 
     Args:
-        noise, posterior_noise: the bundle's, `[C, h, w]`.
+        source: the images.
+        noise, posterior_noise: the bundle's, each `[C, h, w]`.
+        schedule: the DDIM steps.
     """
 
     def __init__(
@@ -93,52 +96,56 @@ class Calibration:
         self._hints: list[FloatArray] = []
         self._reconstructions: list[FloatArray] = []
 
-    def run_through(self, graph: str, run: Run) -> list[Seen]:
-        """Run the graph of this name, by `run`, on what the graphs before it gave.
+    def run_graph(self, name: str, run: Run) -> list[TracedRun]:
+        """Run a graph on the outputs of the graphs before it.
 
-        The graphs have to come in the order in which they run.
+        Call it for all graphs in the order encoder, denoiser, decoder, scorer.
+
+        Args:
+            name: of the graph.
+            run: runs it.
         """
-        each = {
+        runs = {
             "encoder": self._encode,
             "denoiser": self._denoise,
             "decoder": self._decode,
             "scorer": self._score,
         }
-        return list(each[graph](run))
+        return list(runs[name](run))
 
-    def _encode(self, run: Run) -> Iterator[Seen]:
+    def _encode(self, run: Run) -> Iterator[TracedRun]:
         for images in self._images:
-            feed = {
+            inputs = {
                 "image": images,
                 "noise": np.repeat(self._noise[None], len(images), axis=0),
                 "posterior_noise": np.repeat(self._posterior_noise[None], len(images), axis=0),
             }
-            latents, hint = outputs = run(feed)
+            latents, hint = outputs = run(inputs)
             self._latents.append(latents)
             self._hints.append(hint)
-            yield Seen(feed=feed, outputs=outputs)
+            yield TracedRun(inputs=inputs, outputs=outputs)
 
-    def _denoise(self, run: Run) -> Iterator[Seen]:
-        for place, hint in enumerate(self._hints):
+    def _denoise(self, run: Run) -> Iterator[TracedRun]:
+        for index, hint in enumerate(self._hints):
             for step in self._steps:
-                feed = {
-                    "latents": self._latents[place],
+                inputs = {
+                    "latents": self._latents[index],
                     "hint": hint,
                     "timestep": np.array([step.timestep], dtype=np.float32),
                     "latents_scale": np.array([step.latents_scale], dtype=np.float32),
                     "noise_scale": np.array([step.noise_scale], dtype=np.float32),
                 }
-                outputs = run(feed)
-                [self._latents[place]] = outputs
-                yield Seen(feed=feed, outputs=outputs)
+                outputs = run(inputs)
+                [self._latents[index]] = outputs
+                yield TracedRun(inputs=inputs, outputs=outputs)
 
-    def _decode(self, run: Run) -> Iterator[Seen]:
+    def _decode(self, run: Run) -> Iterator[TracedRun]:
         for latents in self._latents:
             outputs = run({"latents": latents})
             self._reconstructions += outputs
-            yield Seen(feed={"latents": latents}, outputs=outputs)
+            yield TracedRun(inputs={"latents": latents}, outputs=outputs)
 
-    def _score(self, run: Run) -> Iterator[Seen]:
+    def _score(self, run: Run) -> Iterator[TracedRun]:
         for images, reconstruction in zip(self._images, self._reconstructions, strict=True):
-            feed = {"image": images, "reconstruction": reconstruction}
-            yield Seen(feed=feed, outputs=run(feed))
+            inputs = {"image": images, "reconstruction": reconstruction}
+            yield TracedRun(inputs=inputs, outputs=run(inputs))

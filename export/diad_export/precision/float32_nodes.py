@@ -1,4 +1,4 @@
-"""Which nodes of a graph stay in float32 when the rest computes in float16, and why."""
+"""Chooses the nodes of a graph that stay in float32 when the rest computes in float16."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from diad_export.precision.ranges import Ranges
 
 FLOAT16_MAX = 65504.0
 LIMIT_ABS = FLOAT16_MAX / 8
-"""Values beyond this go to float32. The eighth is headroom: an image that calibration did not
-see, such as a defect, may drive a value higher than those it saw, and inside a convolution or
-product a partial sum may go higher than the result."""
+"""Nodes with larger values stay in float32. The factor of 8 is headroom: values of other images,
+such as defective ones, may be larger than those of the calibration images, and partial sums inside
+a convolution or product may be larger than its result."""
 
 SUMMING = frozenset(
     (
@@ -23,9 +23,9 @@ SUMMING = frozenset(
         *("ReduceLogSumExp", "GlobalAveragePool", "CumSum"),
     )
 )
-"""Operators that sum many values, or their squares, in whatever type the engine likes: their sum
-can overflow or lose its small parts though input and output are small. They are a small share of
-the work. Convolutions and matrix products are not among them: engines sum those in float32."""
+"""Operators that sum many values or their squares, in a type that the engine chooses. The sum can
+overflow or lose small terms even if inputs and outputs are small. They are a small share of the
+work. Convolutions and matrix products are not among them: engines sum those in float32."""
 
 ADDED = {
     "Add": (0, 1),
@@ -36,20 +36,21 @@ ADDED = {
     "LayerNormalization": (2,),
     "InstanceNormalization": (2,),
 }
-"""Where operators take a constant that is only added: it may vanish, since what it is added to is
-rounded more coarsely anyway."""
+"""Inputs at which operators take a constant that they only add. It may round to zero: the value it
+is added to is rounded more coarsely."""
 
 ROUNDING_LIMIT = 2.0**-9
-"""Largest relative error (of the norm) that rounding a constant may make. Float16's own rounding
-makes at most 2^-11; more means that values fell below its normal numbers, 6.1e-5, or to zero."""
+"""Largest relative error (of the norm) from rounding a constant. Rounding normal float16 numbers
+causes at most 2^-11; more means that values became subnormal (below 6.1e-5) or zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Float32Node:
-    """One node that stays in float32.
+    """A node that stays in float32.
 
     Attributes:
-        part: what it is listed under: a part of the model, a kind of operator, or the node itself.
+        reason: why.
+        part: under which it is listed: a part of the model, an operator, or the node itself.
         largest_abs: largest absolute value among its float32 inputs and outputs.
     """
 
@@ -62,21 +63,22 @@ class Float32Node:
 def choose_float32_nodes(
     model: ir.Model, ranges: Ranges, *, limit_abs: float = LIMIT_ABS
 ) -> tuple[Float32Node, ...]:
-    """Decide node by node; the first of the reasons `design`, `range`, `constant`, `sum` holds.
+    """The nodes that stay in float32, by the first reason of design, range, constant and sum.
 
     Args:
-        model: a float32 graph as `to_onnx.trace` gives it.
+        model: a float32 graph from `diad_export.onnx.export.trace`.
         ranges: largest absolute value of each of its inputs, constants and results.
+        limit_abs: nodes with larger values stay in float32.
     """
     coarse = _coarse_constants(model)
     return tuple(
-        wide
+        chosen
         for node in model.graph
-        if (wide := _judge(node, ranges, coarse, limit_abs)) is not None
+        if (chosen := _decide(node, ranges, coarse, limit_abs)) is not None
     )
 
 
-def _judge(
+def _decide(
     node: ir.Node, ranges: Ranges, coarse: frozenset[str], limit_abs: float
 ) -> Float32Node | None:
     names = [value.name for value in _floats(node) if value.name]
@@ -107,7 +109,7 @@ def _floats(node: ir.Node) -> Iterator[ir.Value]:
 
 
 def _coarse_constants(model: ir.Model) -> frozenset[str]:
-    """Constants that float16 holds too coarsely, or not at all."""
+    """Constants that lose too much in float16."""
     return frozenset(
         name
         for name, value in model.graph.initializers.items()
@@ -119,10 +121,10 @@ def _coarse_constants(model: ir.Model) -> frozenset[str]:
 
 def _rounding_error(values: np.ndarray) -> float:
     with np.errstate(over="ignore", under="ignore"):
-        halved = values.astype(np.float16).astype(np.float32)
+        rounded = values.astype(np.float16).astype(np.float32)
     norm = float(np.linalg.norm(values.ravel()))
     if norm == 0.0:
         return 0.0
-    if not np.isfinite(halved).all():
+    if not np.isfinite(rounded).all():
         return float("inf")
-    return float(np.linalg.norm((halved - values).ravel())) / norm
+    return float(np.linalg.norm((rounded - values).ravel())) / norm

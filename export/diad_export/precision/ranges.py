@@ -1,4 +1,4 @@
-"""The largest absolute value at each place of a float32 graph, seen on real inputs."""
+"""Measures the largest absolute value of each tensor in a float32 graph on real inputs."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,17 +12,18 @@ from diad_deploy.arrays import FloatArray
 from diad_deploy.errors import ExportError
 from diad_export.onnx.parity import open_session
 
-Feed = Mapping[str, FloatArray]
+Inputs = Mapping[str, FloatArray]
+"""A graph's inputs by name."""
 Ranges = Mapping[str, float]
-"""Largest absolute value by a value's name."""
+"""Name of a tensor -> its largest absolute value."""
 
 _LARGEST = ".largest_abs"
 
 
 def write_traced(model: ir.Model, name: str, folder: Path) -> Path:
-    """Write `model` to `folder` with one more scalar output for every float32 result of a node.
+    """Write `model` to `folder` with another scalar output for each float32 result of a node.
 
-    All weights lie in one file beside it, so that a graph of any size can be read.
+    Weights are external data, so that a graph of any size can be loaded.
     """
     path = folder / f"{name}.onnx"
     ir.save(model, path, external_data=f"{path.name}.data")
@@ -34,7 +35,7 @@ def write_traced(model: ir.Model, name: str, folder: Path) -> Path:
         proto.graph.node.append(node)
         for value in node.output:
             if value in results:
-                # right behind it: at the graph's end they would hold every result in memory
+                # right after it: at the end of the graph, all results would stay in memory
                 proto.graph.node.extend(_measured(value))
                 proto.graph.output.append(
                     helper.make_tensor_value_info(f"{value}{_LARGEST}", TensorProto.FLOAT, [])
@@ -52,10 +53,10 @@ def _measured(value: str) -> tuple[onnx.NodeProto, onnx.NodeProto]:
 
 
 class TracedGraph:
-    """The graph that `write_traced` wrote for `model`, on ONNX Runtime's CPU.
+    """A graph that `write_traced` wrote for `model`, on ONNX Runtime's CPU.
 
     Attributes:
-        ranges: largest absolute value of each float32 input, constant and result so far.
+        ranges: largest absolute value of each float32 input, constant and result in all runs.
     """
 
     def __init__(self, model: ir.Model, path: Path) -> None:
@@ -65,24 +66,24 @@ class TracedGraph:
         self._own = len(model.graph.outputs)
         self.ranges: dict[str, float] = dict(_constants(model))
 
-    def run(self, feed: Feed) -> tuple[FloatArray, ...]:
-        """The graph's own outputs.
+    def run(self, inputs: Inputs) -> tuple[FloatArray, ...]:
+        """Run the graph once and update `ranges`; returns the outputs of `model`.
 
         Raises:
-            ExportError: a value is not a finite number, so there is nothing to compare with.
+            ExportError: a value is NaN or infinite.
         """
-        results = self._session.run(None, dict(feed))
-        seen = {name: float(np.abs(value).max(initial=0.0)) for name, value in feed.items()}
-        seen |= {
+        results = self._session.run(None, dict(inputs))
+        largest = {name: float(np.abs(value).max(initial=0.0)) for name, value in inputs.items()}
+        largest |= {
             name.removesuffix(_LARGEST): float(value)
             for name, value in zip(self._names[self._own :], results[self._own :], strict=True)
         }
-        # ONNX Runtime's maximum passes over NaN, NumPy's does not; and NaN gets to the end
+        # NumPy's maximum keeps NaN, where ONNX Runtime's ignores it; a NaN reaches the outputs
         own = zip(self._names[: self._own], results[: self._own], strict=True)
-        seen |= {name: float(np.abs(value).max(initial=0.0)) for name, value in own}
-        _check_finite(seen, self._name)
-        for name, largest in seen.items():
-            self.ranges[name] = max(largest, self.ranges.get(name, 0.0))
+        largest |= {name: float(np.abs(value).max(initial=0.0)) for name, value in own}
+        _check_finite(largest, self._name)
+        for name, value in largest.items():
+            self.ranges[name] = max(value, self.ranges.get(name, 0.0))
         return tuple(results[: self._own])
 
 
@@ -99,11 +100,11 @@ def _constants(model: ir.Model) -> Iterator[tuple[str, float]]:
             yield name, float(np.abs(value.const_value.numpy()).max(initial=0.0))
 
 
-def _check_finite(seen: Ranges, graph: str) -> None:
-    wrong = [name for name, largest in seen.items() if not np.isfinite(largest)]
+def _check_finite(ranges: Ranges, graph: str) -> None:
+    wrong = [name for name, value in ranges.items() if not np.isfinite(value)]
     if wrong:
         raise ExportError(
             f"{graph}: expected finite numbers on the calibration images in float32, found "
-            f"{seen[wrong[0]]} at {wrong[0]}; the checkpoint's weights are damaged or it did not "
-            f"train well"
+            f"{ranges[wrong[0]]} at {wrong[0]}; the checkpoint's weights are damaged, or its "
+            f"training diverged"
         )

@@ -1,1 +1,1 @@
-"""A bundle beside the PyTorch reference: error by stage, scores, decisions."""
+"""Compares a bundle with the PyTorch reference: errors by stage, scores and decisions."""

@@ -1,4 +1,4 @@
-"""Two runs on the same images: do their maps, scores and decisions agree?"""
+"""How far the maps, scores and decisions of two runs on the same images agree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Masks = Sequence[npt.NDArray[np.bool_] | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truth:
-    """What is known of the images.
+    """Labels and masks of the images.
 
     Attributes:
-        names: one an image.
-        defective: one an image; None where the layout does not say.
-        masks: bool `[S, S]` an image; None where nothing says.
+        names: one per image.
+        defective: one per image; None for an image without a label.
+        masks: bool `[S, S]`, one per image; None for an image without a usable mask.
     """
 
     names: tuple[str, ...]
@@ -30,16 +30,16 @@ class Truth:
     masks: Masks
 
     def image_auroc(self, scores: FloatArray) -> float | None:
-        """Of scores `[N]`; None unless both kinds of image are there."""
-        known = [place for place, label in enumerate(self.defective) if label is not None]
-        labels = [bool(self.defective[place]) for place in known]
+        """Image AUROC of scores `[N]`; None unless both good and defective images are labelled."""
+        known = [index for index, label in enumerate(self.defective) if label is not None]
+        labels = [bool(self.defective[index]) for index in known]
         if len(set(labels)) < 2:
             return None
         return float(roc_auc_score(labels, np.nan_to_num(scores[known])))
 
     def pixel_auroc(self, maps: FloatArray) -> float | None:
-        """Of maps `[N, S, S]`, over images whose mask is known; None without defective pixels."""
-        known = [place for place, mask in enumerate(self.masks) if mask is not None]
+        """Pixel AUROC of maps `[N, S, S]` over images with masks; None without defective pixels."""
+        known = [index for index, mask in enumerate(self.masks) if mask is not None]
         marked = [mask for mask in self.masks if mask is not None]
         if not marked or not 0 < np.mean([mask.mean() for mask in marked]) < 1:
             return None
@@ -49,14 +49,14 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What one run gave: maps `[N, S, S]` and scores `[N]`."""
+    """The results of a run: maps `[N, S, S]` and scores `[N]`."""
 
     maps: FloatArray
     scores: FloatArray
 
 
 def compare_outcomes(want: Outcome, got: Outcome, truth: Truth, threshold: float) -> Agreement:
-    """How far `got` agrees with `want`."""
+    """How far `got` agrees with `want`, with decisions at `threshold`."""
     correlations = [_correlation(a, b) for a, b in zip(want.maps, got.maps, strict=True)]
     differences = np.abs(got.scores.astype(np.float64) - want.scores)
     flips = (want.scores > threshold) != (got.scores > threshold)
@@ -72,18 +72,18 @@ def compare_outcomes(want: Outcome, got: Outcome, truth: Truth, threshold: float
 
 
 def choose_threshold(given: float | None, scores: FloatArray, truth: Truth) -> tuple[float, str]:
-    """The threshold, and where it comes from.
+    """The threshold, and a description of its origin.
 
-    As given; else the one with the highest F1 where both kinds of image are labelled; else the
-    95th percentile of the good images' scores, or of all where nothing is labelled.
+    It is `given`; else the one with the highest F1, if both good and defective images are labelled;
+    else the 95th percentile of the scores of good images, or of all if none is labelled.
     """
     if given is not None:
         return given, "as given"
-    known = [place for place, label in enumerate(truth.defective) if label is not None]
-    labels = np.array([bool(truth.defective[place]) for place in known])
+    known = [index for index, label in enumerate(truth.defective) if label is not None]
+    labels = np.array([bool(truth.defective[index]) for index in known])
     if len(set(labels.tolist())) == 2:
         return _f1_threshold(labels, scores[known]), "highest F1 of PyTorch's scores"
-    good = [scores[place] for place in known if not truth.defective[place]]
+    good = [scores[index] for index in known if not truth.defective[index]]
     values, whose = (good, "good") if good else (list(scores), "all")
     return (
         float(np.percentile(values, GOOD_PERCENTILE)),
@@ -92,7 +92,7 @@ def choose_threshold(given: float | None, scores: FloatArray, truth: Truth) -> t
 
 
 def _f1_threshold(labels: npt.NDArray[np.bool_], scores: FloatArray) -> float:
-    """Between the lowest score that is called a defect and the next one below it."""
+    """The middle between the lowest score above the threshold with the highest F1, and the next."""
     precision, recall, thresholds = precision_recall_curve(labels, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     lowest = float(thresholds[int(np.argmax(f1[:-1]))])
@@ -101,7 +101,7 @@ def _f1_threshold(labels: npt.NDArray[np.bool_], scores: FloatArray) -> float:
 
 
 def _correlation(left: FloatArray, right: FloatArray) -> float:
-    """Pearson's; 1 where both are flat or the same, 0 where one alone is flat or not finite."""
+    """Pearson correlation; 1 for two equal constant maps, 0 if one is constant or not finite."""
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
         return 0.0
     a, b = (np.asarray(m, dtype=np.float64).ravel() - float(m.mean()) for m in (left, right))

@@ -131,19 +131,20 @@ def verify_bundle(
 
 
 def resolve_reading(bundle: Bundle, given: ImageOptions) -> ImageOptions:
-    """How images are read: as the thresholds beside the bundle were set, where there are any.
+    """How images are read: as for the bundle's thresholds, if it has any.
 
     Raises:
-        OptionError: `given` differs. ThresholdsError: the thresholds cannot be used.
+        OptionError: `given` differs.
+        ThresholdsError: the thresholds cannot be used.
     """
     thresholds = find_thresholds(bundle.path, bundle.manifest)
-    kept = thresholds.white_level if thresholds is not None else None
+    stored = thresholds.white_level if thresholds is not None else None
     where = str(bundle.path / THRESHOLDS_NAME)
-    return replace(given, white=resolve_white(given.white, kept, where=where))
+    return replace(given, white=resolve_white(given.white, stored, where=where))
 
 
 def _read(bundle: Bundle, sources: Sources) -> Checkpoint:
-    """The checkpoint, once it is known to be the one that the bundle was built from."""
+    """Read the checkpoint, and check that the bundle was built from it."""
     read = read_checkpoint(sources)
     check_checkpoint(read)
     checkpoint, _ = complete_features(read)
@@ -152,16 +153,16 @@ def _read(bundle: Bundle, sources: Sources) -> Checkpoint:
         raise InputError(
             f"{sources.checkpoint}: expected the checkpoint that {bundle.path} was built from "
             f"({expected.name}, SHA-256 {expected.sha256[:12]}…), found SHA-256 "
-            f"{found.sha256[:12]}…; name that one with --checkpoint"
+            f"{found.sha256[:12]}…; give the right one with --checkpoint"
         )
     return checkpoint
 
 
 def find_checkpoint(bundle: Bundle, given: Path | None) -> Path:
-    """The checkpoint that the bundle was built from: as given, or by its name beside the bundle.
+    """The path of the checkpoint that the bundle was built from, by its name if not given.
 
     Raises:
-        InputError: nothing of that name lies beside the bundle or in the working folder.
+        InputError: it is neither in the folder of the bundle nor in the working folder.
     """
     if given is not None:
         return given
@@ -170,6 +171,6 @@ def find_checkpoint(bundle: Bundle, given: Path | None) -> Path:
         if (folder / name).exists():
             return folder / name
     raise InputError(
-        f"{bundle.path}: built from {name}, which lies neither beside it nor in this folder; "
-        f"name it with --checkpoint"
+        f"{bundle.path}: built from {name}, which is neither in the same folder nor in the working "
+        f"folder; give it with --checkpoint"
     )

@@ -1,4 +1,4 @@
-"""What a verification found, the limits it is held against, and how it is told."""
+"""The result of a verification, and its limits."""
 
 import math
 from collections.abc import Iterator
@@ -11,16 +11,19 @@ from diad_deploy.labelled.mask_findings import MaskCounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The most that a bundle may differ from PyTorch.
+    """How much a bundle may differ from PyTorch.
 
     Attributes:
-        stage_error: largest relative error of any stage: what these images do not show in
-            their decisions, others may.
-        map_correlation: least Pearson correlation of any image's two maps.
-        score_difference: largest difference of any image's two scores, as a share of the
+        stage_error: largest relative error of any stage. An error that changes no decision on these
+            images may change some on others.
+        map_correlation: smallest Pearson correlation between the two maps of an image.
+        score_difference: largest difference between the two scores of an image, as a share of the
             threshold.
         flipped_share: share of images whose decision may flip.
-        auroc_change: largest change of image or pixel AUROC either way.
+        auroc_change: largest absolute change of image or pixel AUROC.
+
+    Raises:
+        OptionError: a limit is NaN.
     """
 
     stage_error: float = 0.05
@@ -37,12 +40,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageError:
-    """One tensor on its way through the pipeline: errors over all images.
+    """The error of one stage of the pipeline over all images.
 
     Attributes:
         stage: `latents_0` after encoding, `latents_N` after step N, `reconstruction`,
             `anomaly_map`, `image_score`.
-        relative: norm of the error as a share of the norm of PyTorch's.
+        relative: norm of the error, divided by the norm of PyTorch's tensor.
         max_abs: largest absolute error.
     """
 
@@ -53,14 +56,14 @@ class StageError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How far two runs on the same images agree in what they decide.
+    """How far two runs on the same images agree.
 
     Attributes:
-        least_correlation, median_correlation: of the images' two maps.
-        largest_difference, mean_difference: of the images' two scores.
-        flipped: images on different sides of the threshold.
-        image_auroc_change, pixel_auroc_change: the second run's less the first's; None where
-            there are no labels or masks.
+        least_correlation, median_correlation: between the two maps of an image.
+        largest_difference, mean_difference: between the two scores of an image.
+        flipped: names of the images with different decisions.
+        image_auroc_change, pixel_auroc_change: second run minus first run; None without labels or
+            masks.
     """
 
     least_correlation: float
@@ -74,17 +77,22 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A bundle beside PyTorch, and PyTorch beside itself with noise of another seed.
+    """A bundle compared with PyTorch, and PyTorch with itself on noise of another seed.
 
     Attributes:
-        threshold: scores above it are defects.
-        threshold_from: where it comes from.
-        image_auroc, pixel_auroc: PyTorch's own.
-        noise_floor: PyTorch with another seed's noise; None where it was not run.
-        torch_half: PyTorch in its own float16; None where it was not run.
-        caution: what these figures do not show; None where there is nothing to say.
-        masks: how the masks of the defective images are.
-        notes: what is to be said of them.
+        backend: that ran the bundle.
+        pictures: number of images.
+        threshold: images with a higher score are defective.
+        threshold_from: its origin.
+        stages: errors by stage, in the order of the pipeline.
+        agreement: of the bundle with PyTorch.
+        noise_floor: of PyTorch with noise of another seed; None if it was not run.
+        image_auroc, pixel_auroc: of PyTorch.
+        limits: of errors and agreement.
+        torch_half: agreement of PyTorch in float16 (autocast); None if it was not run.
+        caution: what these figures do not show, if anything.
+        masks: counts of complete and faulty masks.
+        notes: on images and masks.
     """
 
     backend: str
@@ -104,16 +112,16 @@ class Verification:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What lies beyond the limits, in words; none where the bundle passes."""
+        """A sentence for each limit that is exceeded."""
         return tuple(self._faults())
 
     @property
     def passed(self) -> bool:
-        """Whether nothing lies beyond the limits."""
+        """Whether no limit is exceeded."""
         return not self.faults
 
     def as_json(self) -> dict[str, Any]:
-        """For a machine, and for the manifest."""
+        """Everything as a dictionary, for `--json` and the manifest."""
         return {**asdict(self), "faults": list(self.faults), "passed": self.passed}
 
     def _faults(self) -> Iterator[str]:

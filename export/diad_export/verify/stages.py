@@ -1,4 +1,4 @@
-"""A bundle beside PyTorch, on the same images and noise: does the fast one decide as the slow?"""
+"""Runs a bundle and PyTorch on the same images and noise, and compares them stage by stage."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -34,10 +34,14 @@ class VerifyOptions:
     """How to verify.
 
     Attributes:
-        threshold: of the decision; None takes it from PyTorch's scores.
-        noise_floor: whether PyTorch runs again with noise of another seed.
-        torch_half: whether PyTorch runs again in its own float16 (autocast), to compare with.
+        threshold: for decisions; None derives it from PyTorch's scores.
+        noise_floor: run PyTorch again with noise of another seed.
+        torch_half: run PyTorch again in float16 (autocast).
         reading: how images are read.
+        limits: of errors and agreement.
+
+    Raises:
+        OptionError: the threshold is not finite.
     """
 
     threshold: float | None = None
@@ -54,37 +58,46 @@ class VerifyOptions:
 def verify(
     bundle: Bundle,
     model: DiadModel,
-    observed: TracedBundle,
+    traced: TracedBundle,
     images: Sequence[LabelledImage],
     options: VerifyOptions,
     *,
     progress: Callable[[Progress], None] = lambda now: None,
 ) -> Verification:
-    """Run `observed` (`bundle` on a backend) and `model` on the same images and noise.
+    """Run a bundle and a model on the same images and noise.
+
+    Args:
+        bundle: its manifest and noise.
+        model: the PyTorch model.
+        traced: `bundle` on a backend.
+        images: with their labels and masks.
+        options: see there.
+        progress: called after each batch.
 
     Raises:
-        ImageError: one of the images cannot be read.
-        InputError: no images, or masks that cannot be used. BackendError: the backend failed.
+        ImageError: an image cannot be read.
+        InputError: there are no images, or masks cannot be used.
+        BackendError: the backend failed.
     """
     if not images:
-        raise InputError("no images to verify with; name a folder that holds some")
+        raise InputError("no images to verify with; give a folder of images with --images")
     reading = options.reading
     reader = ImageReader.with_options(reading)
     truth, masks = _read_truth(images, bundle.manifest.image.size_px, reading.limit_px)
-    runs = _Runs(bundle.manifest, model, observed)
+    runs = _Runs(bundle.manifest, model, traced)
     noise, other = bundle.noise(), _other_noise(bundle)
     for start in range(0, len(images), BATCH):
         chunk = images[start : start + BATCH]
         batch = prepare_batch([image.read(reader) for image in chunk], bundle.manifest.image)
         runs.compare(batch, noise)
         if options.noise_floor:
-            runs.shake(batch, other)
+            runs.run_noise_floor(batch, other)
         if options.torch_half:
-            runs.halve(batch, noise)
+            runs.run_torch_float16(batch, noise)
         progress(Progress(done=start + len(chunk), total=len(images), failed=0))
     marked = sum(bool(image.defective or image.mask) for image in images)
     return replace(
-        _judge(runs, truth, options),
+        _summarize(runs, truth, options),
         masks=masks.counts,
         notes=(*reader.warnings(), *masks.notes(marked)),
     )
@@ -93,7 +106,7 @@ def verify(
 def _read_truth(
     images: Sequence[LabelledImage], size_px: int, limit_px: int
 ) -> tuple[Truth, MaskTally]:
-    """Raises `InputError` that names all masks that cannot be used."""
+    """Labels, masks and their findings; raises `InputError` that names all unusable masks."""
     judged = [image.check_mask(size_px, limit_px=limit_px) for image in images]
     tally, faults = MaskTally(), []
     for image, mask in zip(images, judged, strict=True):
@@ -111,31 +124,31 @@ def _read_truth(
     return truth, tally
 
 
-def _judge(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:
+def _summarize(runs: "_Runs", truth: Truth, options: VerifyOptions) -> Verification:
     want, got = runs.torch.outcome(), runs.bundle.outcome()
     threshold, origin = choose_threshold(options.threshold, want.scores, truth)
 
-    def beside(other: _Collected) -> Agreement | None:
+    def compare(other: _Collected) -> Agreement | None:
         return compare_outcomes(want, other.outcome(), truth, threshold) if other.maps else None
 
     return Verification(
-        backend=runs.observed.backend,
+        backend=runs.traced.backend,
         pictures=len(truth.names),
         threshold=threshold,
         threshold_from=origin,
         stages=tuple(runs.errors()),
         agreement=compare_outcomes(want, got, truth, threshold),
-        noise_floor=beside(runs.shaken),
-        torch_half=beside(runs.halved),
+        noise_floor=compare(runs.noise_floor),
+        torch_half=compare(runs.torch_float16),
         image_auroc=truth.image_auroc(want.scores),
         pixel_auroc=truth.pixel_auroc(want.maps),
         limits=options.limits,
-        caution=runs.observed.caution,
+        caution=runs.traced.caution,
     )
 
 
 class _Collected:
-    """Maps and scores of one side, batch by batch."""
+    """Collects the maps and scores of a run, batch by batch."""
 
     def __init__(self) -> None:
         self.maps: list[FloatArray] = []
@@ -150,10 +163,10 @@ class _Collected:
 
 
 class _Runs:
-    """Both sides, and the errors between their stages."""
+    """The runs of bundle and PyTorch, and the errors of their stages."""
 
-    def __init__(self, manifest: Manifest, model: DiadModel, observed: TracedBundle) -> None:
-        self.model, self.observed = model, observed
+    def __init__(self, manifest: Manifest, model: DiadModel, traced: TracedBundle) -> None:
+        self.model, self.traced = model, traced
         self.steps = manifest.schedule.steps
         self.options = ReferenceOptions(
             schedule=manifest.schedule,
@@ -163,37 +176,37 @@ class _Runs:
             pool_count=manifest.fusion.pool_count,
         )
         self.torch, self.bundle = _Collected(), _Collected()
-        self.shaken, self.halved = _Collected(), _Collected()
+        self.noise_floor, self.torch_float16 = _Collected(), _Collected()
         self._sums: dict[str, tuple[float, float, float]] = {}
 
     def compare(self, batch: FloatArray, noise: Noises) -> None:
-        """Both sides on one batch."""
+        """Run bundle and PyTorch on a batch."""
         want = self._run_torch(batch, noise)
         got = self._run_bundle(batch, noise)
         for name, value in want.items():
-            if name not in got:  # this backend keeps it on the device
+            if name not in got:  # not every backend returns all stages
                 continue
             error = np.abs(got[name].astype(np.float64) - value)
             squares, norms, largest = self._sums.get(name, (0.0, 0.0, 0.0))
             self._sums[name] = (
                 squares + float(np.square(error).sum()),
                 norms + float(np.square(value.astype(np.float64)).sum()),
-                float(np.maximum(largest, error.max())),  # keeps what is not a number
+                float(np.maximum(largest, error.max())),  # keeps NaN
             )
         self.torch.add(want)
         self.bundle.add(got)
 
-    def shake(self, batch: FloatArray, noise: Noises) -> None:
-        """PyTorch alone, with other noise."""
-        self.shaken.add(self._run_torch(batch, noise))
+    def run_noise_floor(self, batch: FloatArray, noise: Noises) -> None:
+        """Run PyTorch alone, with other noise."""
+        self.noise_floor.add(self._run_torch(batch, noise))
 
-    def halve(self, batch: FloatArray, noise: Noises) -> None:
-        """PyTorch alone, in its own float16: what its users would take for speed."""
+    def run_torch_float16(self, batch: FloatArray, noise: Noises) -> None:
+        """Run PyTorch alone in float16 (autocast), the usual way to make it faster."""
         with torch.autocast("cpu", dtype=torch.float16):
-            self.halved.add(self._run_torch(batch, noise))
+            self.torch_float16.add(self._run_torch(batch, noise))
 
     def errors(self) -> Iterator[StageError]:
-        """Over all batches, in the order of the pipeline."""
+        """The errors over all batches, in the order of the pipeline."""
         for name, (squares, norms, largest) in self._sums.items():
             relative = squares**0.5 / max(norms**0.5, 1e-30)
             yield StageError(stage=name, relative=relative, max_abs=largest)
@@ -202,20 +215,20 @@ class _Runs:
         names = {"latents_start": "latents_0", "latents_final": f"latents_{self.steps}"}
         names |= {f"step{n}_latents": f"latents_{n}" for n in range(1, self.steps)}
         names |= {name: name for name in ("reconstruction", "anomaly_map", "image_score")}
-        seen: dict[str, FloatArray] = {}
+        stages: dict[str, FloatArray] = {}
 
         def observe(name: str, value: torch.Tensor) -> None:
             if name in names:
-                seen[names[name]] = value.float().numpy().copy()
+                stages[names[name]] = value.float().numpy().copy()
 
         image, own, posterior = (
             torch.from_numpy(part) for part in (batch, *_for_batch(noise, len(batch)))
         )
         run_reference(self.model, image, own, posterior, self.options, observe=observe)
-        return seen
+        return stages
 
     def _run_bundle(self, batch: FloatArray, noise: Noises) -> dict[str, FloatArray]:
-        return self.observed.run(batch, *_for_batch(noise, len(batch)))
+        return self.traced.run(batch, *_for_batch(noise, len(batch)))
 
 
 def _for_batch(noise: Noises, count: int) -> Noises:
@@ -224,7 +237,7 @@ def _for_batch(noise: Noises, count: int) -> Noises:
 
 
 def _other_noise(bundle: Bundle) -> Noises:
-    """Noise of the next seed; posterior noise as the bundle has it."""
+    """Noise of the next seed, and the bundle's posterior noise."""
     noise, posterior_noise = bundle.noise()
     rng = np.random.default_rng(bundle.manifest.noise.seed + 1)
     return rng.standard_normal(noise.shape, dtype=np.float32), posterior_noise

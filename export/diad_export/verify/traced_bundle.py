@@ -1,4 +1,4 @@
-"""A bundle on a backend, run on batches so that what it makes on the way can be seen."""
+"""Runs a bundle on a backend and returns the tensors of its stages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,44 +16,50 @@ from diad_deploy.diffusion.schedule import DdimStep, ddim_steps
 from diad_deploy.diffusion.stages import Model, Stages
 from diad_deploy.errors import BackendError
 from diad_export.onnx.parity import open_session
-from diad_export.precision.rounded_graph import write_rounded
+from diad_export.precision.float16_emulation import write_emulated
 from diad_export.verify.traced_engines import TracedEngines
 
 Tensors = dict[str, FloatArray]
 
 Rounding = Literal["every-node", "as-run"]
-"""Float16 graphs on a CPU: rounded at every float16 value, or as ONNX Runtime runs them there."""
+"""How a CPU runs float16 graphs: emulated at every node, or as ONNX Runtime runs them."""
 
 CAUTIONS: dict[Rounding, str] = {
-    "every-node": "float16 values were rounded at every node on a CPU, with sums in float32: what "
-    "float16 costs by its definition, not a run on the GPU that will use it",
-    "as-run": "ONNX Runtime's CPU computes float16 nodes in float32 and rounds weights and borders "
-    "only; verify with --rounding every-node, or on the GPU that will run the bundle",
+    "every-node": "float16 was emulated on a CPU, rounding at every node, with sums in float32; a "
+    "GPU may round less often and sum in another order",
+    "as-run": "ONNX Runtime's CPU computes float16 nodes in float32, and rounds only weights and "
+    "values next to float32 nodes; verify with --rounding every-node, or on the GPU that will run "
+    "the bundle",
 }
 
 
 class TracedBundle(Protocol):
-    """A bundle that can be run.
+    """A bundle that is opened on a backend.
 
     Attributes:
-        backend: what runs it.
-        caution: what its numbers do not show; None where there is nothing to say.
+        backend: its name.
+        caution: what its results do not show, if anything.
     """
 
     backend: str
     caution: str | None
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
-        """What `pipeline.run` shows on the way, by name; the outputs alone where no more is seen.
+        """Run a batch.
 
         Args:
-            image: `[B, 3, S, S]`; both noises `[B, C, h, w]`.
+            image: `[B, 3, S, S]`.
+            noise, posterior_noise: `[B, C, h, w]`.
+
+        Returns:
+            The tensors that `pipeline.run` passes to `observe`, by name; only the outputs if the
+            backend does not return others.
         """
         ...
 
 
 class TracedStages:
-    """On arrays: every stage and step is seen."""
+    """A bundle on the CPU, which returns the tensors of all stages and steps."""
 
     backend = "onnxruntime"
 
@@ -64,17 +70,17 @@ class TracedStages:
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
         """See `TracedBundle`."""
-        seen: Tensors = {}
+        tensors: Tensors = {}
 
         def observe(name: str, value: FloatArray) -> None:
-            seen[name] = value.copy()
+            tensors[name] = value.copy()
 
         pipeline.run(self._stages, image, noise, posterior_noise, self._steps, observe=observe)
-        return seen
+        return tensors
 
 
 class TracedModel:
-    """On a device: what comes back from it is seen."""
+    """A bundle on a device that returns its outputs only."""
 
     caution: str | None = None
 
@@ -101,14 +107,14 @@ def trace_bundle(
     tf32: bool = False,
     rounding: Rounding = "every-node",
 ) -> Iterator[TracedBundle]:
-    """The bundle on the best of what was asked for; ONNX Runtime's CPU where no GPU can run it.
+    """Open the bundle on a GPU, or on ONNX Runtime's CPU if no GPU can run it.
 
     Args:
-        bundle, backend, device, batch_size, tf32: as of `Detector.open`.
-        rounding: of float16 graphs, on the CPU.
+        bundle, backend, device, batch_size, tf32: see `Detector.open`.
+        rounding: of float16 graphs on the CPU.
 
     Raises:
-        OptionError, BackendError, BundleDamagedError: as of `backends.choice.open_model`.
+        OptionError, BackendError, BundleDamagedError: see `backends.choice.open_model`.
     """
     check_choice(backend, device)
     steps = ddim_steps(bundle.manifest.schedule)
@@ -129,34 +135,34 @@ def trace_bundle(
                 raise
         else:
             try:
-                yield _observed(opened, steps)
+                yield _traced(opened, steps)
             finally:
                 opened.model.close()
             return
-    halved = any(graph.precision == "float16" for graph in bundle.manifest.graphs)
-    with TemporaryDirectory(prefix="diad-rounded-") as scratch:
-        if halved and rounding == "every-node":
-            stages = _open_rounded(bundle, Path(scratch))
+    float16 = any(graph.precision == "float16" for graph in bundle.manifest.graphs)
+    with TemporaryDirectory(prefix="diad-float16-") as scratch:
+        if float16 and rounding == "every-node":
+            stages = _open_emulated(bundle, Path(scratch))
         else:
             stages = OnnxRuntimeStages.open(bundle)
         try:
-            yield TracedStages(stages, steps, CAUTIONS[rounding] if halved else None)
+            yield TracedStages(stages, steps, CAUTIONS[rounding] if float16 else None)
         finally:
             stages.close()
 
 
-def _open_rounded(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:
-    """The graphs, rounding at every float16 value."""
+def _open_emulated(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:
+    """Open the graphs with float16 emulated."""
     return OnnxRuntimeStages(
         {
-            graph.name: open_session(write_rounded(bundle.file(graph.file), scratch))
+            graph.name: open_session(write_emulated(bundle.file(graph.file), scratch))
             for graph in bundle.manifest.graphs
         }
     )
 
 
-def _observed(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> TracedBundle:
-    """As much of it as can be seen."""
+def _traced(opened: OpenedModel, steps: tuple[DdimStep, ...]) -> TracedBundle:
+    """The opened model with as many of its tensors as its backend returns."""
     if isinstance(opened.model, CudaModel):
         return TracedEngines(opened.model, opened.backend, steps)
     return TracedModel(opened.model, opened.backend)

@@ -1,4 +1,4 @@
-"""A model on a GPU, run so that every stage and step is seen, and as they run in use."""
+"""Runs a model on a GPU, and returns the tensors of its stages."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ Tensors = dict[str, FloatArray]
 
 
 class TracedEngines:
-    """A bundle on a GPU: latents from a run stage by stage, outputs from the recorded graph.
+    """A bundle on a GPU: latents of a run stage by stage, outputs of the captured CUDA graph.
 
-    So a fault of the recording shows in the outputs though the steps are right.
+    A fault in the captured graph shows in the outputs, even if the stages are correct.
     """
 
     caution: str | None = None
@@ -25,30 +25,32 @@ class TracedEngines:
         self._model, self.backend, self._steps = model, backend, steps
 
     def run(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
-        """See `observed_bundle.TracedBundle`."""
+        """See `traced_bundle.TracedBundle`."""
         largest = self._model.largest_batch
         parts = [
-            self._watch(*(array[first : first + largest] for array in arrays))
+            self._run_stages(*(array[first : first + largest] for array in arrays))
             for first in range(0, len(image), largest)
             for arrays in [(image, noise, posterior_noise)]
         ]
-        seen = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        tensors = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         result = self._model.submit(image, noise, posterior_noise)()
-        return seen | {
+        return tensors | {
             "reconstruction": result.reconstruction.copy(),
             "anomaly_map": result.anomaly_map.copy(),
             "image_score": result.image_score.copy(),
         }
 
-    def _watch(self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray) -> Tensors:
-        """One part, stage by stage; without the images that only fill it."""
-        seen: Tensors = {}
+    def _run_stages(
+        self, image: FloatArray, noise: FloatArray, posterior_noise: FloatArray
+    ) -> Tensors:
+        """The tensors of a part of the batch, without the images that pad it."""
+        tensors: Tensors = {}
 
         def observe(name: str, tensor: DeviceTensor) -> None:
-            seen[name] = self._model.download(tensor)[: len(image)]
+            tensors[name] = self._model.download(tensor)[: len(image)]
 
         def order(stages: Any, image: Any, noise: Any, posterior_noise: Any, /) -> Any:
             return pipeline.run(stages, image, noise, posterior_noise, self._steps, observe=observe)
 
         self._model.run_unrecorded(order, image, noise, posterior_noise)
-        return seen
+        return tensors

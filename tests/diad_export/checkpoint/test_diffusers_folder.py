@@ -20,7 +20,7 @@ VAE = Path("vae") / "diffusion_pytorch_model.safetensors"
 
 @pytest.fixture
 def folder(small_model: DiadModel, tmp_path: Path) -> Path:
-    """The small model, saved by diffusers' own hand where it is diffusers'."""
+    """The small model, saved by diffusers where the part is one of diffusers."""
     path = tmp_path / "model"
     small_model.unet.save_pretrained(path / "unet")
     small_model.semantic_guided.control.save_pretrained(path / "controlnet")
@@ -62,7 +62,7 @@ def test_shards(folder: Path, small_model: DiadModel) -> None:
 
 
 def split(file: Path) -> None:
-    """Two shards and their index in the place of one file."""
+    """Replace a file by two shards and their index."""
     tensors = load_file(file)
     names = sorted(tensors)
     file.unlink()
@@ -73,7 +73,7 @@ def split(file: Path) -> None:
     file.with_name(f"{file.name}.index.json").write_text(json.dumps(index))
 
 
-def test_an_index_leads_nowhere_else(folder: Path) -> None:
+def test_an_index_that_leaves_the_folder_is_rejected(folder: Path) -> None:
     split(folder / VAE)
     index = folder / "vae" / f"{VAE.name}.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "../unet/x.safetensors"}}))
@@ -116,7 +116,7 @@ def test_fusion_beside_the_control_network(folder: Path, small_model: DiadModel)
         same_model(folder, small_model)
 
 
-def test_a_text_model_in_the_place_of_a_context(folder: Path) -> None:
+def test_a_text_model_replaces_a_context(folder: Path) -> None:
     prefix = "cond_stage_model.transformer."
     text = {
         key.removeprefix(prefix): tensor
@@ -154,7 +154,7 @@ def test_what_is_missing_extra_and_misshapen_is_named(folder: Path) -> None:
     ]
 
 
-def test_inspect_says_what_it_is(folder: Path) -> None:
+def test_inspect_identifies_it(folder: Path) -> None:
     text = inspect_path(folder).as_text()
     assert "a trained DiAD model" in text
     assert f"diad-export build {folder}" in text
@@ -177,7 +177,7 @@ def test_a_truncated_component_is_one_line(folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_something_else(tmp_path: Path) -> None:
+def test_a_folder_without_components(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(CheckpointError, match=r"components \(unet.*found notes\.txt"):
         read_checkpoint(tmp_path)

@@ -1,4 +1,4 @@
-"""Published keys are found under whatever a training put before them."""
+"""Published keys are found behind the prefixes of training code."""
 
 import pytest
 
@@ -25,7 +25,7 @@ KEYS = (
         "model.model.{}",
     ],
 )
-def test_wrappers_one_inside_the_other(wrapped: str) -> None:
+def test_nested_wrappers(wrapped: str) -> None:
     found = sort_keys(wrapped.format(key) for key in KEYS)
     assert found.plain == {key: wrapped.format(key) for key in KEYS}
     assert not found.averaged
@@ -44,20 +44,20 @@ def test_averages_inside_a_wrapper() -> None:
     assert found.averaged == {KEYS[0]: "model.model_ema.diffusion_modelout2bias"}
 
 
-def test_what_is_of_no_part_keeps_its_name() -> None:
+def test_keys_of_unknown_parts_keep_their_names() -> None:
     names = ["model.conv1.weight", "net.layer1.0.bn1.bias", "module.betas"]
     assert sort_keys(names).plain == {name: name for name in names}
 
 
 @pytest.mark.parametrize("prefix", ["diad.", "lit.diad.", "module.diad.model.", "diad._orig_mod."])
-def test_an_unknown_name_before_all_keys_is_taken_off(prefix: str) -> None:
+def test_an_unknown_prefix_of_all_keys_is_removed(prefix: str) -> None:
     held = [*KEYS, "model_ema.diffusion_modelout2bias"]
     found = sort_keys(prefix + key for key in held)
     assert found.plain == {key: prefix + key for key in KEYS}
     assert found.averaged == {KEYS[0]: f"{prefix}{held[-1]}"}
 
 
-def test_an_unknown_name_before_some_keys_is_none_of_the_model() -> None:
+def test_an_unknown_prefix_of_some_keys_is_kept() -> None:
     for names in (
         [f"diad.{KEYS[0]}", "loss.weight"],
         [f"student.{KEYS[0]}", f"teacher.{KEYS[0]}"],
@@ -67,7 +67,7 @@ def test_an_unknown_name_before_some_keys_is_none_of_the_model() -> None:
         assert sort_keys(names).plain == {name: name for name in names}
 
 
-def test_two_keys_of_one_name_are_told() -> None:
+def test_duplicate_keys_are_reported() -> None:
     found = sort_keys([f"model.{KEYS[1]}", f"net.{KEYS[1]}", KEYS[1]])
     assert found.doubles == {KEYS[1]: [f"net.{KEYS[1]}", KEYS[1]]}
 

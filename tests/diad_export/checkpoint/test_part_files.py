@@ -1,4 +1,4 @@
-"""Faults of a part's own file are told of that file, not of the checkpoint."""
+"""Faults in a part's own file name that file, not the checkpoint."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint.doctor import diagnose
+from diad_export.checkpoint.diagnosis import diagnose
 from diad_export.checkpoint.published_keys import AUTOENCODER, FEATURES
 from diad_export.checkpoint.read import Sources, read_checkpoint
 from diad_export.checkpoint.usable_weights import check_checkpoint
@@ -31,14 +31,14 @@ def with_nan(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-def test_a_context_that_is_no_number(small_checkpoint: Path, tmp_path: Path, value: float) -> None:
+def test_a_context_with_nan(small_checkpoint: Path, tmp_path: Path, value: float) -> None:
     np.save(tmp_path / "own.npy", np.full((1, 4, 32), value))
     with pytest.raises(CheckpointError, match=r"own\.npy: the context holds NaN or .*--context"):
         read_checkpoint(Sources(checkpoint=small_checkpoint, context=tmp_path / "own.npy"))
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("features", FEATURES), ("autoencoder", AUTOENCODER)])
-def test_weights_that_are_no_numbers(
+def test_weights_that_are_not_finite_or_not_floats(
     small_checkpoint: Path, tmp_path: Path, name: str, prefix: str
 ) -> None:
     save_file(with_nan(part(small_checkpoint, prefix)), tmp_path / "own.safetensors")
@@ -48,7 +48,7 @@ def test_weights_that_are_no_numbers(
             look(sources)
 
 
-def test_an_extractor_that_is_none(small_checkpoint: Path, tmp_path: Path) -> None:
+def test_a_file_without_an_extractor(small_checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     save_file({key: torch.zeros(1) for key in RESNET}, path)
     bare = tmp_path / "without settings.safetensors"
@@ -79,7 +79,7 @@ def test_a_context_of_another_width(small_checkpoint: Path, tmp_path: Path) -> N
         (("encoder.down.0.block.0.conv1.weight",), "a part of one"),
     ],
 )
-def test_an_autoencoder_that_is_none(
+def test_a_file_without_an_autoencoder(
     small_checkpoint: Path, tmp_path: Path, keys: tuple[str, ...], found: str
 ) -> None:
     save_file({key: torch.zeros(1) for key in keys}, tmp_path / "own.safetensors")

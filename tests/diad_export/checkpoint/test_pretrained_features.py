@@ -1,4 +1,4 @@
-"""A checkpoint without an extractor takes timm's, or says how to give one."""
+"""A checkpoint without an extractor uses timm's, or the error names the option for one."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def bare(small_checkpoint) -> Checkpoint:
     return replace(read, tensors=kept)
 
 
-def test_timms_weights_are_taken(bare: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timms_weights_are_used(bare: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     def make(name: str, *, pretrained: bool, **more: object) -> torch.nn.Module:
         network = MAKE(name, pretrained=False, **more)
         if pretrained:
@@ -50,14 +50,14 @@ def test_an_extractor_in_the_file_is_left_alone(small_checkpoint, small_model: D
     "error",
     [FileNotFoundError("cannot find the files\nat all"), RuntimeError("no pretrained weights")],
 )
-def test_where_they_cannot_be_had_the_option_is_named(
+def test_if_they_cannot_be_loaded_the_option_is_named(
     bare: Checkpoint, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def make(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(timm, "create_model", make)
-    with pytest.raises(CheckpointError, match=r"resnet10t cannot be had.*--features") as caught:
+    with pytest.raises(CheckpointError, match=r"resnet10t cannot be loaded.*--features") as caught:
         complete_features(bare)
     assert "\n" not in str(caught.value)
 

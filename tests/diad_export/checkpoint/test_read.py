@@ -1,4 +1,4 @@
-"""Checkpoints are read safely, and what does not fit is named."""
+"""Checkpoints are read safely, and errors name what does not fit."""
 
 import os
 import pickle
@@ -40,7 +40,7 @@ def test_bare_dictionary(golden_checkpoint: Path, tmp_path: Path) -> None:
     assert read_checkpoint(bare).tensors.keys() == tensors.keys()
 
 
-def test_all_that_does_not_fit_is_named(small_checkpoint: Path, tmp_path: Path) -> None:
+def test_all_missing_and_misshapen_keys_are_named(small_checkpoint: Path, tmp_path: Path) -> None:
     tensors = load_file(small_checkpoint)
     del tensors["control_model.down11.0.weight"]
     tensors["model.diffusion_model.out.2.bias"] = torch.zeros(5)
@@ -63,7 +63,7 @@ def test_context_is_needed(small_checkpoint: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04torn", b"\x80\x04."])
-def test_what_is_no_checkpoint(tmp_path: Path, content: bytes) -> None:
+def test_files_that_are_not_checkpoints(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file.ckpt"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"file\.ckpt"):
@@ -101,10 +101,10 @@ def test_code_in_a_pickle_is_never_run(
     assert not (tmp_path / "hostile-was-here").exists()
 
 
-def test_what_a_training_leaves_beside_the_weights_is_not_in_the_way(
+def test_other_objects_in_the_file_are_ignored(
     golden_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Older trainings key their callbacks by class, which `weights_only` refuses."""
+    """Older training code saves callbacks by their class, which `weights_only` rejects."""
     monkeypatch.chdir(tmp_path)
     weights = {"control_model.x.weight": torch.arange(4.0), "betas": torch.ones(2)}
     training = {
@@ -125,7 +125,7 @@ def test_what_a_training_leaves_beside_the_weights_is_not_in_the_way(
     "wrapper",
     ["module.", "diad.", "_orig_mod.", "model.", "net.", "ema_model.", "model_ema.module."],
 )
-def test_wrappers_are_taken_off(small_checkpoint: Path, tmp_path: Path, wrapper: str) -> None:
+def test_wrappers_are_removed(small_checkpoint: Path, tmp_path: Path, wrapper: str) -> None:
     tensors = load_file(small_checkpoint)
     path = tmp_path / "wrapped.safetensors"
     save_file({wrapper + key: value for key, value in tensors.items()}, path)
@@ -133,7 +133,7 @@ def test_wrappers_are_taken_off(small_checkpoint: Path, tmp_path: Path, wrapper:
 
 
 def test_two_models_in_one_file(small_checkpoint: Path, tmp_path: Path) -> None:
-    """One module under two names is read; which of two models is meant, nobody knows."""
+    """A module under two names is read; two different models are an error."""
     tensors = load_file(small_checkpoint)
     path = tmp_path / "two.ckpt"
     wrapped = {f"model.{key}": value for key, value in tensors.items()}
@@ -211,9 +211,7 @@ def test_context_of_a_wrong_shape(small_checkpoint: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("header", ["(" * 900, "(1, 100000, 1000000), }"])
-def test_a_context_that_claims_more_than_there_is(
-    small_checkpoint: Path, tmp_path: Path, header: str
-) -> None:
+def test_a_context_with_a_false_header(small_checkpoint: Path, tmp_path: Path, header: str) -> None:
     path = tmp_path / "context.npy"
     text = "{'descr': '<f4', 'fortran_order': False, 'shape': " + header + "\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode())
@@ -221,14 +219,14 @@ def test_a_context_that_claims_more_than_there_is(
         read_checkpoint(Sources(checkpoint=small_checkpoint, context=path))
 
 
-def test_absent_and_folder(tmp_path: Path) -> None:
+def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="found nothing"):
         read_checkpoint(tmp_path / "absent.ckpt")
     with pytest.raises(CheckpointError, match="a folder with components"):
         read_checkpoint(tmp_path)
 
 
-def test_settings_that_do_not_fit(small_model: DiadModel, tmp_path: Path) -> None:
+def test_invalid_settings(small_model: DiadModel, tmp_path: Path) -> None:
     from diad_export.checkpoint.read import SETTINGS_KEY
 
     path = tmp_path / "odd.safetensors"

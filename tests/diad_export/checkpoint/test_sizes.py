@@ -1,4 +1,4 @@
-"""Sizes are read off shapes."""
+"""Sizes are read from shapes."""
 
 import json
 
@@ -33,7 +33,7 @@ def test_small_size_with_attention_in_one_level_only(small_checkpoint) -> None:
     assert read_sizes(read_checkpoint(small_checkpoint).shapes()) == SMALL
 
 
-def test_extractor_that_is_not_known() -> None:
+def test_unknown_extractor() -> None:
     shapes = golden_shapes("tiny")
     shapes["pretrained_model.conv1.weight"] = (65, 3, 7, 7)
     with pytest.raises(CheckpointError, match="none of resnet50"):
@@ -56,7 +56,7 @@ def test_first_level_that_widens() -> None:
         read_sizes(shapes)
 
 
-def test_sizes_that_make_no_model() -> None:
+def test_invalid_sizes() -> None:
     with pytest.raises(OptionError, match="multiples of 32"):
         ModelSizes(
             unet=UnetSizes(channels=(48, 96, 192, 192)),
@@ -71,6 +71,6 @@ def test_image_sizes_that_fit(size_px: int) -> None:
 
 
 @pytest.mark.parametrize(("size_px", "near"), [(64, "128"), (200, "192 or 256"), (1, "128")])
-def test_image_sizes_that_do_not(size_px: int, near: str) -> None:
+def test_image_sizes_that_do_not_fit(size_px: int, near: str) -> None:
     with pytest.raises(OptionError, match=f"take {near}$"):
         check_image_size(size_px, PUBLISHED.unet)

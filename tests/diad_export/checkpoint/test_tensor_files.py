@@ -1,4 +1,4 @@
-"""Where the weights lie in a file, and what a file without weights holds."""
+"""Weights are found in a file, and a file without weights is described."""
 
 from pathlib import Path
 
@@ -38,7 +38,10 @@ def circle() -> dict[str, object]:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (torch.nn.Linear(1, 1), r"a whole object \(torch\.nn\.modules\.linear\.Linear\), as torch"),
+        (
+            torch.nn.Linear(1, 1),
+            r"a whole object \(torch\.nn\.modules\.linear\.Linear\) from torch",
+        ),
         ({"epoch": 1, "model": torch.nn.Linear(1, 1)}, r"Linear\).*model\.state_dict\(\), FILE"),
         (
             {"state": {0: {"exp_avg": torch.zeros(1)}}, "param_groups": []},
@@ -50,9 +53,9 @@ def circle() -> dict[str, object]:
         (circle(), "found model; expected"),
     ],
 )
-def test_what_holds_no_weights_is_named(tmp_path: Path, content: object, message: str) -> None:
+def test_files_without_weights_are_described(tmp_path: Path, content: object, message: str) -> None:
     torch.save(content, tmp_path / "file.pt")
-    with pytest.raises(CheckpointError, match=f"holds no tensors by name: .*{message}"):
+    with pytest.raises(CheckpointError, match=f"holds no named tensors: .*{message}"):
         read_tensors(tmp_path / "file.pt")
 
 

@@ -1,4 +1,4 @@
-"""What cannot become a model is named before anything is fetched or exported."""
+"""Unusable weights are an error before anything is downloaded or exported."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from diad_deploy.errors import CheckpointError
-from diad_export.checkpoint.doctor import diagnose
+from diad_export.checkpoint.diagnosis import diagnose
 from diad_export.checkpoint.published_keys import FEATURES
 from diad_export.checkpoint.read import read_checkpoint
 from diad_export.checkpoint.usable_weights import check_checkpoint, check_values
@@ -35,7 +35,7 @@ def _nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refused(path: Path, message: str) -> None:
-    """By `build` and by `inspect`, in one line."""
+    """Check that `build` and `inspect` reject the file in one line."""
     for words in (["build", str(path), "-o", str(path.parent / "bundle")], ["inspect", str(path)]):
         with pytest.raises(CheckpointError, match=message) as caught:
             CliRunner().invoke(command, words, catch_exceptions=False)
@@ -62,7 +62,7 @@ def empty_model(small_checkpoint: Path) -> DiadModel:
         (torch.ones(4, device="meta"), f"{KEY}: expected a dense tensor, found one without values"),
     ],
 )
-def test_weights_that_are_no_numbers(
+def test_weights_that_are_not_finite_or_not_floats(
     small_checkpoint: Path, empty_model: DiadModel, value: Tensor, message: str
 ) -> None:
     read = read_checkpoint(small_checkpoint)
@@ -70,7 +70,7 @@ def test_weights_that_are_no_numbers(
         check_values(replace(read, tensors={KEY: value}), empty_model)
 
 
-def test_other_floating_point_and_what_is_not_needed(
+def test_other_float_types_and_unused_tensors(
     small_checkpoint: Path, empty_model: DiadModel
 ) -> None:
     read = read_checkpoint(small_checkpoint)
@@ -80,20 +80,22 @@ def test_other_floating_point_and_what_is_not_needed(
         check_values(replace(read, tensors=tensors), empty_model)
 
 
-def test_before_an_extractor_is_fetched(small_checkpoint: Path, tmp_path: Path) -> None:
+def test_weights_are_checked_before_an_extractor_is_downloaded(
+    small_checkpoint: Path, tmp_path: Path
+) -> None:
     kept = {k: v for k, v in load_file(small_checkpoint).items() if not k.startswith(FEATURES)}
     path = tmp_path / "diverged.ckpt"
     torch.save({**kept, KEY: torch.full((4,), float("nan"))}, path)
     refused(path, rf"diverged\.ckpt: 1 unusable .{KEY}: holds NaN.*before it diverged")
 
 
-def test_all_whole_numbers_are_counted(small_checkpoint: Path, tmp_path: Path) -> None:
+def test_all_integer_weights_are_counted(small_checkpoint: Path, tmp_path: Path) -> None:
     tensors = {key: (t * 100).to(torch.int8) for key, t in load_file(small_checkpoint).items()}
     save_file(tensors, tmp_path / "quantised.safetensors")
     refused(tmp_path / "quantised.safetensors", r"\d{3} unusable \(.* found int8")
 
 
-def test_what_lacks_is_named_before_an_extractor_is_fetched(
+def test_missing_keys_are_named_before_an_extractor_is_downloaded(
     small_checkpoint: Path, tmp_path: Path
 ) -> None:
     tensors = load_file(small_checkpoint)
@@ -118,10 +120,10 @@ def test_what_lacks_is_named_before_an_extractor_is_fetched(
 def test_another_model(tmp_path: Path, keys: list[str], message: str, prefix: str) -> None:
     state = {prefix + key: torch.zeros(1) for key in keys}
     torch.save({"state_dict": state}, tmp_path / "other.pth")
-    refused(tmp_path / "other.pth", f"no DiAD checkpoint but {message}")
+    refused(tmp_path / "other.pth", f"expected a DiAD checkpoint, .*, found {message}")
 
 
-def test_a_model_below_a_name_that_not_all_keys_have(tmp_path: Path) -> None:
+def test_a_prefix_that_some_keys_lack(tmp_path: Path) -> None:
     keys = ["loss.weight", "lit.diad.first_stage_model.encoder.down.0.block.0.conv1.weight"]
     torch.save({"state_dict": {key: torch.zeros(1) for key in keys}}, tmp_path / "lit.ckpt")
     refused(tmp_path / "lit.ckpt", r"a DiAD model's keys under 'lit\.diad\.', beside others")
@@ -142,7 +144,7 @@ def test_a_part_of_a_model(tmp_path: Path, key: str, message: str) -> None:
     refused(tmp_path / "part.safetensors", message)
 
 
-def test_what_a_part_of_the_published_keys_lacks_is_not_nothing(
+def test_missing_keys_of_a_published_part_are_counted(
     small_checkpoint: Path, tmp_path: Path
 ) -> None:
     tensors = load_file(small_checkpoint)

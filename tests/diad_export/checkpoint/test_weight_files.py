@@ -1,4 +1,4 @@
-"""A folder of shards with its index is a checkpoint, and leads nowhere else."""
+"""A folder of shards with its index is a checkpoint; no file elsewhere is read."""
 
 import json
 import os
@@ -84,14 +84,14 @@ def test_a_shard_of_another_model(folder: Path) -> None:
         read_checkpoint(folder)
 
 
-def test_a_shard_that_was_cut(folder: Path) -> None:
+def test_a_truncated_shard(folder: Path) -> None:
     os.truncate(shard(folder, 1), 1000)
     with pytest.raises(CheckpointError, match=r"model-00001.* not a whole safetensors file"):
         read_checkpoint(folder)
 
 
 @pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "..", ".", "", 5, None])
-def test_an_index_that_leads_elsewhere(folder: Path, name: object) -> None:
+def test_an_index_that_names_files_elsewhere(folder: Path, name: object) -> None:
     (folder / INDEX).write_text(json.dumps({"weight_map": {"a": name}}))
     with pytest.raises(CheckpointError, match="expected names of files beside it, found"):
         read_checkpoint(folder)
@@ -109,7 +109,7 @@ def test_an_index_that_leads_elsewhere(folder: Path, name: object) -> None:
         ('{"weight_map": {}}', "found none"),
     ],
 )
-def test_an_index_that_is_none(folder: Path, text: str, message: str) -> None:
+def test_a_damaged_index(folder: Path, text: str, message: str) -> None:
     (folder / INDEX).write_text(text)
     with pytest.raises(CheckpointError, match=message):
         read_checkpoint(folder)
@@ -144,7 +144,7 @@ def test_the_only_shard_is_a_checkpoint(small_checkpoint: Path, tmp_path: Path) 
     assert load_model(read_checkpoint(path))
 
 
-def test_what_is_missing_is_not_known_without_sizes(folder: Path, tmp_path: Path) -> None:
+def test_missing_keys_are_unknown_without_sizes(folder: Path, tmp_path: Path) -> None:
     held = load_file(shard(folder, 1))
     save_file({k: v for k, v in held.items() if "input_blocks.0" not in k}, tmp_path / "part.st")
     facts = dict(inspect_path(tmp_path / "part.st").facts)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.errors import CheckpointError, DiadError
-from diad_export.checkpoint.doctor import diagnose
+from diad_export.checkpoint.diagnosis import diagnose
 from diad_export.checkpoint.read import read_checkpoint
 from diad_export.checkpoint.weights import load_model
 from diad_export.cli.commands import command
@@ -40,7 +40,7 @@ def test_inspect_training_file(golden_checkpoint: Path) -> None:
     assert found["missing"] == found["misshapen"] == found["extra"] == []
 
 
-def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
+def test_inspect_reports_all_faults_at_once(tmp_path: Path) -> None:
     tensors = golden_state_dict("tiny")
     del tensors["control_model.down22.0.weight"], tensors["first_stage_model.quant_conv.bias"]
     tensors["model.diffusion_model.out.0.bias"] = torch.zeros(7)
@@ -48,7 +48,7 @@ def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
     path = tmp_path / "model.ckpt"
     torch.save(tensors, path)
     found = diagnose(path)
-    assert found.kind == "a DiAD model that is not whole"
+    assert found.kind == "an incomplete DiAD model"
     assert set(found.missing) == {
         "control_model.down22.0.weight",
         "first_stage_model.quant_conv.bias",
@@ -59,7 +59,7 @@ def test_inspect_says_all_that_is_wrong_at_once(tmp_path: Path) -> None:
     assert found.advice
 
 
-def test_inspect_looks_into_the_text_model(tmp_path: Path) -> None:
+def test_inspect_checks_the_text_model(tmp_path: Path) -> None:
     state = golden_state_dict("tiny")
     layers = "cond_stage_model.transformer.text_model.encoder.layers"
     del state[f"{layers}.1.mlp.fc2.bias"]
@@ -73,7 +73,7 @@ def test_inspect_looks_into_the_text_model(tmp_path: Path) -> None:
         load_model(read_checkpoint(tmp_path / "text.ckpt"))
 
 
-def test_inspect_knows_a_file_before_training(tmp_path: Path) -> None:
+def test_inspect_recognises_an_untrained_model(tmp_path: Path) -> None:
     tensors = golden_state_dict("tiny")
     for key in tensors:
         if "zero_convs" in key or "middle_block_out" in key:
@@ -91,7 +91,9 @@ def test_inspect_knows_a_file_before_training(tmp_path: Path) -> None:
         (("cond_stage_model.",), "no model that this project knows"),
     ],
 )
-def test_inspect_knows_other_files(tmp_path: Path, prefixes: tuple[str, ...], kind: str) -> None:
+def test_inspect_recognises_other_files(
+    tmp_path: Path, prefixes: tuple[str, ...], kind: str
+) -> None:
     tensors = golden_state_dict("tiny")
     path = tmp_path / "model.ckpt"
     torch.save({k: v for k, v in tensors.items() if k.startswith(prefixes)}, path)
@@ -100,12 +102,12 @@ def test_inspect_knows_other_files(tmp_path: Path, prefixes: tuple[str, ...], ki
     assert found.advice
 
 
-def test_inspect_nothing(tmp_path: Path) -> None:
+def test_inspect_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DiadError, match="found nothing"):
         CliRunner().invoke(command, ["inspect", str(tmp_path / "absent")], catch_exceptions=False)
 
 
-def test_build_refuses_a_step_count_that_leaves_the_schedule(
+def test_build_rejects_a_step_count_that_leaves_the_schedule(
     small_checkpoint: Path, tmp_path: Path
 ) -> None:
     arguments = ["build", str(small_checkpoint), "-o", str(tmp_path / "b"), "--steps", "9"]
@@ -113,7 +115,7 @@ def test_build_refuses_a_step_count_that_leaves_the_schedule(
         CliRunner().invoke(command, arguments, catch_exceptions=False)
 
 
-def test_build_looks_for_tensorrt_before_it_reads_anything(tmp_path: Path) -> None:
+def test_build_imports_tensorrt_before_it_reads_anything(tmp_path: Path) -> None:
     arguments = ["build", str(tmp_path / "absent.ckpt"), "-o", str(tmp_path / "b")]
     target = ["--target", "tensorrt-rtx", "--compute-capability", "9.0"]
     with pytest.raises(DiadError, match=r"no compute capability 9\.0"):

@@ -1,4 +1,4 @@
-"""An engine in a line, and what is kept of it."""
+"""The lines of `inspect` for engines and their cache."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from diad_export.cli.inspect import describe_bundle
 from tests.simulator.engines import with_engines
 
 
-def test_the_line_says_what_it_is_for_and_what_is_in_it(standin_bundle: Bundle) -> None:
+def test_a_line_has_the_target_and_the_types(standin_bundle: Bundle) -> None:
     spec = EngineSpec(
         target="tensorrt",
         graph="denoiser",
@@ -39,14 +39,14 @@ def test_the_line_says_what_it_is_for_and_what_is_in_it(standin_bundle: Bundle) 
         (
             "denoiser engine",
             "tensorrt 11.4.0 for 9.0, made on NVIDIA H100, CUDA 13.0; batch 1 to 8, tuned for 4; "
-            "asked for float16: 75 % of 8 layers in float16, 1 fused attention, float32: 2 "
+            "built in float16: 75 % of 8 layers in float16, 1 fused attention, float32: 2 "
             "(first, second)",
         )
     ]
     assert engine_facts(standin_bundle.manifest) == []
 
 
-def test_what_tensorrt_rtx_keeps_on_this_machine(
+def test_the_runtime_cache_of_this_machine(
     standin_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))

@@ -1,4 +1,4 @@
-"""The command line's words for engines."""
+"""The command-line options for engines."""
 
 import click
 import pytest
@@ -39,8 +39,8 @@ def test_all_options_become_one_object() -> None:
     )
 
 
-def test_engine_options_without_a_target_are_refused() -> None:
-    with pytest.raises(OptionError, match="--compute-capability, --batch: is about engines"):
+def test_engine_options_without_a_target_are_rejected() -> None:
+    with pytest.raises(OptionError, match="--compute-capability, --batch: needs --target"):
         parse("--compute-capability", "8.9", "--batch", "1", "2", "3")
 
 

@@ -1,4 +1,4 @@
-"""What `inspect` says of float16 graphs."""
+"""The lines of `inspect` for float16 graphs."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def facts(bundle: Bundle, precision: PrecisionSpec | None) -> dict[str, str]:
     return dict(precision_facts(replace(bundle.manifest, precision=precision)))
 
 
-def test_nothing_to_say_of_float32(standin_bundle: Bundle) -> None:
+def test_no_facts_for_float32(standin_bundle: Bundle) -> None:
     assert facts(standin_bundle, None) == {}
 
 

@@ -50,7 +50,7 @@ class Spreading(nn.Module):
 
 
 def write_network(module: nn.Module, path: Path, *, half: bool) -> Path:
-    """Export `module` with a free batch; weights are seeded by the caller."""
+    """Export `module` with a dynamic batch; the caller seeds the weights."""
     module = module.eval()
     program = torch.onnx.export(
         module.half() if half else module,
@@ -67,7 +67,7 @@ def write_network(module: nn.Module, path: Path, *, half: bool) -> Path:
 
 
 def write_strange(path: Path) -> Path:
-    """A graph with an operator that nobody knows, in the node `strange_node`."""
+    """A graph with an unknown operator in the node `strange_node`."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4, SIDE, SIDE])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4, SIDE, SIDE])
     nodes = [

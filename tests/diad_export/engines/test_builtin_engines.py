@@ -32,7 +32,7 @@ def arguments(path: Path, *capabilities: str) -> list[str]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     path = tmp_path_factory.mktemp("demo") / "bundle"
     write_float16_bundle(path)
-    # one engine a graph for all of them
+    # one engine per graph for all tests
     result = CliRunner().invoke(command, arguments(path, *CAPABILITIES), catch_exceptions=False)
     assert result.exit_code == 0
     return Bundle.open(path)
@@ -51,7 +51,7 @@ def test_every_graph_has_an_engine_of_its_precision(built: Bundle) -> None:
         assert spec.layers.fused_attentions == SELF_ATTENTIONS[graph.name]
 
 
-def test_inspect_shows_an_engine_a_line(built: Bundle) -> None:
+def test_inspect_shows_a_line_for_each_engine(built: Bundle) -> None:
     shown = CliRunner().invoke(command, ["inspect", str(built.path)], catch_exceptions=False)
     [line] = [text for text in shown.output.splitlines() if "denoiser engine" in text]
     for words in ("tensorrt-rtx 1.", "8.6, 8.9", "batch 1 to 4", "tuned for 2", "in float16"):
@@ -69,7 +69,7 @@ def test_ctrl_c_ends_a_build_and_leaves_the_bundle(built: Bundle) -> None:
     )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("encoder engine: ")
-    # into the denoiser's build, which takes seconds
+    # during the denoiser's build, which takes seconds
     time.sleep(2.0)
     start = time.monotonic()
     process.send_signal(signal.SIGINT)

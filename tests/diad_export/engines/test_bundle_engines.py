@@ -1,4 +1,4 @@
-"""Engines come into a bundle whole or not at all, and all else stays."""
+"""Engines are added to a bundle all or none, and everything else is kept."""
 
 import dataclasses
 import hashlib
@@ -27,7 +27,7 @@ MACHINE = Machine(version="1.7", capabilities=("8.6", "8.9"), gpu=GPU)
 
 
 class FakeWorker:
-    """Answers as the worker does; the engine of the graph `fails_at` fails."""
+    """Answers like the worker; the engine of the graph `fails_at` fails."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -62,7 +62,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_the_manifest_says_what_was_built(own_bundle: Bundle, worker: FakeWorker) -> None:
+def test_the_manifest_lists_what_was_built(own_bundle: Bundle, worker: FakeWorker) -> None:
     add_engines(own_bundle.path, FULL)
     bundle = Bundle.open(own_bundle.path)
     assert len(bundle.manifest.engines) == 4
@@ -158,7 +158,7 @@ def test_memory_is_checked_before_anything_is_built(
     add_engines(own_bundle.path, dataclasses.replace(RTX, memory_check=False))
 
 
-def test_progress_is_a_line_and_a_bar_an_engine(own_bundle: Bundle, worker: FakeWorker) -> None:
+def test_each_engine_has_a_line_and_a_bar(own_bundle: Bundle, worker: FakeWorker) -> None:
     lines: list[str] = []
     bars: list[str] = []
 

@@ -57,7 +57,7 @@ def test_an_error_that_takes_more_than_a_message(
     assert (str(raised.value), vars(raised.value)) == (str(error), vars(error))
 
 
-def test_an_error_of_another_tree_is_told_with_its_message() -> None:
+def test_other_errors_keep_their_message() -> None:
     failure = failure_of(BackendError("refused"))
     for kind in ("ValueError", "copyreg", "os"):
         found = child_process.error_of(replace(failure, kind=kind))

@@ -1,4 +1,4 @@
-"""TensorRT's words for its layers, from the log and from the inspector."""
+"""Layers are read from TensorRT's log and from its inspector."""
 
 import json
 
@@ -26,7 +26,7 @@ LOG = "\n".join(
 )
 
 
-def test_inputs_and_outputs_tell_the_type_and_constants_do_not() -> None:
+def test_types_are_of_inputs_and_outputs_not_of_constants() -> None:
     layers = layers_from_log(["Engine Layer Information:", LOG])
     assert [layer.computes_in for layer in layers] == [
         "float16",
@@ -44,7 +44,7 @@ def test_inputs_and_outputs_tell_the_type_and_constants_do_not() -> None:
     assert shapes.types == ("int64",)
 
 
-def test_the_inspector_gives_the_same() -> None:
+def test_the_inspector_returns_the_same() -> None:
     records = [
         {
             "Name": "node_conv2d",

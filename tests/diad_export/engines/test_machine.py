@@ -3,7 +3,7 @@
 import pytest
 
 from diad_deploy.errors import BackendError, OptionError
-from diad_export.engines.machine import Gpu, Machine, look_at_machine, resolve_capabilities
+from diad_export.engines.machine import Gpu, Machine, describe_machine, resolve_capabilities
 from diad_export.engines.tensorrt_module import load_tensorrt
 
 KNOWN = ("7.5", "8.0", "8.6", "8.9", "12.0", "12.1")
@@ -16,13 +16,13 @@ def with_gpu(capability: str) -> Machine:
 
 
 def test_the_installed_rtx_lists_these_capabilities() -> None:
-    machine = look_at_machine(load_tensorrt("tensorrt-rtx"))
+    machine = describe_machine(load_tensorrt("tensorrt-rtx"))
     assert machine.capabilities == KNOWN
     assert machine.version.startswith("1.")
     assert (machine.gpu is None) == bool(machine.no_gpu)
 
 
-def test_rtx_takes_what_is_asked_or_the_gpu_at_hand() -> None:
+def test_rtx_builds_for_the_given_capabilities_or_this_gpu() -> None:
     asked = ("12.0", "8.9", "8.9")
     assert resolve_capabilities("tensorrt-rtx", asked, BARE) == ("8.9", "12.0")
     assert resolve_capabilities("tensorrt-rtx", (), with_gpu("8.6")) == ("8.6",)
@@ -36,7 +36,7 @@ def test_a_capability_that_rtx_lacks(asked: tuple[str, ...], machine: Machine) -
         resolve_capabilities("tensorrt-rtx", asked, machine)
 
 
-def test_tensorrt_builds_for_the_gpu_at_hand() -> None:
+def test_tensorrt_builds_for_this_gpu() -> None:
     assert resolve_capabilities("tensorrt", (), with_gpu("9.0")) == ("9.0",)
     with pytest.raises(BackendError, match=r"CUDA says no.*--target tensorrt-rtx"):
         resolve_capabilities("tensorrt", (), BARE)

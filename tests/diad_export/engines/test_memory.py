@@ -28,7 +28,7 @@ def test_the_estimate_covers_what_was_measured() -> None:
     assert estimate_bytes(graph(10**9, "float32")) > 1.8 * estimate_bytes(graph(10**9, "float16"))
 
 
-def test_too_little_says_both_numbers() -> None:
+def test_too_little_memory_is_an_error_with_both_numbers() -> None:
     spec = graph(870_000_000, "float16")
     with pytest.raises(ExportError, match=r"about 6\.5 GB .* 4\.0 GB are free.*--no-memory-check"):
         check_memory(spec, 4_000_000_000)

@@ -11,7 +11,7 @@ TURING = (
 )
 
 
-def test_the_layer_stays_and_source_places_go() -> None:
+def test_the_layer_is_kept_and_source_places_are_removed() -> None:
     assert one_line([TURING, "later"]) == (
         "Error Code 1: Myelin (Cannot compile operation 'node_MatMul_276' for Turing (SM75): "
         "FP32 GEMM is not supported.)"

@@ -1,4 +1,4 @@
-"""Real engines, built by TensorRT-RTX without a GPU, their types read back."""
+"""Real engines, built by TensorRT-RTX without a GPU, and their types."""
 
 import dataclasses
 import warnings
@@ -60,33 +60,33 @@ def test_a_float16_graph_becomes_a_float16_engine(networks: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("capability", ["7.5", "8.9"])
-def test_float32_products_are_written_out_where_they_must(
+def test_float32_products_are_rewritten_for_turing(
     networks: Path, tmp_path: Path, capability: str
 ) -> None:
     path = networks / "spreading.onnx"
     before = path.read_bytes()
     asked = request(path, tmp_path / "x.engine", capability, precision="float16")
     found = built(dataclasses.replace(asked, wide=True))
-    assert ("2 float32 products written out" in found.note) == (capability == "7.5")
+    assert ("2 float32 products rewritten" in found.note) == (capability == "7.5")
     assert path.read_bytes() == before
 
 
-def test_float16_asked_of_a_float32_graph_is_an_error(networks: Path, tmp_path: Path) -> None:
+def test_a_float32_graph_for_float16_is_an_error(networks: Path, tmp_path: Path) -> None:
     engine = tmp_path / "single.engine"
     asked = request(networks / "single.onnx", engine, "8.9", precision="float16")
-    with pytest.raises(ExportError, match=r"asked for float16, but .* \(node_conv2d, .*float32"):
+    with pytest.raises(ExportError, match=r"expected float16, but .* \(node_conv2d, .*float32"):
         built(asked)
     assert not engine.exists()
 
 
-def test_float32_says_so(networks: Path, tmp_path: Path) -> None:
+def test_a_float32_engine_has_float32_layers(networks: Path, tmp_path: Path) -> None:
     asked = request(networks / "single.onnx", tmp_path / "x.engine", "8.9", precision="float32")
     found = built(asked)
     assert "float16" not in found.layers.by_type
     assert any("node_conv2d" in name for name in found.layers.float32)
 
 
-def test_float32_on_turing_says_the_way_out(networks: Path, tmp_path: Path) -> None:
+def test_float32_on_turing_is_an_error_with_a_remedy(networks: Path, tmp_path: Path) -> None:
     asked = request(networks / "single.onnx", tmp_path / "x.engine", "7.5", precision="float32")
     with pytest.raises(ExportError, match=r"'node_\w+' for Turing .*--precision fp16, or leave"):
         built(asked)
@@ -98,7 +98,7 @@ def test_a_node_that_cannot_be_parsed_is_named(networks: Path, tmp_path: Path) -
         built(asked)
 
 
-def test_the_profile_has_the_free_dimensions_only(networks: Path, tmp_path: Path) -> None:
+def test_the_profile_has_dynamic_dimensions_only(networks: Path, tmp_path: Path) -> None:
     inputs = request(networks / "half.onnx", tmp_path, precision="float16").graph.inputs
     fixed = dataclasses.replace(inputs[0], name="timestep", shape=(1,))
     shapes = profile_shapes((*inputs, fixed), EngineOptions(target="tensorrt"))

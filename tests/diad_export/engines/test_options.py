@@ -1,4 +1,4 @@
-"""Options that cannot be are refused before anything starts."""
+"""Invalid options are an error before anything starts."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(OptionError) as caught:
         check_options(options)
     message = str(caught.value)
-    assert "--compute-capability 8.9 does not go with --target tensorrt" in message
+    assert "--compute-capability 8.9 cannot be used with --target tensorrt" in message
     assert "--batch 4 2 8: expected 1 <= MIN <= OPT <= MAX" in message
     assert "--workspace 0" in message
     assert "--optimization-level 6: expected 0 to 5" in message
@@ -32,5 +32,7 @@ def test_every_fault_is_named_at_once() -> None:
 
 
 def test_rtx_has_no_timing_cache() -> None:
-    with pytest.raises(OptionError, match="--timing-cache does not go with --target tensorrt-rtx"):
+    with pytest.raises(
+        OptionError, match="--timing-cache cannot be used with --target tensorrt-rtx"
+    ):
         check_options(EngineOptions(target="tensorrt-rtx", timing_cache="times.bin"))

@@ -1,4 +1,4 @@
-"""What Polygraphy finds wrong in a graph is told; what it folds keeps names and types."""
+"""Polygraphy's lint names faulty nodes; folding keeps names and types."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ SPEC = GraphSpec(
 
 
 def write(folder: Path, second: np.ndarray, *, external: bool = False) -> Path:
-    """Two products behind casts of their weights, in the nodes `first` and `second`."""
+    """Two products of cast weights, in the nodes `first` and `second`."""
     nodes = [
         helper.make_node("Cast", ["w"], ["w.wide"], to=TensorProto.FLOAT, name="small_cast"),
         helper.make_node("MatMul", ["x", "w.wide"], ["a"], name="first"),
@@ -46,11 +46,11 @@ def write(folder: Path, second: np.ndarray, *, external: bool = False) -> Path:
     return path
 
 
-def test_a_right_graph_passes(tmp_path: Path) -> None:
+def test_a_correct_graph_passes(tmp_path: Path) -> None:
     assert lint(write(tmp_path, WEIGHTS, external=True), SPEC, batch=2)
 
 
-def test_a_graph_that_lint_cannot_hold_is_left_out(
+def test_a_graph_too_large_for_lint_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path, WEIGHTS, external=True)
@@ -58,7 +58,7 @@ def test_a_graph_that_lint_cannot_hold_is_left_out(
     assert not lint(path, SPEC, batch=2)
 
 
-def test_a_node_at_fault_is_named(tmp_path: Path) -> None:
+def test_a_faulty_node_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, np.ones((5, 8), dtype=np.float16))
     with pytest.raises(ExportError, match=r"^small: Polygraphy's lint .*node 'second': .*; build"):
         lint(path, SPEC, batch=2)
@@ -76,7 +76,7 @@ def test_small_constants_are_folded(tmp_path: Path, external: bool) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_large_ones_stay_as_they_are_stored(tmp_path: Path) -> None:
+def test_large_constants_are_not_folded(tmp_path: Path) -> None:
     wide = np.ones((8, FOLDED_BYTES // 32 + 8), dtype=np.float16)
     with folded(write(tmp_path, wide)) as copy:
         model = onnx.load(copy)

@@ -1,4 +1,4 @@
-"""Every name of TensorRT's that is used exists, and a missing TensorRT is said in one line."""
+"""Every name of TensorRT that is used exists, and a missing TensorRT is one line."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def test_rtx_has_every_name_that_is_used(name: str) -> None:
     assert reduce(getattr, name.split("."), tensorrt_rtx) is not None
 
 
-def test_the_list_holds_what_the_code_says() -> None:
+def test_the_list_has_every_name_in_the_code() -> None:
     listed = {part for name in (*USED_NAMES, *RTX_USED_NAMES) for part in name.split(".")}
     for file in ("one_engine.py", "messages.py", "monitor.py"):
         text = (SOURCE / file).read_text()

@@ -1,4 +1,4 @@
-"""Products written out give the same numbers."""
+"""Rewritten products give the same numbers."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from diad_export.engines.turing import write_out_products
+from diad_export.engines.turing import rewrite_products
 
 
 def test_numbers_and_names_stay(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_numbers_and_names_stay(tmp_path: Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, path)
     (tmp_path / "copy").mkdir()
-    copy = write_out_products(path, tmp_path / "copy", only=("left_product", "right_product"))
+    copy = rewrite_products(path, tmp_path / "copy", only=("left_product", "right_product"))
     written = onnx.load(copy)
     onnx.checker.check_model(written, full_check=True)
     kinds = [node.op_type for node in written.graph.node]

@@ -10,7 +10,7 @@ from torch import nn
 from diad_export.model.constant_context import (
     ConstantContextAttention,
     FoldedAttention,
-    hold_context,
+    fix_context,
 )
 from tests.golden_case import relative_error
 
@@ -27,7 +27,7 @@ def make_attention(channels: int) -> nn.ModuleDict:
     ("channels", "tokens", "processor"),
     [(64, 4, FoldedAttention), (64, 77, ConstantContextAttention), (640, 77, FoldedAttention)],
 )
-def test_same_attention_by_the_cheaper_way(
+def test_same_attention_with_less_work(
     channels: int, tokens: int, processor: type[nn.Module]
 ) -> None:
     generator = torch.Generator().manual_seed(4)
@@ -36,15 +36,15 @@ def test_same_attention_by_the_cheaper_way(
     hidden = torch.randn(2, 9, channels, generator=generator) * 3
     expected = network["attention"](hidden, encoder_hidden_states=context.expand(2, -1, -1))
     lean = copy.deepcopy(network)
-    hold_context(lean, context)
+    fix_context(lean, context)
     found = lean["attention"](hidden, encoder_hidden_states=None)
     assert isinstance(lean["attention"].processor, processor)
     assert relative_error(found, expected) < 1e-5
 
 
-def test_folding_leaves_no_projection_behind() -> None:
+def test_folding_removes_the_projections() -> None:
     network = make_attention(640)
-    hold_context(network, torch.zeros(1, 77, 24))
+    fix_context(network, torch.zeros(1, 77, 24))
     names = {name for name, _ in network.named_parameters()}
     assert not [name for name in names if "to_" in name]
     folded = sum(buffer.numel() for buffer in network.buffers())
@@ -54,6 +54,6 @@ def test_folding_leaves_no_projection_behind() -> None:
 def test_self_attention_is_left_alone() -> None:
     network = nn.ModuleDict({"attention": Attention(query_dim=64, heads=8, dim_head=8)})
     before = network["attention"].processor
-    hold_context(network, torch.zeros(1, 4, 24))
+    fix_context(network, torch.zeros(1, 4, 24))
     assert network["attention"].processor is before
     assert network["attention"].to_k is not None

@@ -77,7 +77,7 @@ def test_context_is_the_recorded_one(golden_model: DiadModel) -> None:
     assert relative_error(golden_model.context, TINY_A.arrays()["context"]) <= STAGE_LIMIT
 
 
-def test_another_control_setting_would_be_seen(golden_model: DiadModel) -> None:
+def test_another_control_setting_is_detected(golden_model: DiadModel) -> None:
     other = GoldenCase(name=TINY_B.name, size="tiny", only_mid_control=True, guidance_scale=None)
     with pytest.raises(AssertionError):
         check_case(run_case(golden_model, other, 128), TINY_B)

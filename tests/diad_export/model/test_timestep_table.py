@@ -1,4 +1,4 @@
-"""Tables of what depends on the timestep alone give the projections' numbers."""
+"""Timestep tables compute the same as the projections."""
 
 import copy
 
@@ -35,7 +35,7 @@ def test_same_prediction(wide: UNet2DConditionModel, timestep: int) -> None:
     assert relative_error(found, expected) < 1e-5
 
 
-def test_the_weights_go_and_the_tables_are_smaller(wide: UNet2DConditionModel) -> None:
+def test_tables_replace_larger_weights(wide: UNet2DConditionModel) -> None:
     def held(network: UNet2DConditionModel) -> int:
         return sum(tensor.numel() for tensor in network.state_dict().values())
 
@@ -48,7 +48,7 @@ def test_the_weights_go_and_the_tables_are_smaller(wide: UNet2DConditionModel) -
     assert held(tabulated) < held(wide)
 
 
-def test_where_tables_are_larger_the_projections_stay(small_model: DiadModel) -> None:
+def test_projections_stay_if_tables_are_larger(small_model: DiadModel) -> None:
     unet = copy.deepcopy(small_model.unet)
     assert not tabulate_timesteps(unet)
     assert not any(isinstance(module, TimestepTable) for module in unet.modules())

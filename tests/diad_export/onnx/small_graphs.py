@@ -1,4 +1,4 @@
-"""Small graphs for tests of what is done to a graph's constants."""
+"""Small graphs for tests of passes on constants."""
 
 import numpy as np
 import onnx_ir as ir

@@ -19,7 +19,7 @@ def component(module: nn.Module) -> Component:
     return Component(name="gelu", module=module, inputs=(value,), outputs=(result,))
 
 
-def test_onnx_runtime_makes_one_operator_of_it_with_the_same_numbers(tmp_path: Path) -> None:
+def test_onnx_runtime_fuses_it_with_the_same_numbers(tmp_path: Path) -> None:
     written = write_graph(component(nn.GELU()), tmp_path)
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
@@ -32,6 +32,6 @@ def test_onnx_runtime_makes_one_operator_of_it_with_the_same_numbers(tmp_path: P
     assert [node.op_type for node in optimised.graph.node] == ["Gelu"]
 
 
-def test_the_approximation_is_refused(tmp_path: Path) -> None:
+def test_the_approximation_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="exact function, found the approximation 'tanh'"):
         write_graph(component(nn.GELU(approximate="tanh")), tmp_path)

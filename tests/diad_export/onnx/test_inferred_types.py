@@ -1,4 +1,4 @@
-"""A graph whose types ONNX does not infer is refused by name, wherever they are asked for."""
+"""A graph whose types ONNX cannot infer is rejected by name, wherever they are needed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +9,16 @@ from onnx import TensorProto, helper
 
 from diad_deploy.errors import ExportError
 from diad_export.engines.heavy_nodes import read_heavy_nodes
-from diad_export.engines.turing import write_out_products
-from diad_export.precision.rounded_graph import write_rounded
+from diad_export.engines.turing import rewrite_products
+from diad_export.precision.float16_emulation import write_emulated
 
 
 @pytest.mark.parametrize(
     "read",
     [
         read_heavy_nodes,
-        lambda path: write_rounded(path, path.parent),
-        lambda path: write_out_products(path, path.parent, only=("product",)),
+        lambda path: write_emulated(path, path.parent),
+        lambda path: rewrite_products(path, path.parent, only=("product",)),
     ],
 )
 def test_a_graph_without_its_operators_version(

@@ -1,4 +1,4 @@
-"""The denoiser's graph beside one that leaves nothing out: the same latents, less work."""
+"""The denoiser's graph compared with a complete one: the same latents, less work."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ LATENTS = (BATCH, CHANNELS, SIDE_PX // 8, SIDE_PX // 8)
 
 
 class PublishedStep(nn.Module):
-    """One step as published: guidance of two equal sides, the hint and all control each time."""
+    """A step as published: guidance of two equal sides, with hint and control for both."""
 
     def __init__(self, model: DiadModel) -> None:
         super().__init__()
@@ -96,16 +96,16 @@ def test_the_same_latents(
     assert relative_error(saved, published) < 1e-5
 
 
-def test_the_work_is_gone(published_graph: Path, saved_graph: Path) -> None:
+def test_there_is_less_work(published_graph: Path, saved_graph: Path) -> None:
     published, saved = count_work(published_graph), count_work(saved_graph)
     assert operators(saved) < 0.5 * operators(published)
     assert saved.initialisers < published.initialisers
     assert saved.constants < published.constants
     assert saved.multiply_adds < 0.5 * published.multiply_adds
-    # the exporter has already merged what both sides of guidance obviously share
+    # the exporter already merges what both sides of guidance share
     assert saved.operators["Conv"] < 0.6 * published.operators["Conv"]
 
 
 def operators(work: GraphWork) -> int:
-    """All but the casts, which stand for weights stored in half."""
+    """All operators but the casts of weights stored as float16."""
     return sum(count for name, count in work.operators.items() if name != "Cast")

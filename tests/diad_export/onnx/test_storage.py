@@ -1,9 +1,9 @@
-"""Weights are stored as float16 only where nothing is lost."""
+"""Weights are stored as float16 only if that is lossless."""
 
 import numpy as np
 import pytest
 
-from diad_export.onnx.storage import SMALLEST, halved, store_as_float16
+from diad_export.onnx.storage import SMALLEST, exact_float16, store_as_float16
 from tests.diad_export.onnx.small_graphs import multiplying, run
 
 
@@ -12,7 +12,7 @@ def float16_values(count: int) -> np.ndarray:
     return rng.normal(size=count).astype(np.float16).astype(np.float32)
 
 
-def test_half_values_are_stored_in_half_the_room_and_give_the_same_bits() -> None:
+def test_float16_values_are_stored_as_float16_with_the_same_bits() -> None:
     x = np.random.default_rng(1).normal(size=256).astype(np.float32)
     before, model = multiplying(weight=float16_values(256)), multiplying(weight=float16_values(256))
     assert store_as_float16(model) == 1
@@ -35,5 +35,5 @@ def test_small_ones_stay() -> None:
 
 
 @pytest.mark.parametrize("odd", [1e6, 1e-9, float("nan")])
-def test_overflow_underflow_and_nan_are_not_halved(odd: float) -> None:
-    assert halved(np.array([1.0, odd], dtype=np.float32)) is None
+def test_overflow_underflow_and_nan_are_not_stored_as_float16(odd: float) -> None:
+    assert exact_float16(np.array([1.0, odd], dtype=np.float32)) is None

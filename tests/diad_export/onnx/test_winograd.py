@@ -1,4 +1,4 @@
-"""Convolutions as Winograd's products give the same numbers; others are left alone."""
+"""Winograd's products give the same numbers; other convolutions are unchanged."""
 
 import numpy as np
 import onnx
@@ -24,7 +24,7 @@ def convolving(
     bias: bool = True,
     **attributes: object,
 ) -> ir.Model:
-    """A graph of one convolution after the other; the same kernel, given twice, is in it once."""
+    """A chain of convolutions; a kernel that is given twice is stored once."""
     names = {id(kernel): f"w{place}" for place, kernel in enumerate(kernels)}
     constants = {names[id(kernel)]: kernel for kernel in kernels}
     if bias:
@@ -118,7 +118,9 @@ def test_a_kernel_that_another_node_reads_stays() -> None:
     kernel = weights(128, 128)
     changed = convolving((16, 16), kernel, **PLAIN)
     weight = changed.graph.initializers["w0"]
-    changed.graph.append(ir.node("Identity", [weight], name="reader"))
+    reader = ir.node("Identity", [weight], name="reader")
+    changed.graph.append(reader)
+    changed.graph.outputs.append(reader.outputs[0])
     use_winograd(changed)
     assert "w0" in changed.graph.initializers
 
@@ -137,20 +139,22 @@ def test_a_kernel_that_another_node_reads_stays() -> None:
         (np.ones((128, 128, 1, 1), np.float32), {}),
     ],
 )
-def test_what_is_left_alone(kernel: np.ndarray, attributes: dict[str, object]) -> None:
+def test_other_convolutions_are_unchanged(
+    kernel: np.ndarray, attributes: dict[str, object]
+) -> None:
     model = convolving((16, 16), kernel, **attributes)
     before = ir.to_proto(model).SerializeToString()
     assert use_winograd(model) == 0
     assert ir.to_proto(model).SerializeToString() == before
 
 
-def test_float16_is_left_alone() -> None:
+def test_float16_is_unchanged() -> None:
     model = convolving((16, 16), weights(128, 128), **PLAIN)
     model.graph.inputs[0].dtype = ir.DataType.FLOAT16
     assert use_winograd(model) == 0
 
 
-def test_filters_that_are_computed_are_left_alone() -> None:
+def test_computed_filters_are_unchanged() -> None:
     model = convolving((16, 16), weights(128, 128), **PLAIN)
     weight = model.graph.initializers["w0"]
     negative = ir.node("Neg", [weight], name="negative")

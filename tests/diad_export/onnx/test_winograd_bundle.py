@@ -1,4 +1,4 @@
-"""A bundle whose convolutions are rewritten says so, and gives the same numbers."""
+"""A bundle with rewritten convolutions records it, and computes the same."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ RTX = EngineOptions(target="tensorrt-rtx", compute_capabilities=("8.9",))
 
 @pytest.fixture(scope="module")
 def rewritten(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The small model has few channels, so the bounds under which nothing is rewritten go."""
+    """A bundle of the small model, rewritten in spite of its few channels."""
     path = tmp_path_factory.mktemp("winograd") / "bundle"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(winograd_tiles, "CHANNELS_LARGE", 8)
@@ -62,12 +62,12 @@ def test_the_bundle_says_so(rewritten: Bundle, small_bundle: Bundle) -> None:
     assert "convolutions" not in plain
 
 
-def test_it_gets_no_engines(rewritten: Bundle) -> None:
+def test_engines_are_rejected(rewritten: Bundle) -> None:
     with pytest.raises(OptionError, match="expected plain convolutions"):
         add_engines(rewritten.path, RTX)
 
 
-def test_a_build_with_engines_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_build_with_engines_is_rejected_at_once(tmp_path: Path) -> None:
     arguments = ["build", str(tmp_path / "absent.ckpt"), "-o", str(tmp_path / "b")]
     more = ["--convolutions", "winograd", "--target", "tensorrt-rtx", "--compute-capability", "8.9"]
     with pytest.raises(OptionError, match="build without --convolutions winograd"):

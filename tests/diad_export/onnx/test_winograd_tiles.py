@@ -1,4 +1,4 @@
-"""Each tile's matrices give what the filter gives; and which tile is taken where."""
+"""Each tile computes what the filter does, and the fastest tile is chosen."""
 
 import numpy as np
 import pytest

@@ -45,12 +45,12 @@ def test_operators_and_constants_are_counted(tmp_path: Path) -> None:
     assert (work.initialisers, work.constants, work.multiply_adds) == (1, 15, 2 * 5 * 3)
 
 
-def test_a_turned_product_counts_its_rows(tmp_path: Path) -> None:
+def test_a_transposed_product_counts_its_rows(tmp_path: Path) -> None:
     path = save_product(tmp_path, [5, "batch"], transposed=True)
     assert count_work(path, batch=2).multiply_adds == 2 * 5 * 3
 
 
-def test_a_shape_that_cannot_be_told_is_named(tmp_path: Path) -> None:
+def test_a_shape_that_cannot_be_inferred_is_named(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("NonZero", ["x"], ["places"]),
         helper.make_node("Cast", ["places"], ["numbers"], to=TensorProto.FLOAT),

@@ -1,4 +1,4 @@
-"""The types in an ONNX graph, inferred from its nodes and not from what its writer noted."""
+"""The types in an ONNX graph, inferred from its nodes alone."""
 
 import onnx
 import onnx_ir as ir
@@ -27,7 +27,7 @@ def types_of(model: ir.Model) -> dict[str, int]:
 
 
 def cast_pairs(model: ir.Model) -> list[str]:
-    """Casts that read another cast's result, or do what another cast does already."""
+    """Casts that read the result of another cast, or repeat one."""
     casts = [node for node in model.graph if node.op_type == "Cast"]
     chained = [
         str(cast.name)

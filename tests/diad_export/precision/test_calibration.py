@@ -1,4 +1,4 @@
-"""Calibration feeds the graphs what the runtime would feed them."""
+"""Calibration runs the graphs on the inputs that they have in the runtime."""
 
 from pathlib import Path
 
@@ -22,14 +22,14 @@ from diad_export.precision.calibration import (
     Run,
     read_calibration,
 )
-from diad_export.precision.ranges import Feed
+from diad_export.precision.ranges import Inputs
 
 IMAGE = image_spec(32)
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Five grey images, each of its own brightness."""
+    """Five grey images of different brightness."""
     folder = tmp_path / "good"
     folder.mkdir()
     for number in range(5):
@@ -37,29 +37,27 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folders_images_are_all_taken(images: Path) -> None:
+def test_all_images_of_a_folder_are_used(images: Path) -> None:
     found = read_calibration(images, IMAGE)
     assert (found.source, found.images.shape) == ("good", (5, 3, 32, 32))
     assert len(np.unique(found.images[:, 0, 0, 0])) == 5
 
 
-def test_of_many_those_are_taken_that_are_spread_over_all(
-    images: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_images_are_sampled_evenly(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_IMAGES >= 5
     every = read_calibration(images, IMAGE).images
     monkeypatch.setattr("diad_export.precision.calibration.MAX_IMAGES", 3)
     assert np.array_equal(read_calibration(images, IMAGE).images, every[::2])
 
 
-def test_built_in_images_are_taken_where_no_folder_is_named() -> None:
+def test_built_in_images_are_the_default() -> None:
     found = read_calibration(None, IMAGE)
     assert found.warnings == ()
     assert found.source == "built-in images"
     assert len(found.images) == min(MAX_BUILTIN, len(find_images([builtin_images()])))
 
 
-def test_a_folder_that_is_none_is_refused(images: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_is_rejected(images: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a folder of good images, found nothing"):
         read_calibration(tmp_path / "nowhere", IMAGE)
     with pytest.raises(InputError, match="expected a folder of good images, found a file"):
@@ -75,12 +73,12 @@ def test_a_damaged_image_is_named(images: Path) -> None:
         read_calibration(images, IMAGE)
 
 
-def test_every_graph_sees_what_the_detector_shows_it(images: Path, small_bundle: Bundle) -> None:
+def test_every_graph_has_the_inputs_of_the_detector(images: Path, small_bundle: Bundle) -> None:
     manifest = small_bundle.manifest
     found = read_calibration(images, manifest.image)
     calibration = Calibration(found, *small_bundle.noise(), manifest.schedule)
     seen = {
-        graph.name: calibration.run_through(graph.name, runner(small_bundle.file(graph.file)))
+        graph.name: calibration.run_graph(graph.name, runner(small_bundle.file(graph.file)))
         for graph in manifest.graphs
     }
     batches = -(-5 // BATCH)
@@ -94,8 +92,8 @@ def test_every_graph_sees_what_the_detector_shows_it(images: Path, small_bundle:
 def runner(path: Path) -> Run:
     session = open_session(path)
 
-    def run(feed: Feed) -> tuple[np.ndarray, ...]:
-        return tuple(session.run(None, dict(feed)))
+    def run(inputs: Inputs) -> tuple[np.ndarray, ...]:
+        return tuple(session.run(None, dict(inputs)))
 
     return run
 

@@ -1,4 +1,4 @@
-"""A graph in float16 is type-correct, casts no more than it has to, and keeps the numbers."""
+"""A mixed-precision graph has correct types, no needless casts, and the same numbers."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ X = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
 W = np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32)
 
 
-def test_inputs_and_outputs_stay_float32_and_the_rest_is_half() -> None:
+def test_inputs_and_outputs_stay_float32_and_the_rest_is_float16() -> None:
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["product"]),
         helper.make_node("Relu", ["product"], ["y"]),
@@ -60,7 +60,7 @@ def test_inputs_and_outputs_stay_float32_and_the_rest_is_half() -> None:
     assert not np.array_equal(found, expected)
 
 
-def test_a_wide_island_costs_one_cast_each_way() -> None:
+def test_a_float32_node_costs_one_cast_each_way() -> None:
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["a"]),
         helper.make_node("Mul", ["a", "a"], ["b"]),
@@ -76,7 +76,7 @@ def test_a_wide_island_costs_one_cast_each_way() -> None:
     assert cast_pairs(model) == []
 
 
-def test_a_constant_read_in_both_types_is_held_in_both() -> None:
+def test_a_constant_read_in_both_types_is_stored_in_both() -> None:
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["a"]),
         helper.make_node("MatMul", ["a", "w"], ["y"]),
@@ -99,7 +99,7 @@ def test_an_output_that_is_read_inside_keeps_its_name_and_is_cast_once() -> None
     assert types_of(model)["first"] == F32
 
 
-def test_an_input_that_is_an_output_is_left_alone() -> None:
+def test_an_input_that_is_an_output_is_unchanged() -> None:
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     model = graph(nodes, {"y": [2, 4]})
     convert_to_float16(model, named(model, "y"))
@@ -131,7 +131,7 @@ def test_what_onnx_defines_for_float32_only_stays() -> None:
     assert np.allclose(run(model, X), run(graph(nodes, shapes, **constants), X), atol=0.02)
 
 
-def test_a_node_with_a_graph_inside_is_refused() -> None:
+def test_a_node_with_a_subgraph_is_rejected() -> None:
     branch = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["inner"])],
         "branch",
@@ -140,12 +140,12 @@ def test_a_node_with_a_graph_inside_is_refused() -> None:
     )
     nodes = [helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch)]
     model = graph(nodes, {"y": [2, 4]}, yes=np.array(True))
-    with pytest.raises(ExportError, match="found If with a graph inside"):
+    with pytest.raises(ExportError, match="found If with one"):
         convert_to_float16(model, [])
 
 
-def test_a_result_of_unknown_type_is_refused() -> None:
+def test_a_result_of_unknown_type_is_rejected() -> None:
     model = graph([helper.make_node("Relu", ["x"], ["y"])], {"y": [2, 4]})
     model.graph.outputs[0].type = None
-    with pytest.raises(ExportError, match="the type of its result y is not known"):
+    with pytest.raises(ExportError, match="the type of its result y cannot be inferred"):
         convert_to_float16(model, [])

@@ -1,4 +1,4 @@
-"""A planted overflow is seen by measuring, kept in float32, and listed with its figure."""
+"""A planted overflow is measured, kept in float32, and listed with its value."""
 
 import copy
 from pathlib import Path
@@ -23,7 +23,7 @@ SCHEDULE = make_schedule(2)
 
 @pytest.fixture(scope="module")
 def planted(small_model: DiadModel) -> Component:
-    """An encoder whose last convolution gives a million times more, and the next takes it back."""
+    """An encoder in which one convolution scales by a million and the next scales back."""
     model = copy.deepcopy(small_model)
     model.autoencoder.encoder.conv_out.weight.mul_(SCALE)
     model.autoencoder.encoder.conv_out.bias.mul_(SCALE)
@@ -39,15 +39,15 @@ def planted(small_model: DiadModel) -> Component:
 def calibration() -> Calibration:
     rng = np.random.default_rng(0)
     images, noise = (rng.normal(size=s).astype(np.float32) for s in ((2, 3, 32, 32), (4, 4, 4)))
-    pictures = CalibrationImages(source="noise", images=images)
-    return Calibration(pictures, noise, np.zeros_like(noise), SCHEDULE)
+    source = CalibrationImages(source="noise", images=images)
+    return Calibration(source, noise, np.zeros_like(noise), SCHEDULE)
 
 
 def test_a_planted_overflow_is_kept_in_float32_and_listed(
     planted: Component, tmp_path: Path
 ) -> None:
     made = write_float16_graph(planted, tmp_path, calibration())
-    measured = [part for part in made.wide if part.reason == "range"]
+    measured = [part for part in made.float32_parts if part.reason == "range"]
     assert len(measured) >= 2
     assert max(part.largest_abs for part in measured) > 65504 > LIMIT_ABS
     assert max(record.relative for record in made.parity) < 0.01
@@ -57,7 +57,7 @@ def test_a_planted_overflow_is_kept_in_float32_and_listed(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoder.onnx"]
 
 
-def test_without_the_wide_part_the_planted_overflow_gives_wrong_numbers_and_is_refused(
+def test_without_float32_nodes_the_planted_overflow_is_rejected(
     planted: Component, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

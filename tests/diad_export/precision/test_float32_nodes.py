@@ -1,4 +1,4 @@
-"""Nodes stay in float32 for the reasons that are given, and only for those."""
+"""Nodes stay in float32 for the listed reasons only."""
 
 import numpy as np
 import onnx
@@ -33,7 +33,7 @@ def reasons(wide: tuple[Float32Node, ...]) -> list[tuple[str, str]]:
 W = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
 
 
-def test_both_sides_of_a_large_value_are_wide_with_its_figure() -> None:
+def test_both_sides_of_a_large_value_are_float32_with_its_value() -> None:
     model = graph(
         helper.make_node("MatMul", ["x", "w"], ["a"], name="first"),
         helper.make_node("Relu", ["a"], ["b"], name="second"),
@@ -47,7 +47,7 @@ def test_both_sides_of_a_large_value_are_wide_with_its_figure() -> None:
     assert [each.largest_abs for each in wide] == [9000.0, 9000.0, 8500.0]
 
 
-def test_the_limit_leaves_an_eighth_and_can_be_set() -> None:
+def test_the_limit_is_an_eighth_of_the_maximum_and_can_be_set() -> None:
     ranges = {"x": 1.0, "w": 1.0, "y": 8188.0}
     assert LIMIT_ABS == 8188.0
     assert choose_float32_nodes(product(W), ranges) == ()
@@ -56,7 +56,7 @@ def test_the_limit_leaves_an_eighth_and_can_be_set() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-7, 1e6])
-def test_a_constant_that_float16_cannot_hold_makes_its_node_wide(scale: float) -> None:
+def test_a_node_with_a_constant_outside_float16_is_float32(scale: float) -> None:
     wide = choose_float32_nodes(product(W * np.float32(scale)), {"x": 1.0, "y": 1.0})
     assert reasons(wide) == [("constant", "product")]
 
@@ -75,7 +75,7 @@ def test_a_small_constant_that_is_added_does_not() -> None:
     assert reasons(choose_float32_nodes(scaled, {})) == [("constant", "scaling")]
 
 
-def test_sums_of_many_values_are_wide_whatever_their_range() -> None:
+def test_sums_of_many_values_are_float32_in_any_range() -> None:
     model = graph(
         helper.make_node("LayerNormalization", ["x", "w"], ["a"]),
         helper.make_node("Relu", ["a"], ["b"]),
@@ -88,7 +88,7 @@ def test_sums_of_many_values_are_wide_whatever_their_range() -> None:
     ]
 
 
-def test_design_goes_before_all_other_reasons() -> None:
+def test_design_precedes_all_other_reasons() -> None:
     model = product(W * np.float32(1e-7))
     model.graph[0].meta[FLOAT32_SCOPE] = "update"
     wide = choose_float32_nodes(model, {"x": 1e5, "y": 1e5})
@@ -96,7 +96,7 @@ def test_design_goes_before_all_other_reasons() -> None:
     assert wide[0].largest_abs == 1e5
 
 
-def test_whole_numbers_are_nobodys_concern() -> None:
+def test_integers_are_ignored() -> None:
     model = graph(
         helper.make_node("Shape", ["x"], ["shape"]),
         helper.make_node("ReduceSum", ["shape"], ["count"], keepdims=0),

@@ -1,4 +1,4 @@
-"""The largest values are those that NumPy finds, over all runs."""
+"""The largest values over all runs are those that NumPy finds."""
 
 import sys
 from itertools import pairwise
@@ -40,14 +40,14 @@ def test_ranges_and_outputs_over_two_runs(tmp_path: Path) -> None:
     }
 
 
-def test_the_graph_itself_is_not_touched(tmp_path: Path) -> None:
+def test_the_model_is_unchanged(tmp_path: Path) -> None:
     model = multiplying(first=FIRST)
     write_traced(model, "graph", tmp_path)
     assert [value.name for value in model.graph.outputs] == ["after_first"]
     assert len(model.graph) == 1
 
 
-def test_weights_of_any_size_lie_beside_it(tmp_path: Path) -> None:
+def test_weights_are_external_data(tmp_path: Path) -> None:
     model = multiplying(first=np.ones(100_000, dtype=np.float32))
     path = write_traced(model, "graph", tmp_path)
     assert path.stat().st_size < 10_000
@@ -55,7 +55,7 @@ def test_weights_of_any_size_lie_beside_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.inf, np.nan])
-def test_values_that_are_not_finite_are_refused_by_name(tmp_path: Path, wrong: float) -> None:
+def test_values_that_are_not_finite_are_named(tmp_path: Path, wrong: float) -> None:
     model = multiplying(first=np.float32([1.0, wrong, 1.0]))
     observed = TracedGraph(model, write_traced(model, "graph", tmp_path))
     with pytest.raises(ExportError, match=r"graph: expected finite numbers .* at after_first"):
@@ -63,7 +63,7 @@ def test_values_that_are_not_finite_are_refused_by_name(tmp_path: Path, wrong: f
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted on Linux")
-def test_results_are_measured_and_let_go_one_by_one(tmp_path: Path) -> None:
+def test_results_are_measured_and_freed_one_by_one(tmp_path: Path) -> None:
     count, size = 40, 1_000_000
     names = ["x", *(f"v{place}" for place in range(count))]
     nodes = [helper.make_node("Sin", [a], [b]) for a, b in pairwise(names)]
@@ -81,5 +81,5 @@ def test_results_are_measured_and_let_go_one_by_one(tmp_path: Path) -> None:
     with watch_memory(0.002) as peak:
         observed.run({"x": x})
     assert len(observed.ranges) == count + 1
-    # all at once would be one of x's size for each node
+    # all results in memory would be a tensor of the size of x for each node
     assert peak.own_bytes - before.own_bytes < count * x.nbytes // 3

@@ -1,4 +1,4 @@
-"""Maps, scores and decisions of two runs, on cases that can be told by hand."""
+"""Agreement of maps, scores and decisions, on cases computed by hand."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_the_same_twice_agrees_in_all() -> None:
     assert found.image_auroc_change == found.pixel_auroc_change == 0.0
 
 
-def test_what_changed_is_told() -> None:
+def test_differences_are_reported() -> None:
     scores = np.array([0.1, 0.6, 0.8, 0.4], dtype=np.float32)
     maps = MAPS.copy()
     maps[2] = -maps[2]
@@ -48,7 +48,7 @@ def test_without_labels_there_is_no_auroc() -> None:
     assert found.pixel_auroc_change is None
 
 
-def test_a_map_that_is_no_number_agrees_with_nothing() -> None:
+def test_a_map_with_nan_agrees_with_nothing() -> None:
     wild = np.full_like(MAPS, np.nan)
     found = compare_outcomes(
         Outcome(maps=MAPS, scores=SCORES), Outcome(maps=wild, scores=SCORES), LABELLED, 0.5

@@ -1,4 +1,4 @@
-"""Limits and thresholds by which nothing could fail are refused."""
+"""Limits and thresholds that nothing can exceed are rejected."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from diad_export.verify.stages import VerifyOptions
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Limits)])
-def test_a_limit_that_is_no_number(name: str) -> None:
+def test_a_limit_of_nan(name: str) -> None:
     with pytest.raises(OptionError, match=f"^--{name.replace('_', '-')} nan: expected a number"):
         Limits(**{name: float("nan")})
 

@@ -1,4 +1,4 @@
-"""A bundle beside PyTorch: the right one passes, a planted fault does not."""
+"""A bundle compared with PyTorch: a correct one passes, a planted fault fails."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from diad_export.cli.commands import command
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five images, two of them called defective, with masks."""
+    """Five images, two of them labelled defective, with masks."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     for name in ("good/0.png", "good/1.png", "good/2.png", "dent/3.png", "dent/4.png"):
@@ -42,7 +42,7 @@ def copied(small_bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def with_fault(bundle: Path, destination: Path, graph: str) -> Path:
-    """The bundle with the large initialisers of `graph` turned round, its hashes right."""
+    """The bundle with the large initializers of `graph` reversed, and correct hashes."""
     with BundleWriter(destination) as writer:
         opened = Bundle.open(bundle)
         for record in opened.manifest.files:
@@ -118,7 +118,7 @@ def test_the_table_names_threshold_and_stages(
 
 
 def odd_masks(photos: Path, folder: Path, third: Image.Image) -> Path:
-    """The photos with a mask that marks nothing, and another one."""
+    """The photos with an empty mask and another one."""
     copied = Path(shutil.copytree(photos, folder))
     third.save(copied / "masks/dent/3.png")
     Image.new("L", (32, 32)).save(copied / "masks/dent/4.png")
@@ -160,9 +160,7 @@ def test_masks_that_cannot_be_used_are_named_together(
     assert "4.png: mask: not an image" in message
 
 
-def test_strict_is_refused_before_anything_is_loaded(
-    copied: Path, photos: Path, tmp_path: Path
-) -> None:
+def test_strict_fails_before_anything_is_loaded(copied: Path, photos: Path, tmp_path: Path) -> None:
     odd = odd_masks(photos, tmp_path / "odd", Image.new("L", (32, 32), 255))
     message = message_of(run(copied, odd, tmp_path / "no checkpoint", "--strict"))
     assert "marks nothing: 1 (dent/4.png); marks the whole image: 1 (dent/3.png)" in message
@@ -173,11 +171,13 @@ def message_of(done: Result) -> str:
     return str(done.exception)
 
 
-def test_another_checkpoint_is_refused(copied: Path, photos: Path, golden_checkpoint: Path) -> None:
+def test_another_checkpoint_is_rejected(
+    copied: Path, photos: Path, golden_checkpoint: Path
+) -> None:
     assert "expected the checkpoint that" in message_of(run(copied, photos, golden_checkpoint))
 
 
-def test_a_checkpoint_that_lies_nowhere_is_asked_for(copied: Path, photos: Path) -> None:
+def test_a_missing_checkpoint_is_an_error(copied: Path, photos: Path) -> None:
     done = CliRunner().invoke(command, ["verify", str(copied), "--images", str(photos)])
     assert "--checkpoint" in message_of(done)
 
@@ -187,7 +187,7 @@ def copied_float16(small_float16_bundle: Bundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_float16_bundle.path, tmp_path / "half"))
 
 
-def test_float16_is_rounded_at_every_node_and_compared_with_pytorchs_own(
+def test_float16_is_emulated_and_compared_with_pytorchs(
     copied_float16: Path, photos: Path, small_checkpoint: Path
 ) -> None:
     words = ("--no-noise-floor", "--torch-half", "--json")
@@ -207,8 +207,6 @@ def test_float16_is_rounded_at_every_node_and_compared_with_pytorchs_own(
     assert 0.9 < rounded["torch_half"]["least_correlation"] < 1
 
 
-def test_float32_has_nothing_to_be_cautious_of(
-    copied: Path, photos: Path, small_checkpoint: Path
-) -> None:
+def test_float32_has_no_caution(copied: Path, photos: Path, small_checkpoint: Path) -> None:
     done = run(copied, photos, small_checkpoint, "--no-noise-floor", "--most", "1")
     assert "note:" not in done.output

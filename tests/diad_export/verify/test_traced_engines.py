@@ -1,4 +1,4 @@
-"""Engines on the simulator, seen step by step; it shows nothing of a GPU's numbers."""
+"""Engines on the simulator, traced step by step; it says nothing about a GPU's numbers."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def inputs(bundle: Bundle, count: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("target", ["tensorrt", "tensorrt-rtx"])
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_every_step_is_seen_in_batches_over_and_below_the_profile(
+def test_every_step_is_traced_in_batches_over_and_below_the_profile(
     machine: Machine, standin_bundle: Bundle, tmp_path: Path, target: str, count: int
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle", target, smallest=2, largest=3)
@@ -38,7 +38,7 @@ def test_every_step_is_seen_in_batches_over_and_below_the_profile(
         np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
 
 
-def test_outputs_are_the_recorded_graph_s(
+def test_outputs_are_from_the_captured_graph(
     machine: Machine, standin_bundle: Bundle, tmp_path: Path
 ) -> None:
     bundle = with_engines(standin_bundle, tmp_path / "bundle")
@@ -46,6 +46,6 @@ def test_outputs_are_the_recorded_graph_s(
         assert isinstance(engines, TracedEngines)
         engines.run(*inputs(bundle, 2))
     calls = machine.cudart.calls
-    # recorded at open, and launched once, though it ran stage by stage as well
+    # captured when opened, and launched once, though the stages ran as well
     assert calls.count("cudaStreamBeginCapture") == 2  # batches of 1 and 2
     assert calls.count("cudaGraphLaunch") == 1

@@ -1,4 +1,4 @@
-"""Every float16 value of a graph is rounded on a CPU, as float16 itself would be."""
+"""The emulation of a float16 graph rounds every value as float16 does."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from diad_export.onnx.parity import open_session
 from diad_export.precision.float16 import convert_to_float16
-from diad_export.precision.rounded_graph import write_rounded
+from diad_export.precision.float16_emulation import write_emulated
 
 RNG = np.random.default_rng(0)
 X, FIRST, SECOND = (RNG.normal(size=(16, 16)).astype(np.float32) for _ in range(3))
@@ -38,15 +38,15 @@ def float16_graph(
     return path
 
 
-def halved(values: np.ndarray) -> np.ndarray:
+def float16_values(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         return values.astype(np.float16).astype(np.float32)
 
 
 def by_hand(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Rounded after each operator, by NumPy."""
-    product = halved(halved(x) @ halved(first))
-    return halved(product @ halved(second))
+    product = float16_values(float16_values(x) @ float16_values(first))
+    return float16_values(product @ float16_values(second))
 
 
 def run(path: Path, x: np.ndarray) -> np.ndarray:
@@ -56,19 +56,19 @@ def run(path: Path, x: np.ndarray) -> np.ndarray:
 def test_each_value_is_rounded(tmp_path: Path) -> None:
     path = float16_graph(tmp_path / "graph.onnx", FIRST, SECOND)
     (tmp_path / "rounded").mkdir()
-    found = run(write_rounded(path, tmp_path / "rounded"), X)
+    found = run(write_emulated(path, tmp_path / "rounded"), X)
     expected = by_hand(X, FIRST, SECOND)
-    # the order of a sum may tip a value to float16's next one
+    # sums in another order may round to the next float16 value
     assert np.abs(found - expected).max() <= 2.0**-10 * np.abs(expected).max()
     assert np.mean(found == expected) > 0.9
-    assert np.array_equal(found, halved(found))
+    assert np.array_equal(found, float16_values(found))
 
 
 def test_onnx_runtime_itself_does_not_round_between_float16_nodes(tmp_path: Path) -> None:
-    """Why `rounded_graph` is there; when this fails, ask whether it still has to be."""
+    """The reason for the emulation; if this fails, it may be needless."""
     large, small = np.clip(FIRST * np.float32(1e5), -6e4, 6e4), SECOND * np.float32(1e-5)
     path = float16_graph(tmp_path / "graph.onnx", large, small)
-    assert np.abs(halved(X) @ halved(large)).max() > 65504
+    assert np.abs(float16_values(X) @ float16_values(large)).max() > 65504
     assert np.isfinite(run(path, X)).all()
 
 
@@ -77,11 +77,11 @@ def test_an_overflow_shows(tmp_path: Path) -> None:
     path = float16_graph(tmp_path / "graph.onnx", np.clip(large, -6e4, 6e4), small)
     (tmp_path / "rounded").mkdir()
     assert np.isfinite(run(path, X)).all()
-    assert not np.isfinite(run(write_rounded(path, tmp_path / "rounded"), X)).any(axis=None)
+    assert not np.isfinite(run(write_emulated(path, tmp_path / "rounded"), X)).any(axis=None)
 
 
 @pytest.mark.parametrize("linkable", [True, False])
-def test_weights_beside_the_graph_come_along(
+def test_external_data_is_linked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linkable: bool
 ) -> None:
     def refuse(source: Path, place: Path) -> None:
@@ -91,23 +91,23 @@ def test_weights_beside_the_graph_come_along(
         monkeypatch.setattr("os.link", refuse)
     path = float16_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
     (tmp_path / "rounded").mkdir()
-    written = write_rounded(path, tmp_path / "rounded")
+    written = write_emulated(path, tmp_path / "rounded")
     assert written.with_name("graph.onnx.data").exists()
     assert np.isfinite(run(written, X)).all()
 
 
-def test_weights_that_a_link_stands_for(tmp_path: Path) -> None:
-    """As in a model hub's cache; a link's own place does not matter to its copy."""
+def test_external_data_behind_a_link(tmp_path: Path) -> None:
+    """Links as in a model hub's cache."""
     graph = float16_graph(tmp_path / "graph.onnx", FIRST, SECOND, beside=True)
     weights = graph.with_name("graph.onnx.data")
     (tmp_path / "blobs").mkdir()
     weights.rename(tmp_path / "blobs" / "weights")
     weights.symlink_to(Path("blobs") / "weights")
     (tmp_path / "rounded").mkdir()
-    assert np.isfinite(run(write_rounded(graph, tmp_path / "rounded"), X)).all()
+    assert np.isfinite(run(write_emulated(graph, tmp_path / "rounded"), X)).all()
 
 
-def test_a_float32_graph_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_float32_graph_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "graph.onnx"
     made = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["y"])],
@@ -117,7 +117,7 @@ def test_a_float32_graph_stays_as_it_is(tmp_path: Path) -> None:
     )
     onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)]), path)
     (tmp_path / "rounded").mkdir()
-    written = onnx.load(write_rounded(path, tmp_path / "rounded"))
+    written = onnx.load(write_emulated(path, tmp_path / "rounded"))
     assert [node.op_type for node in written.graph.node] == ["Relu"]
 
 
@@ -144,6 +144,6 @@ def test_constants_and_shapes_keep_their_types(tmp_path: Path) -> None:
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, path)
     (tmp_path / "rounded").mkdir()
-    found = run(write_rounded(path, tmp_path / "rounded"), X)
-    assert np.array_equal(found, halved(halved(X) + np.float32(np.float16(1 / 3))))
+    found = run(write_emulated(path, tmp_path / "rounded"), X)
+    assert np.array_equal(found, float16_values(float16_values(X) + np.float32(np.float16(1 / 3))))
     assert onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) is not None

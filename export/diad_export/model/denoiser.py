@@ -1,9 +1,9 @@
 """The denoiser without the work that cannot change its result.
 
-Left out, exactly: guidance (same prompt and hint on both sides), the text model and the key and
+It leaves out: guidance (both sides have the same prompt and hint), the text model and the key and
 value projections of every cross-attention (the prompt is always empty, `constant_context.py`), the
-hint block (it sees the image only), SG outputs that reach nothing, and what depends on the
-timestep alone (`timestep_table.py`).
+hint block (it depends on the image alone and runs once, in the encoder), SG outputs that reach
+nothing, and what depends on the timestep alone (`timestep_table.py`).
 """
 
 import copy
@@ -13,7 +13,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from diad_export.model.constant_context import hold_context
+from diad_export.model.constant_context import fix_context
 from diad_export.model.diad import DiadModel
 from diad_export.model.semantic_guided import SemanticGuidedNetwork
 from diad_export.model.sizes import SFF_LEVEL_OUTPUTS
@@ -23,38 +23,38 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class DdimUpdate(nn.Module):
-    """One DDIM step's arithmetic: the next latents from these and the predicted noise."""
+    """The update of a DDIM step: the next latents from the latents and the predicted noise."""
 
     def forward(
         self, latents: Tensor, noise: Tensor, latents_scale: Tensor, noise_scale: Tensor
     ) -> Tensor:
-        """Latents and noise `[B, 4, h, w]`, scales `[1]`."""
+        """The next latents; latents and noise are `[B, 4, h, w]`, the scales `[1]`."""
         return latents_scale * latents + noise_scale * noise
 
 
-class LeanDenoiser(nn.Module):
-    """One DDIM step: SG network, UNet and update, without what cannot change the result.
+class DenoiserGraph(nn.Module):
+    """One DDIM step: SG network, UNet and update.
 
-    It shares its weights with the model it is made from, which stays as it was.
+    It shares its weights with `model`, which is not changed.
     """
 
     def __init__(self, model: DiadModel, *, only_mid_control: bool) -> None:
         super().__init__()
-        self.unet = share_weights(model.unet)
-        self.semantic_guided = share_weights(model.semantic_guided)
+        self.unet = copy_with_shared_weights(model.unet)
+        self.semantic_guided = copy_with_shared_weights(model.semantic_guided)
         self.update = DdimUpdate()
         outputs = len(self.semantic_guided.control.controlnet_down_blocks)
         self.first_output = outputs - 2 * SFF_LEVEL_OUTPUTS if only_mid_control else 0
         self.first_skip = outputs - SFF_LEVEL_OUTPUTS if only_mid_control else 0
-        self._drop_dead_parts(model.context)
+        self._remove_unused_parts(model.context)
 
     @torch.no_grad()
-    def _drop_dead_parts(self, context: Tensor) -> None:
+    def _remove_unused_parts(self, context: Tensor) -> None:
         control = self.semantic_guided.control
         del control.controlnet_cond_embedding
         control.controlnet_down_blocks = control.controlnet_down_blocks[self.first_output :]
         for network in (self.unet, control):
-            hold_context(network, context)
+            fix_context(network, context)
             tabulate_timesteps(network)
 
     def forward(
@@ -77,14 +77,14 @@ class LeanDenoiser(nn.Module):
         return updated
 
     def predict_noise(self, latents: Tensor, hint: Tensor, timestep: Tensor) -> Tensor:
-        """The noise prediction `[B, 4, h, w]`."""
+        """The predicted noise `[B, 4, h, w]`."""
         control = self._control(latents, hint, timestep)
         unet = self.unet
         embedding = unet.time_embedding(unet.time_proj(timestep))
-        hidden, skips = encode_half(unet, unet.conv_in(latents), embedding)
+        hidden, skips = run_encoder(unet, unet.conv_in(latents), embedding)
         hidden = hidden + control[-1]
-        for place, output in enumerate(control[:-1], start=self.first_skip):
-            skips[place] = skips[place] + output
+        for index, output in enumerate(control[:-1], start=self.first_skip):
+            skips[index] = skips[index] + output
         for block in unet.up_blocks:
             count = len(block.resnets)
             skips, taken = skips[:-count], tuple(skips[-count:])
@@ -93,11 +93,11 @@ class LeanDenoiser(nn.Module):
         return predicted
 
     def _control(self, latents: Tensor, hint: Tensor, timestep: Tensor) -> list[Tensor]:
-        """The SG outputs that reach the UNet, the middle block's last."""
+        """The SG outputs that reach the UNet; the last one is the middle block's."""
         network: SemanticGuidedNetwork = self.semantic_guided
         control = network.control
         embedding = control.time_embedding(control.time_proj(timestep))
-        hidden, skips = encode_half(control, control.conv_in(latents) + hint, embedding)
+        hidden, skips = run_encoder(control, control.conv_in(latents) + hint, embedding)
         raw = [
             convolution(skip)
             for skip, convolution in zip(
@@ -109,10 +109,10 @@ class LeanDenoiser(nn.Module):
         return [*passed, *network.fusion(before, last), control.controlnet_mid_block(hidden)]
 
 
-def encode_half(
+def run_encoder(
     network: UNet2DConditionModel, hidden: Tensor, embedding: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
-    """Encoder and middle block of a UNet or ControlNet: the last map, and the skips."""
+    """Output of the middle block of a UNet or ControlNet, and the skips of its encoder."""
     skips = [hidden]
     for block in network.down_blocks:
         hidden, outputs = block(hidden, temb=embedding)
@@ -120,7 +120,7 @@ def encode_half(
     return network.mid_block(hidden, temb=embedding), skips
 
 
-def share_weights(module: Module) -> Module:
-    """A copy of the module's structure around the same parameters and buffers."""
+def copy_with_shared_weights(module: Module) -> Module:
+    """A copy of the module whose parameters and buffers are the same tensors."""
     tensors = [*module.parameters(), *module.buffers()]
     return copy.deepcopy(module, memo={id(tensor): tensor for tensor in tensors})

@@ -1,4 +1,4 @@
-"""What a checkpoint file is, what it lacks, and what to do: `diad-export inspect`."""
+"""Identifies a checkpoint, lists what it lacks, and advises: `diad-export inspect`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,14 +34,15 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What is in a checkpoint, and whether a bundle can be built from it.
+    """What a checkpoint holds, and whether a bundle can be built from it.
 
     Attributes:
-        kind: in words.
-        parts: number of tensors of each part.
-        sizes: of the model, where they can be read.
+        name: of the file or folder.
+        kind: a description of the model.
+        parts: number of tensors in each part.
+        sizes: of the model; None if they cannot be read.
         missing, extra, misshapen: published keys.
-        advice: what to do; empty where the checkpoint is whole.
+        advice: what to do; empty if the checkpoint is complete.
     """
 
     name: str
@@ -55,16 +56,16 @@ class Diagnosis:
 
     @property
     def whole(self) -> bool:
-        """Whether `diad-export build` can use it as it is."""
+        """Whether `diad-export build` can use it."""
         return self.sizes is not None and not self.missing and not self.misshapen
 
 
 def diagnose(source: Path | Sources) -> Diagnosis:
-    """Look at a checkpoint without building anything.
+    """Examine a checkpoint without building anything.
 
     Raises:
-        CheckpointError: it cannot be read, is another model's, or holds weights that are no
-            numbers.
+        CheckpointError: it cannot be read, holds another model, or its weights are not finite
+            floating-point numbers.
     """
     checkpoint = read_checkpoint(source)
     shapes = checkpoint.shapes()
@@ -87,11 +88,15 @@ def diagnose(source: Path | Sources) -> Diagnosis:
     expected = set(model_keys(model).values())
     return Diagnosis(
         name=checkpoint.origin.name,
-        kind=_kind(parts, whole=not _trained(fit.missing), silent=_is_silent(checkpoint)),
+        kind=_kind(
+            parts,
+            whole=not _missing_trained(fit.missing),
+            untrained=_is_untrained(checkpoint),
+        ),
         parts=parts,
         sizes=model.sizes.as_dict(),
         missing=fit.missing,
-        extra=tuple(key for key in shapes if key not in expected and _unknown(key)),
+        extra=tuple(key for key in shapes if key not in expected and _is_reported(key)),
         misshapen=fit.misshapen,
         advice=_part_advice(checkpoint, (*fit.missing, *fit.misshapen))
         or _advice(fit.missing, fit.misshapen, has_extractor=parts["feature extractor"] > 0),
@@ -99,46 +104,46 @@ def diagnose(source: Path | Sources) -> Diagnosis:
 
 
 def _missing_parts(parts: dict[str, int]) -> tuple[str, ...]:
-    """Of a model whose sizes cannot be read: what it needs and has nothing of."""
+    """The parts that are missing entirely, for a model whose sizes cannot be read."""
     needed = ("UNet", "SG network", "autoencoder")
     return tuple(f"{PARTS[name]}* (the {name})" for name in needed if not parts[name])
 
 
-def _trained(missing: tuple[str, ...]) -> list[str]:
-    """Of what is missing, what a training makes: the extractor is timm's."""
+def _missing_trained(missing: tuple[str, ...]) -> list[str]:
+    """The missing keys of trained parts; the extractor can be taken from timm."""
     return [key for key in missing if not key.startswith(FEATURES)]
 
 
-def _unknown(key: str) -> bool:
-    """Whether a key beyond those needed is worth a word: schedule buffers and text are not."""
+def _is_reported(key: str) -> bool:
+    """Whether to report an extra key: not buffers of the schedule, nor keys of the text model."""
     return "." in key and not key.startswith((TEXT, FEATURES))
 
 
-def _is_silent(checkpoint: Checkpoint) -> bool:
-    """Whether the SG network says nothing: all convolutions that let it out are zero."""
-    outlets = [
+def _is_untrained(checkpoint: Checkpoint) -> bool:
+    """Whether the SG network has no effect, because all its output convolutions are zero."""
+    outputs = [
         tensor
         for key, tensor in checkpoint.tensors.items()
         if key.startswith((f"{CONTROL}zero_convs.", f"{CONTROL}middle_block_out."))
     ]
-    return bool(outlets) and not any(tensor.any() for tensor in outlets)
+    return bool(outputs) and not any(tensor.any() for tensor in outputs)
 
 
-def _kind(parts: dict[str, int], *, whole: bool, silent: bool = False) -> str:
+def _kind(parts: dict[str, int], *, whole: bool, untrained: bool = False) -> str:
     unet, control = parts["UNet"] > 0, parts["SG network"] > 0
-    if unet and control and silent:
+    if unet and control and untrained:
         return "a DiAD model before training (the SG network's zero convolutions are still zero)"
     if unet and control:
-        return "a trained DiAD model" if whole else "a DiAD model that is not whole"
+        return "a trained DiAD model" if whole else "an incomplete DiAD model"
     if unet:
         return "a Stable Diffusion model without the SG network (before training)"
     if parts["autoencoder"]:
         return "an autoencoder alone"
-    return "no model that this project knows"
+    return "an unknown model"
 
 
 def _part_advice(checkpoint: Checkpoint, faulty: tuple[str, ...]) -> str:
-    """What to do where all that is at fault came from one file of a part."""
+    """What to do if all faulty keys came from the file of one part."""
     part = part_at_fault(checkpoint, faulty) if faulty else None
     if part is None:
         return ""
@@ -153,18 +158,16 @@ def _advice(missing: tuple[str, ...], misshapen: tuple[str, ...], *, has_extract
     if not missing and not misshapen:
         return ""
     if any(key == CONTEXT for key in missing):
-        return "there is neither a text model nor a context; give one with --context FILE.npy"
-    if missing and not _trained(missing) and not has_extractor and not misshapen:
+        return "it has neither a text model nor a context; give a context with --context FILE.npy"
+    if missing and not _missing_trained(missing) and not has_extractor and not misshapen:
         return (
             "the feature extractor is not in the file: give it with --features FILE, or let the "
-            "build take timm's pretrained one, where it can be had"
+            "build download timm's pretrained one"
         )
-    if missing and not _trained(missing):
-        return "the feature extractor is not whole; give one with --features FILE"
+    if missing and not _missing_trained(missing):
+        return "the feature extractor is incomplete; give one with --features FILE"
     if all(key.startswith(TEXT) for key in (*missing, *misshapen)):
-        return "the text model is not whole; give the context itself with --context FILE.npy"
+        return "the text model is incomplete; give a context with --context FILE.npy"
     if missing and all(key.startswith(AUTOENCODER) for key in missing):
-        return "the autoencoder is not whole; give one with --autoencoder FILE"
-    return (
-        "train or save the model again with all its parts, or check that the file is the right one"
-    )
+        return "the autoencoder is incomplete; give one with --autoencoder FILE"
+    return "save the model again with all its parts, or check that this is the right file"

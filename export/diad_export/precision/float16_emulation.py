@@ -1,13 +1,13 @@
-"""A float16 graph as one that computes in float32 and rounds as float16 would: for CPUs.
+"""Emulates a float16 graph on a CPU: computes in float32 and rounds every result to float16.
 
 ONNX Runtime's CPU has no float16 kernels for most operators. It computes them in float32 between
-casts, and takes casts that undo each other away, so values that go from one float16 node to the
-next are never rounded there. Casts that stand in the graph itself it keeps. So here every float16
-result is computed in float32, cast to float16, and read through a cast back: rounded to 11 bits,
-to zero or to subnormals where it is small, to infinity beyond 65504.
+casts and removes casts that cancel out, so values between two float16 nodes are never rounded. It
+keeps casts that are part of the graph. Here every float16 result is computed in float32, cast to
+float16, and read through a cast to float32: rounded to 11 bits, to subnormals or zero where it is
+small, and to infinity beyond 65504.
 
-What it cannot show: the order in which a GPU sums. Sums inside a convolution or a matrix product
-are float32 here, as on tensor cores; a GPU that fuses neighbours rounds less often.
+The order in which a GPU sums is not emulated. Sums inside a convolution or matrix product are
+float32, as on tensor cores, and a GPU that fuses nodes rounds less often.
 """
 
 import os
@@ -24,26 +24,26 @@ _READ = ".rounded"
 _EXACT = ".unrounded"
 
 _TYPED = frozenset(("Cast", "Constant", "ConstantOfShape", "EyeLike"))
-"""Operators whose result has the type that an attribute names, whatever they read."""
+"""Operators with an attribute for the type of their result."""
 
 _ANY_TYPE = frozenset(("Cast", "Shape", "Size", "IsNaN", "IsInf"))
-"""Operators that read a value in whichever type it has."""
+"""Operators that read values of any type."""
 
 
-def write_rounded(path: Path, folder: Path) -> Path:
-    """Write the graph at `path` to `folder`, under its name, rounding every float16 value.
+def write_emulated(path: Path, folder: Path) -> Path:
+    """Write the emulation of the graph at `path` to `folder`, under the same file name.
 
-    Inputs, outputs and names stay; a graph without float16 nodes stays as it is. Weights in a
-    file of their own are linked, or copied where they cannot be.
+    Inputs, outputs and names of values stay the same, and so does a graph without float16 nodes.
+    External data is linked, or copied where the file system has no links.
 
     Raises:
-        ExportError: ONNX refuses the graph.
+        ExportError: ONNX rejects the graph.
     """
     model = onnx.load(path, load_external_data=False)
     types = _types(infer_types(model, path).graph)
-    halves = {name for name, kind in types.items() if kind == TensorProto.FLOAT16}
-    nodes = [*_widened_constants(model, halves), *_rounded_nodes(model, halves)]
-    _drop_unread_casts(nodes, {value.name for value in model.graph.output})
+    float16 = {name for name, kind in types.items() if kind == TensorProto.FLOAT16}
+    nodes = [*_read_constants(model, float16), *_rounded_nodes(model, float16)]
+    _remove_unread_casts(nodes, {value.name for value in model.graph.output})
     del model.graph.node[:]
     del model.graph.value_info[:]
     model.graph.node.extend(nodes)
@@ -62,25 +62,27 @@ def _types(graph: onnx.GraphProto) -> dict[str, int]:
     return types | {tensor.name: tensor.data_type for tensor in graph.initializer}
 
 
-def _widened_constants(model: onnx.ModelProto, halves: set[str]) -> Iterator[onnx.NodeProto]:
+def _read_constants(model: onnx.ModelProto, float16: set[str]) -> Iterator[onnx.NodeProto]:
     for tensor in model.graph.initializer:
-        if tensor.name in halves:
+        if tensor.name in float16:
             yield _cast(tensor.name, f"{tensor.name}{_READ}", TensorProto.FLOAT)
 
 
-def _rounded_nodes(model: onnx.ModelProto, halves: set[str]) -> Iterator[onnx.NodeProto]:
+def _rounded_nodes(model: onnx.ModelProto, float16: set[str]) -> Iterator[onnx.NodeProto]:
     for node in model.graph.node:
         rounded = onnx.NodeProto()
         rounded.CopyFrom(node)
         if node.op_type not in _ANY_TYPE:
-            rounded.input[:] = [f"{name}{_READ}" if name in halves else name for name in node.input]
-        own = [name for name in node.output if name in halves]
+            rounded.input[:] = [
+                f"{name}{_READ}" if name in float16 else name for name in node.input
+            ]
+        results = [name for name in node.output if name in float16]
         if node.op_type not in _TYPED:
             rounded.output[:] = [
-                f"{name}{_EXACT}" if name in halves else name for name in node.output
+                f"{name}{_EXACT}" if name in float16 else name for name in node.output
             ]
         yield rounded
-        for name in own:
+        for name in results:
             if node.op_type not in _TYPED:
                 yield _cast(f"{name}{_EXACT}", name, TensorProto.FLOAT16)
             yield _cast(name, f"{name}{_READ}", TensorProto.FLOAT)
@@ -90,7 +92,7 @@ def _cast(source: str, result: str, kind: int) -> onnx.NodeProto:
     return helper.make_node("Cast", [source], [result], name=f"{result}.cast", to=kind)
 
 
-def _drop_unread_casts(nodes: list[onnx.NodeProto], outputs: set[str]) -> None:
+def _remove_unread_casts(nodes: list[onnx.NodeProto], outputs: set[str]) -> None:
     read = {name for node in nodes for name in node.input} | outputs
     nodes[:] = [
         node for node in nodes if not (node.output[0].endswith(_READ)) or node.output[0] in read
@@ -106,8 +108,8 @@ def _weight_files(model: onnx.ModelProto) -> set[str]:
     }
 
 
-def _link(source: Path, place: Path) -> None:
+def _link(source: Path, target: Path) -> None:
     try:
-        os.link(source.resolve(), place)  # of a link, its file
+        os.link(source.resolve(), target)
     except OSError:  # another disk, or one without links
-        shutil.copyfile(source, place)
+        shutil.copyfile(source, target)
