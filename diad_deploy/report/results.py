@@ -122,7 +122,7 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[ResultRow]:
     """Read the rows of a `results.jsonl` one by one, without an incomplete last line.
 
     Args:
-        path: the `results.jsonl` of a report; no rows where it does not exist.
+        path: the file; without it there are no rows.
 
     Raises:
         OutputError: a line is not a row, or the file cannot be read.

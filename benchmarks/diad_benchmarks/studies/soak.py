@@ -159,7 +159,7 @@ def _run(work: Path, model: str, early: int) -> dict[str, Any]:
             peaks[early] = peak_memory_bytes() or 0
 
     options = InspectionOptions(
-        bundle_name=model, existing="resume", judge=Decider(threshold=THRESHOLD)
+        bundle_name=model, existing="resume", decider=Decider(threshold=THRESHOLD)
     )
     opened = (
         nullcontext(StandinDetector())

@@ -1,6 +1,6 @@
 """Every limit can be set."""
 
-from dataclasses import asdict, fields
+from dataclasses import fields, replace
 
 import click
 from click.testing import CliRunner
@@ -10,15 +10,15 @@ from diad_export.verify.result import Limits
 
 
 def test_each_field_of_the_limits_has_an_option_with_its_default() -> None:
-    seen: dict[str, float] = {}
+    seen: list[Limits] = []
 
     @click.command()
     @limit_options
-    def command(**given: float) -> None:
-        seen.update(given)
+    def command(*, limits: Limits) -> None:
+        seen.append(limits)
 
     CliRunner().invoke(command, [], catch_exceptions=False)
-    assert seen == asdict(Limits())
+    assert seen == [Limits()]
     for field in fields(Limits):
         CliRunner().invoke(command, [f"--{field.name.replace('_', '-')}", "0.5"])
-        assert seen[field.name] == 0.5
+        assert seen[-1] == replace(Limits(), **{field.name: 0.5})
