@@ -33,8 +33,8 @@ from diad_deploy.thresholds.file import (
 
 log = get_logger(__name__)
 
-TOLD = 5
-"""How many of the highest scores, and of the failures, a calibration names."""
+MAX_LISTED = 5
+"""The number of highest scores, and of failures, in a calibration."""
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13")
 
@@ -99,11 +99,11 @@ class Calibration:
         output: the file that holds them.
         failed: how many images could not be read or have no finite result.
         failures: (image, reason) of the first of them.
-        left_out: how many images lie outside the folders of good parts.
-        highest: (image, score) of the highest scores, where a defective image among the good
-            ones would stand.
-        warnings: what may have made scores wrong.
-        passed_over: how many files are images of a format that is not read, by suffix.
+        left_out: how many images are not in folders of good images.
+        highest: (image, score) of the highest scores, which may be of defective images among the
+            good ones.
+        warnings: problems that may have made scores wrong.
+        passed_over: the number of image files of unsupported formats, by suffix.
     """
 
     thresholds: Thresholds
@@ -148,7 +148,7 @@ def calibrate(
     folder, path = Path(config.folder), Path(config.bundle)
     output = path / THRESHOLDS_NAME if config.output is None else Path(config.output)
     bundle = Bundle.open(path)
-    # whatever can be refused is refused before the model loads
+    # all checks come before the model is loaded
     check_output(output, force=config.force)
     good = find_good_images(folder, class_name=config.class_name)
     check_counts(folder, good.classes, config.false_alarm_rate, per_class=config.per_class)
@@ -164,9 +164,9 @@ def calibrate(
         thresholds=thresholds,
         output=str(output),
         failed=len(failures),
-        failures=tuple((one.file.name, one.reason) for one in failures[:TOLD]),
+        failures=tuple((one.file.name, one.reason) for one in failures[:MAX_LISTED]),
         left_out=good.left_out,
-        highest=tuple((one.picture, one.score) for one in ranked[:TOLD]),
+        highest=tuple((one.picture, one.score) for one in ranked[:MAX_LISTED]),
         warnings=reader.warnings(),
         passed_over=good.passed_over,
     )

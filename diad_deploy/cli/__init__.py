@@ -1,1 +1,1 @@
-"""The commands `diad-run` and `diad-calibrate`, and what all commands of the project share."""
+"""The commands `diad-run` and `diad-calibrate`, and code shared by all commands."""

@@ -29,58 +29,58 @@ Examples:
 
 @click.command(name="diad-calibrate", epilog=EXAMPLES)
 @click.argument("good_dir", type=PATH)
-@click.option("--bundle", type=PATH, metavar="FOLDER", required=True, help="The bundle.")
+@click.option("--bundle", type=PATH, metavar="FOLDER", required=True, help="Bundle to calibrate.")
 @click.option(
     "--false-alarm-rate",
     type=float,
     default=0.01,
     show_default=True,
-    help="Share of good images that may be called defective.",
+    help="Accepted share of good images that are decided as defective.",
 )
 @click.option(
     "--per-class/--overall",
     default=True,
     show_default=True,
-    help="A threshold for each class beside the one for all, or only the one for all.",
+    help="Set a threshold for each class and an overall one, or only the overall one.",
 )
 @click.option(
     "--class",
     "class_name",
     metavar="NAME",
-    help="The class of all images.  [default: by their folders]",
+    help="Class of all images.  [default: from their folders]",
 )
 @click.option(
     "-o",
     "--output",
     type=PATH,
     metavar="FILE",
-    help="Where the thresholds go.  [default: thresholds.json in the bundle]",
+    help="File of the thresholds.  [default: thresholds.json in the bundle]",
 )
 @image_options
 @model_options
-@click.option("--force", is_flag=True, help="Write over thresholds that are there.")
+@click.option("--force", is_flag=True, help="Replace existing thresholds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @log_options
 @click.version_option(__version__, prog_name="diad-calibrate")
 def command(*, good_dir: Path, as_json: bool, reading: "ImageOptions", **given: Any) -> int:
     """Set the thresholds of a bundle from images of good parts.
 
-    GOOD_DIR holds good images that the model was not trained on, of the kind that will come,
-    one folder a class: CLASS/, CLASS/good/ or CLASS/train/good/. The threshold is the score that
-    at most the chosen share of good images is expected to exceed; its interval follows from
-    their number. A rate of 1 in 100 needs 99 images at least.
+    GOOD_DIR contains representative good images that the model was not trained on, with one folder
+    per class: CLASS/, CLASS/good/ or CLASS/train/good/. The threshold is the score that at most
+    the given share of good images is expected to exceed. The more images there are, the narrower
+    is its confidence interval. A rate of 0.01 needs at least 99 images.
 
-    Ends with status 0 if all images were inspected, 1 if some failed, 2 if nothing could be
+    The exit status is 0 if all images were inspected, 1 if some failed, 2 if nothing could be
     done, and 130, 143 or 129 if interrupted.
     """
     from diad_deploy.calibration.calibrate import CalibrationConfig, calibrate
-    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.cli.progress import show_progress
 
-    # a library's remark on a damaged image is no line for the user: the result has the reason
+    # warnings of libraries about damaged images are not shown: the result has the reason
     warnings.simplefilter("ignore")
     config = CalibrationConfig(folder=good_dir, **given, **reading.arguments)
-    with shown_progress() as tell:
-        found = calibrate(config, progress=tell)
+    with show_progress() as progress:
+        found = calibrate(config, progress=progress)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
     else:
@@ -110,7 +110,9 @@ def _print(found: "Calibration") -> None:
     console.print(table)
     console.print(f"({thresholds.confidence:.0%} intervals, from the number of images)")
     if found.left_out:
-        console.print(f"{found.left_out} images outside the folders of good parts were left out")
+        console.print(
+            f"{found.left_out} images that are not in folders of good images were left out"
+        )
     if found.passed_over:
         console.print(Text(printable(describe_skipped(found.passed_over))))
     for image, reason in found.failures:
@@ -118,7 +120,7 @@ def _print(found: "Calibration") -> None:
     if found.failed > len(found.failures):
         console.print(f"failed: {found.failed - len(found.failures)} more")
     names = ", ".join(f"{image} ({score:.4g})" for image, score in found.highest)
-    console.print(Text(printable(f"highest scores, to be looked at for defects: {names}")))
+    console.print(Text(printable(f"highest scores, to be checked for defects: {names}")))
     for warning in found.warnings:
         console.print(Text(printable(f"warning: {warning}")))
     console.print(Text(f"thresholds: {printable(found.output)}"))

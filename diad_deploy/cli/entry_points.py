@@ -1,6 +1,7 @@
-"""`diad-run` and `diad-calibrate`: signals are heeded before anything large is imported.
+"""The entry points of `diad-run` and `diad-calibrate`.
 
-One that comes earlier, while Python itself starts, ends the process as the system or Python does.
+They handle signals before they import large modules. Earlier signals, while Python itself starts,
+are handled by Python or the system.
 """
 
 from diad_deploy.cli.stop_signals import exit_on_signals

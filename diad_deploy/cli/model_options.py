@@ -1,4 +1,4 @@
-"""The options of every command that runs a model."""
+"""The options of all commands that run a model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +11,15 @@ device_option = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="Where: auto, cpu, cuda (the first GPU), cuda:1, several as cuda:0,cuda:1, or cuda:all.",
+    help="Device to run on: auto, cpu, cuda (the first GPU), cuda:1, several as cuda:0,cuda:1, or "
+    "cuda:all.",
 )
 
 tf32_option = click.option(
     "--tf32",
     is_flag=True,
-    help="ONNX Runtime on CUDA: multiply float32 in TF32. Faster, and as exact as float16 is.",
+    help="Multiply float32 in TF32 (ONNX Runtime on CUDA only): faster, with the precision of "
+    "float16.",
 )
 
 _OPTIONS = (
@@ -25,7 +27,8 @@ _OPTIONS = (
         "--backend",
         default="auto",
         show_default=True,
-        help="What runs the model: auto (the best there is), onnxruntime, tensorrt, tensorrt-rtx.",
+        help="Backend to run the model: auto (the best available), onnxruntime, tensorrt, or "
+        "tensorrt-rtx.",
     ),
     device_option,
     click.option(
@@ -33,19 +36,19 @@ _OPTIONS = (
         type=click.IntRange(min=1),
         default=8,
         show_default=True,
-        help="Images to run at once; more need more memory.",
+        help="Images per batch; a larger batch needs more memory.",
     ),
     click.option(
         "--threads",
         type=click.IntRange(min=1),
-        help="Threads the model may use.  [default: all cores]",
+        help="Threads of the model.  [default: all cores]",
     ),
     tf32_option,
 )
 
 
 def model_options(function: Function) -> Function:
-    """Give a command `backend`, `device`, `batch_size`, `threads` and `tf32`."""
+    """Add the options `backend`, `device`, `batch_size`, `threads` and `tf32` to a command."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

@@ -1,4 +1,4 @@
-"""How far a run is, shown on standard error: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a run on standard error: a bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,22 +17,22 @@ from diad_deploy.inspection.summary import Progress
 
 LINE_EVERY_SECONDS = 10.0
 
-Tell = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
 
 @contextmanager
-def shown_progress(
+def show_progress(
     console: Console | None = None, *, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Tell]:
-    """Gives a function to call with each `Progress`.
+) -> Iterator[ProgressCallback]:
+    """Show the progress; yields a function to call with each `Progress`.
 
     Args:
-        console: where to show it; None is standard error.
-        clock: seconds from anywhere on.
+        console: where to show it; None uses standard error.
+        clock: a monotonic clock in seconds.
     """
     target = console or Console(stderr=True)
     if not target.is_terminal:
-        yield _Lines(target, clock).tell
+        yield _Lines(target, clock).update
         return
     columns = (
         TextColumn("inspecting"),
@@ -44,24 +44,24 @@ def shown_progress(
     with RichProgress(*columns, console=target, transient=True) as bar:
         task = bar.add_task("", total=None, note="")
 
-        def tell(now: Progress) -> None:
+        def update(now: Progress) -> None:
             note = f"{now.failed} failed" if now.failed else ""
             bar.update(task, completed=now.done, total=now.total, note=note)
 
-        yield tell
+        yield update
 
 
 class _Lines:
-    """One line every so often, and one at the end."""
+    """Prints one line every few seconds, and one at the end."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console = console
         self._clock = clock
-        self._told = clock()
+        self._printed_at = clock()
 
-    def tell(self, now: Progress) -> None:
-        if now.done < now.total and self._clock() - self._told < LINE_EVERY_SECONDS:
+    def update(self, now: Progress) -> None:
+        if now.done < now.total and self._clock() - self._printed_at < LINE_EVERY_SECONDS:
             return
-        self._told = self._clock()
+        self._printed_at = self._clock()
         failed = f", {now.failed} failed" if now.failed else ""
         self._console.print(f"{now.done} of {now.total} images{failed}", highlight=False)

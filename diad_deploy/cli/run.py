@@ -33,14 +33,14 @@ Examples:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--bundle", type=FOLDER, metavar="FOLDER", help="The bundle to run.")
 @click.option(
-    "-o", "--output", type=FOLDER, metavar="FOLDER", required=True, help="Where the report goes."
+    "-o", "--output", type=FOLDER, metavar="FOLDER", required=True, help="Folder of the report."
 )
 @model_options
 @image_options
 @click.option(
     "--workers",
     type=click.IntRange(min=1, max=256),
-    help="Threads that read images beside the model.  [default: 2 to 4, as there are cores]",
+    help="Threads that read images.  [default: 2 to 4, depending on the number of cores]",
 )
 @click.option(
     "--scale",
@@ -49,54 +49,56 @@ Examples:
     help="Scale of all heatmaps, in units of the anomaly map.  [default: the bundle's]",
 )
 @click.option(
-    "--maps", type=click.Choice(["npy", "tiff"]), help="Write the raw anomaly maps too, as float32."
+    "--maps",
+    type=click.Choice(["npy", "tiff"]),
+    help="Write raw anomaly maps too, as float32.",
 )
 @click.option(
     "--threshold",
     type=float,
     metavar="SCORE",
-    help="Scores above it are defects.  [default: what diad-calibrate set for the bundle]",
+    help="Scores above this are defects.  [default: the thresholds set by diad-calibrate]",
 )
 @click.option(
-    "--thresholds", type=FOLDER, metavar="FILE", help="Take the thresholds from this file instead."
+    "--thresholds", type=FOLDER, metavar="FILE", help="Use the thresholds in this file instead."
 )
 @click.option(
     "--class",
     "class_name",
     metavar="NAME",
-    help="The class of all images.  [default: the folder they lie in]",
+    help="Class of all images.  [default: the folder of each image]",
 )
-@click.option("--fail-on-defect", is_flag=True, help="End with status 3 if an image is defective.")
+@click.option("--fail-on-defect", is_flag=True, help="Exit with status 3 if an image is defective.")
 @click.option(
-    "--resume", is_flag=True, help="Go on with a run that was stopped; failures are tried again."
+    "--resume", is_flag=True, help="Resume a run that was stopped; failed images are retried."
 )
 @click.option(
-    "--force", is_flag=True, help="Start again over an earlier report; other files are left alone."
+    "--force", is_flag=True, help="Replace an earlier report; other files in the folder are kept."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option(
-    "--demo", is_flag=True, help="Take the built-in bundle and images where none are given."
+    "--demo", is_flag=True, help="Use the built-in bundle and images where none are given."
 )
 @log_options
 @click.version_option(__version__, prog_name="diad-run")
 def command(*, as_json: bool, **given: Any) -> int:
     """Find defects in images and write a report.
 
-    PATHS are image files, folders (with all that is in them) and patterns such as
-    'parts/**/*.png'. The report holds results.jsonl, results.csv, a heatmap over each image,
+    PATHS are image files, folders (searched to any depth) and patterns such as
+    'parts/**/*.png'. The report contains results.jsonl, results.csv, a heatmap for each image,
     and report.html, which opens in any browser.
 
-    Ends with status 0 if all images were inspected, 1 if some failed, 2 if nothing could be
-    done, and 130, 143 or 129 if interrupted. With --fail-on-defect, 3 if an image is defective,
-    also where others failed.
+    The exit status is 0 if all images were inspected, 1 if some failed, 2 if nothing could be
+    done, and 130, 143 or 129 if interrupted. With --fail-on-defect it is 3 if an image is
+    defective, even if others failed.
     """
-    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.cli.progress import show_progress
     from diad_deploy.inspection.run import inspect_images
 
-    # a library's remark on a damaged image is no line for the user: the row has the reason
+    # warnings of libraries about damaged images are not shown: the row has the reason
     warnings.simplefilter("ignore")
-    with shown_progress() as tell:
-        summary = inspect_images(_config(**given), progress=tell)
+    with show_progress() as progress:
+        summary = inspect_images(_config(**given), progress=progress)
     if as_json:
         click.echo(json.dumps(summary.as_json(), indent=2))
     else:
@@ -118,11 +120,11 @@ def _config(
     from diad_deploy.inspection.run import InspectionConfig
 
     if resume and force:
-        raise click.UsageError("--resume and --force exclude each other: take one.")
+        raise click.UsageError("--resume and --force cannot be used together; choose one.")
     if not demo and not paths:
-        raise click.UsageError("PATHS are missing: name images or folders, or take --demo.")
+        raise click.UsageError("PATHS are missing: name images or folders, or use --demo.")
     if not demo and bundle is None:
-        raise click.UsageError("--bundle is missing: name a bundle's folder, or take --demo.")
+        raise click.UsageError("--bundle is missing: name a bundle's folder, or use --demo.")
     return InspectionConfig(
         paths=paths or (builtin_images(),),
         bundle=bundle or builtin_bundle(),

@@ -1,7 +1,7 @@
-"""Standard output and error of a command: that nobody reads them ends no run.
+"""Standard output and error that do not end a run when they cannot be written.
 
-A pipe may be closed, a disk full, a terminal gone, or the stream not open at all. What is written
-then goes nowhere; the run goes on, and its files and its exit status are what they would be.
+A pipe may be closed, a disk full, a terminal gone, or the stream not open at all. The output is
+then discarded, and the run continues with the same files and the same exit status.
 """
 
 import errno
@@ -14,22 +14,22 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 
-class LastingBuffer(io.BufferedWriter):
-    """A descriptor's buffer that takes all that is written, also once it can hand on nothing.
+class TolerantBuffer(io.BufferedWriter):
+    """A buffered writer that discards its output once the descriptor cannot be written.
 
-    Where the descriptor does not block, as a pipe of some programs, it waits for a slow reader.
+    If the descriptor is non-blocking, as some pipes are, it waits for a slow reader.
 
     Args:
-        descriptor: what it writes to; not closed with it.
+        descriptor: the descriptor to write to; it is not closed.
     """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(io.FileIO(descriptor, "w", closefd=False))
         self.error: OSError | None = None
-        """Why it hands on nothing more."""
+        """The error after which the output is discarded."""
 
     def write(self, data: Any, /) -> int:
-        """Take `data`; gives its length in bytes."""
+        """Write `data`, and return its length in bytes."""
         rest = memoryview(data).cast("B")
         length = rest.nbytes
         try:
@@ -40,11 +40,11 @@ class LastingBuffer(io.BufferedWriter):
                     rest = rest[error.characters_written :]
                     self._wait()
         except OSError as error:
-            self._give_up(error)
+            self._discard_output(error)
         return length
 
     def flush(self) -> None:
-        """Hand on what was taken, if that goes."""
+        """Write buffered data, if the descriptor can be written."""
         try:
             while True:
                 try:
@@ -53,33 +53,33 @@ class LastingBuffer(io.BufferedWriter):
                 except BlockingIOError:
                     self._wait()
         except OSError as error:
-            self._give_up(error)
+            self._discard_output(error)
 
     def _wait(self) -> None:
-        # not made to block: the setting is shared with whoever else holds the pipe
+        # made blocking, the pipe would also block for other processes that share it
         select.select([], [self], [])
 
-    def _give_up(self, error: OSError) -> None:
-        # what is in the buffer can then go, and what a library prints as well
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.fileno())
-        os.close(nowhere)
+    def _discard_output(self, error: OSError) -> None:
+        # also discards buffered data and the output of native libraries
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.fileno())
+        os.close(null)
         self.error = self.error or error
 
 
 @contextmanager
-def lasting_streams(name: str) -> Iterator[None]:
-    """Within, writing to standard output or error raises nothing.
+def tolerate_write_errors(name: str) -> Iterator[None]:
+    """A context in which writing to standard output and error raises no errors.
 
-    Afterwards one line says so where standard output could not be written, unless its reader
-    closed it. The streams stay: the interpreter still flushes them when it ends.
+    At the end, a message on standard error says if standard output could not be written, unless
+    its reader closed it. The streams remain in place, since the interpreter flushes them at exit.
 
     Args:
-        name: the program's, for that line.
+        name: the name of the program, for the message.
     """
-    _fill_closed()
-    output = _make_lasting("stdout")
-    _make_lasting("stderr")
+    _open_closed()
+    output = _make_tolerant("stdout")
+    _make_tolerant("stderr")
     try:
         yield
     finally:
@@ -89,44 +89,44 @@ def lasting_streams(name: str) -> Iterator[None]:
         if error is not None and error.errno not in (errno.EPIPE, errno.EIO):
             sys.stderr.write(
                 f"{name}: standard output cannot be written: {error.strerror or error}; the "
-                f"files and the exit status are what they would be\n"
+                f"files and the exit status are not affected\n"
             )
             sys.stderr.flush()
 
 
-def _fill_closed() -> None:
-    """Open what is closed of the first three descriptors on nothing.
+def _open_closed() -> None:
+    """Open those of the first three descriptors that are closed on the null device.
 
-    The next file opened would take the number, and get what a library prints to it.
+    The next file to be opened would get the number, and with it the output of libraries.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            # the lowest free number is this one
+            # gets the lowest free number, which is this one
             opened = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(opened, True)
 
 
-def _make_lasting(name: str) -> LastingBuffer | None:
-    """Put a lasting stream in the place of `sys.stdout` or `sys.stderr`; None where it is none."""
+def _make_tolerant(name: str) -> TolerantBuffer | None:
+    """Replace `sys.stdout` or `sys.stderr`; returns None if it is not a stream on a descriptor."""
     stream: TextIO | None = getattr(sys, name)
-    if stream is None:  # closed when the interpreter began
+    if stream is None:  # closed when the interpreter started
         setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         return None
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
-        return None  # a program's own
+        return None  # replaced by the program
     with suppress(OSError):
         stream.flush()
-    lasting = LastingBuffer(raw.fileno())
+    tolerant = TolerantBuffer(raw.fileno())
     wrapped = io.TextIOWrapper(
-        lasting,
+        tolerant,
         encoding=stream.encoding,
         errors=stream.errors,
-        # line by line also where nothing was to be kept back at all
+        # line buffered also if the stream was unbuffered
         line_buffering=stream.line_buffering or stream.write_through,
     )
     setattr(sys, name, wrapped)
-    return lasting
+    return tolerant

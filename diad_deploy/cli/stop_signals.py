@@ -1,7 +1,7 @@
-"""Signals that end a command: Ctrl-C, and what service managers, containers and terminals send.
+"""Signals that stop a command: Ctrl-C, and those of service managers, containers and terminals.
 
-Set by commands only, never by the library. Nothing here is slow to import: it is the first thing
-that a command does.
+Only commands install the handlers, never the library. The module imports nothing large, since a
+command imports it first.
 """
 
 import os
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-"""Windows has no SIGHUP."""
+"""The signals that stop a command; Windows has no SIGHUP."""
 
-_AGAIN_SECONDS = 0.01
+_RESEND_SECONDS = 0.01
 
 
 class Stopped(KeyboardInterrupt):
-    """One of them came: whatever cleans up after Ctrl-C cleans up after the others as well."""
+    """Raised for a signal. As a `KeyboardInterrupt`, it is handled like Ctrl-C everywhere."""
 
 
 def exit_on_signals(name: str) -> None:
-    """End the process at once with one line where a signal comes before there is work to keep.
+    """Exit at once, with one line, on any signal before there are results to keep.
 
     Args:
-        name: the program's.
+        name: the name of the program.
     """
 
     def leave(number: int, _frame: "FrameType | None") -> "NoReturn":
@@ -40,16 +40,16 @@ def exit_on_signals(name: str) -> None:
 
 
 class StopSignals:
-    """Context manager: a signal raises `Stopped`, so that the command keeps what is finished.
+    """A context in which a signal raises `Stopped`, so that the command can save its results.
 
-    While it does so, further signals change nothing: terminals and service managers send several.
-    The third Ctrl-C ends the process as it is.
+    Terminals and service managers may send several signals: those that follow are ignored, but
+    the third Ctrl-C exits at once.
 
     Args:
-        name: the program's.
+        name: the name of the program.
 
     Attributes:
-        number: of the first signal; None where none came.
+        number: the first signal; None if there was none.
     """
 
     def __init__(self, name: str) -> None:
@@ -61,16 +61,16 @@ class StopSignals:
 
     @property
     def status(self) -> int:
-        """The exit status that shells give a process which a signal ended."""
+        """The exit status, as shells report it for a process that a signal ended."""
         return 128 + (self.number or signal.SIGINT)
 
     @property
     def reason(self) -> str:
-        """For the person or the log."""
+        """A description of the signal for the message."""
         return _reason(self.number or signal.SIGINT)
 
     def __enter__(self) -> "Self":
-        self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._resend
         self._before = _set(self._stop)
         return self
 
@@ -84,19 +84,19 @@ class StopSignals:
             signal.signal(number, handler)
         sys.unraisablehook = self._hook
 
-    def _lost(self, given: "sys.UnraisableHookArgs") -> None:
-        """Send the signal again where Python could not raise it, as in a module's destructor."""
-        if given.exc_type is not Stopped:
-            self._hook(given)
+    def _resend(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Send the signal again if Python could not raise the error, as in a destructor."""
+        if unraisable.exc_type is not Stopped:
+            self._hook(unraisable)
             return
         import threading
 
-        again = threading.Timer(_AGAIN_SECONDS, signal.raise_signal, (self.number,))
-        again.daemon = True
-        again.start()
+        timer = threading.Timer(_RESEND_SECONDS, signal.raise_signal, (self.number,))
+        timer.daemon = True
+        timer.start()
 
     def _stop(self, number: int, _frame: "FrameType | None") -> None:
-        # an exception that got lost, as in a destructor, is gone by now, and the next is raised
+        # an error that Python could not raise no longer exists, and is raised again
         if self._raised is not None and self._raised() is not None:
             self._stop_again(number)
             return
@@ -107,20 +107,20 @@ class StopSignals:
         try:
             raise error
         finally:
-            del error  # else the traceback would keep it
+            del error  # the traceback would keep it alive
 
     def _stop_again(self, number: int) -> None:
         if number != signal.SIGINT:
             return
         self._presses += 1
         if self._presses == 1:
-            _write(f"{self._name}: ending; once more gives up what is not finished\n")
+            _write(f"{self._name}: stopping; press Ctrl-C again to exit at once\n")
         else:
             _exit(self._name, self.number or number)
 
 
 def _set(handler: "Any") -> "dict[int, Any]":
-    """Set for all signals that are not ignored, as under nohup; gives what was set before."""
+    """Set the handler of all signals that are not ignored (nohup); returns the previous ones."""
     changed = {}
     for number in STOP_SIGNALS:
         before = signal.getsignal(number)
@@ -128,7 +128,7 @@ def _set(handler: "Any") -> "dict[int, Any]":
             continue
         try:
             signal.signal(number, handler)
-        except ValueError:  # another thread than the main one takes no signals
+        except ValueError:  # only the main thread can handle signals
             break
         changed[number] = before
     return changed
@@ -144,7 +144,7 @@ def _exit(name: str, number: int) -> "NoReturn":
 
 
 def _write(line: str) -> None:
-    # past Python's streams: the signal may have come while they were being written to
+    # not with Python's streams: the signal may have interrupted a write to them
     try:
         os.write(2, line.encode())
     except OSError:

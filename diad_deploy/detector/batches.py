@@ -136,7 +136,7 @@ class Batches:
             for one, path in zip(collect(), paths, strict=True)
         ]
         return [
-            self._decider.judge(
+            self._decider.decide(
                 detection if path is None else replace(detection, path=path),
                 path,
                 class_name=class_name,

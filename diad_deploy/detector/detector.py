@@ -293,7 +293,7 @@ class Detector:
         check_prepared(batch, image_sizes, self.manifest.image)
         collect = self._batches.submit(batch, image_sizes, self._batches.noises)
         return lambda: [
-            one if isinstance(one, NotFiniteError) else self._decider.judge(one)
+            one if isinstance(one, NotFiniteError) else self._decider.decide(one)
             for one in collect()
         ]
 

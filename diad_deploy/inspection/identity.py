@@ -15,7 +15,7 @@ def identify_run(
     bundle_name: str,
     scale: tuple[float, float] | None,
     maps: str | None,
-    judge: Decider,
+    decider: Decider,
     white: WhiteLevel,
 ) -> RunRecord:
     """The record of a run. A `scale` of None means the bundle's."""
@@ -27,8 +27,8 @@ def identify_run(
         devices=detector.devices,
         scale=scale or (manifest.heatmap.low, manifest.heatmap.high),
         maps=maps,
-        threshold=judge.threshold,
-        thresholds_sha256=judge.thresholds_sha256,
-        class_name=judge.class_name,
+        threshold=decider.threshold,
+        thresholds_sha256=decider.thresholds_sha256,
+        class_name=decider.class_name,
         white=white.value,
     )

@@ -39,8 +39,8 @@ from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch,
 log = get_logger(__name__)
 
 WRITERS = 2
-TOLD = 12
-"""How many of the highest scores a summary holds."""
+MAX_HIGHEST = 12
+"""The number of highest scores in a summary."""
 
 
 def inspect(
@@ -70,39 +70,39 @@ def inspect(
         KeyboardInterrupt: Ctrl-C, after the page is written.
     """
     folder = Path(output)
-    with lock_folder(folder) as held:
-        return inspect_locked(images, detector, folder, held, options, progress)
+    with lock_folder(folder) as locked:
+        return inspect_locked(images, detector, folder, locked, options, progress)
 
 
 def inspect_locked(
     images: Sequence[ImageFile],
     detector: PreparedDetector,
     folder: Path,
-    held: LockedFolder,
+    locked: LockedFolder,
     options: InspectionOptions,
     progress: Callable[[Progress], None],
 ) -> Summary:
-    """`inspect`, where the run already holds the lock of the folder."""
-    options.judge.check_belongs(detector.manifest)
-    held.check_names(file.name for file in images)
+    """`inspect` in a folder that is already locked."""
+    options.decider.check_belongs(detector.manifest)
+    locked.check_names(file.name for file in images)
     run = _Run(images, detector, folder, options, progress)
     try:
         run.write_rows()
-        held.check()
+        locked.check()
         return run.finish(stopped=False)
     except (DiadError, KeyboardInterrupt) as error:
-        # where the folder is gone, this is the reason for whatever the file system said
+        # if the folder was removed, that is the cause of the error
         if isinstance(error, OutputError):
-            held.check()
-        # a full disk may refuse this too, which must not hide the first error
+            locked.check()
+        # this may fail as well, on a full disk, and must not hide the first error
         with suppress(DiadError):
-            held.check()
+            locked.check()
             run.finish(stopped=True)
         raise
 
 
 class _Run:
-    """One run: folder, clock and counts."""
+    """The state of a run."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class _Run:
             bundle_name=options.bundle_name,
             scale=options.scale,
             maps=options.maps,
-            judge=options.judge,
+            decider=options.decider,
             white=options.white,
         )
         self._reader = ImageReader(options.white, limit_px=options.reading.limit_px)
@@ -146,8 +146,8 @@ class _Run:
         self._left = sum(file.name not in self._finished for file in images)
 
     def write_rows(self) -> None:
-        """Everything but the page."""
-        # taken one by one: a list of them would be the largest thing in memory
+        """Inspect all images and write their rows."""
+        # a generator: a list of all files would not fit in memory for very many images
         todo = (file for file in self._images if file.name not in self._finished)
         total = len(self._images)
         done = total - self._left
@@ -166,7 +166,7 @@ class _Run:
                 partial(self._write, rows),
                 enumerate(self._ranked(results)),
                 threads=WRITERS,
-                # a whole batch is drawn while the model has the next
+                # a whole batch is drawn while the model runs the next
                 ahead=self._detector.batch_size + WRITERS,
             )
             with closing(results), closing(written):
@@ -182,7 +182,7 @@ class _Run:
         if stopped or self._finished:
             names = (file.name for file in self._images)
             rewrite_results(self._folder, names, expected=expected)
-        judge, decisions = self._options.judge, DecisionCounts()
+        decider, decisions = self._options.decider, DecisionCounts()
         outputs = MissingOutputs(self._folder)
         results = self._folder / layout.RESULTS
         ranking = rank(decisions.count(outputs.scan(read_rows(results))))
@@ -226,9 +226,9 @@ class _Run:
             backend_reason=self._detector.backend_reason,
             output=str(self._folder),
             report=str(report),
-            highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:TOLD]),
-            thresholds=judge.describe(self._record.backend),
-            decisions=decisions.as_dict() if judge.decides else None,
+            highest=tuple((row.picture, row.score or 0.0) for row in ranking.highest[:MAX_HIGHEST]),
+            thresholds=decider.describe(self._record.backend),
+            decisions=decisions.as_dict() if decider.decides else None,
             fail_on_defect=self._options.fail_on_defect,
             warnings=facts.warnings,
             passed_over=facts.passed_over,
@@ -237,7 +237,7 @@ class _Run:
     def _ranked(
         self, results: Iterable[Inspected | Unread]
     ) -> Iterator[tuple[Inspected | Unread, tuple[str, ...]]]:
-        """Each result with the names that drop out of the highest for it, maybe its own."""
+        """Each result with the images that it displaces from the highest scores, maybe itself."""
         for result in results:
             dropped: tuple[str, ...] = ()
             if isinstance(result, Inspected):
@@ -257,7 +257,7 @@ class _Run:
         row = write_image(
             self._folder,
             result,
-            judge=self._options.judge,
+            decider=self._options.decider,
             scale=self._record.scale,
             maps=self._options.maps,
             thumbnails=result.file.name not in dropped,

@@ -24,7 +24,7 @@ class InspectionOptions:
         maps: format of the raw maps to write beside the heatmaps; None writes none.
         workers: threads that read images beside the model; None takes `streaming.WORKERS`.
         existing: what to do with what the output folder holds: `refuse`, `resume` or `force`.
-        judge: gives detections their thresholds; by default none.
+        decider: gives detections their thresholds; by default none.
         fail_on_defect: show in the exit status that an image is defective.
         reading: how images are read; the white level may follow from the thresholds.
 
@@ -37,19 +37,19 @@ class InspectionOptions:
     maps: MapFormat | None = None
     workers: int | None = None
     existing: Existing = "refuse"
-    judge: Decider = field(default_factory=Decider)
+    decider: Decider = field(default_factory=Decider)
     fail_on_defect: bool = False
     reading: ImageOptions = field(default_factory=ImageOptions)
 
     @property
     def white(self) -> WhiteLevel:
         """The white level: that of the thresholds, where there are any."""
-        return self.judge.resolve_white(self.reading.white)
+        return self.decider.resolve_white(self.reading.white)
 
     def __post_init__(self) -> None:
         _ = self.white
         check_numbers(self.workers, self.scale)
-        if self.fail_on_defect and not self.judge.decides:
+        if self.fail_on_defect and not self.decider.decides:
             raise OptionError(
                 f"--fail-on-defect: no threshold says what is defective; set one with "
                 f"`diad-calibrate GOOD_DIR --bundle {self.bundle_name}`, or give --threshold"

@@ -19,7 +19,7 @@ def write_image(
     folder: Path,
     result: Inspected,
     *,
-    judge: Decider,
+    decider: Decider,
     scale: tuple[float, float],
     maps: MapFormat | None,
     thumbnails: bool,
@@ -31,7 +31,7 @@ def write_image(
     Args:
         folder: the report's folder.
         result: the result of the model.
-        judge: decides whether the image is defective.
+        decider: decides whether the image is defective.
         scale: (low, high) of the heatmap in units of the anomaly map.
         maps: the format of the raw map; None writes none.
         thumbnails: whether to write thumbnails for the page.
@@ -41,7 +41,7 @@ def write_image(
     """
     name = result.file.name
     try:
-        detection = judge.judge(result.detection, result.file.path)
+        detection = decider.decide(result.detection, result.file.path)
         heatmap = write_heatmap(folder, name, result.pixels, detection, scale)
         if maps is not None:
             write_map(folder, name, detection.anomaly_map, maps)

@@ -88,7 +88,7 @@ class InspectionConfig(ModelOptions):
             maps=self.maps,
             workers=self.workers,
             existing=self.existing,
-            judge=find_decider(
+            decider=find_decider(
                 bundle,
                 thresholds=None if self.thresholds is None else Path(self.thresholds),
                 threshold=self.threshold,
@@ -119,12 +119,12 @@ def inspect_images(
         KeyboardInterrupt: Ctrl-C, after the page is written.
     """
     options, output = config.options, Path(config.output)
-    # whatever can be refused is refused before the model loads
-    with lock_folder(output) as held:
+    # all checks come before the model is loaded
+    with lock_folder(output) as locked:
         check_folder(output, options.existing)
         written = [output / name for name in layout.SUBFOLDERS]
         images = find_images(config.paths, exclude=written)
         log.info("found %d images", len(images))
         # the run decides on its own: it knows the class of each image
         with Detector.open(config.bundle, thresholds=None, **config.arguments) as detector:
-            return inspect_locked(images, detector, output, held, options, progress)
+            return inspect_locked(images, detector, output, locked, options, progress)

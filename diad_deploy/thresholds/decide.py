@@ -62,7 +62,7 @@ class Decider:
         """Whether there is a threshold."""
         return self.threshold is not None or self.thresholds is not None
 
-    def judge(
+    def decide(
         self,
         detection: Detection,
         path: str | os.PathLike[str] | None = None,

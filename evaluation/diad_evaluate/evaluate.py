@@ -1,4 +1,4 @@
-"""A whole evaluation, from a folder to its files."""
+"""An evaluation from a folder of labelled images to the files of its results."""
 
 import os
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from diad_deploy.log import get_logger
 from diad_evaluate.evaluation import evaluate
 from diad_evaluate.mistakes import MAX_MISTAKES
 from diad_evaluate.report.output import RESULT, write_evaluation
-from diad_evaluate.results import Evaluation, Tell
+from diad_evaluate.results import Evaluation, ResultCallback
 
 log = get_logger(__name__)
 
 
 def _ignore(_: object) -> None:
-    """Report to nobody."""
+    """The default callback, which does nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +60,14 @@ def evaluate_folder(
     config: EvaluationConfig,
     *,
     progress: Callable[[Progress], None] = _ignore,
-    tell: Tell = _ignore,
+    on_result: ResultCallback = _ignore,
 ) -> Evaluation:
     """Evaluate a bundle on a labelled test set and write the files, as `diad-evaluate` does.
 
     Args:
         config: which test set, and how.
         progress: called after each image.
-        tell: called with the result once its files are written, or could not be written; if an
+        on_result: called with the result once its files are written, or could not be written; if an
             error or Ctrl-C stops the run, with the classes that were complete by then.
 
     Raises:
@@ -77,7 +77,7 @@ def evaluate_folder(
         BundleError, BackendError: as for `Detector.open`.
         KeyboardInterrupt: Ctrl-C, after the files are written.
     """
-    # whatever can be refused is refused before the model loads
+    # all checks come before the model is loaded
     labelled = find_labelled_set(Path(config.data), layout=config.layout, classes=config.classes)
     log.info("found %d labelled images in %s", len(labelled.images), config.data)
     output = None if config.output is None else Path(config.output)
@@ -94,8 +94,8 @@ def evaluate_folder(
                     write_evaluation(files.folder, found)
                     files.place()
             finally:
-                # hours of work are not lost to a full disk
-                tell(found)
+                # the caller gets the result even if the disk is full
+                on_result(found)
 
         with Detector.open(config.bundle, **config.arguments) as detector:
             if config.strict:
@@ -110,7 +110,7 @@ def evaluate_folder(
                 bundle_name=config.bundle_name or Path(config.bundle).resolve().name,
                 mistakes=MAX_MISTAKES if output is not None else 0,
                 progress=progress,
-                stopped=keep,
+                on_stopped=keep,
             )
         keep(found)
         return found

@@ -24,7 +24,7 @@ from diad_deploy.streaming.stream import Inspected, PreparedDetector, Stopwatch,
 from diad_evaluate.class_images import ClassImages, class_images
 from diad_evaluate.class_metrics import class_result
 from diad_evaluate.mistakes import MAX_MISTAKES, Candidates, Mistake, worst
-from diad_evaluate.results import ClassResult, Evaluation, ImageRow, Tell
+from diad_evaluate.results import ClassResult, Evaluation, ImageRow, ResultCallback
 
 MASK_READERS = 2
 
@@ -50,7 +50,7 @@ def evaluate(
     bundle_name: str = "bundle",
     mistakes: int = MAX_MISTAKES,
     progress: Callable[[Progress], None] = _ignore,
-    stopped: Tell = _ignore,
+    on_stopped: ResultCallback = _ignore,
 ) -> Evaluation:
     """Run the detector over a test set and compute the metrics of one class after another.
 
@@ -65,7 +65,8 @@ def evaluate(
         bundle_name: the name of the bundle in the result.
         mistakes: the most false alarms, and the most misses, to draw; 0 draws none.
         progress: called after each image.
-        stopped: called with the result of all complete classes if an error or Ctrl-C ends the run.
+        on_stopped: called with the result of all complete classes if an error or Ctrl-C ends the
+            run.
 
     Raises:
         BackendError: the model failed.
@@ -79,7 +80,7 @@ def evaluate(
         if run.classes:
             # the first error is the one to report
             with suppress(DiadError):
-                stopped(run.result(stopped=True))
+                on_stopped(run.result(stopped=True))
         raise
     return run.result(stopped=False)
 

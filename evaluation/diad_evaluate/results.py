@@ -199,7 +199,7 @@ class Evaluation:
         }
 
 
-Tell = Callable[[Evaluation], None]
+ResultCallback = Callable[[Evaluation], None]
 
 
 def _paper_json(paper: PaperFigures) -> dict[str, Any]:

@@ -25,11 +25,11 @@ def test_files_are_there_when_the_result_is_told(tmp_path: Path, standin_bundle:
     write_mvtec_class(tmp_path / "data/a")
     told: list[tuple[Evaluation, bool]] = []
 
-    def tell(found: Evaluation) -> None:
+    def on_result(found: Evaluation) -> None:
         told.append((found, (tmp_path / "out/page.html").is_file()))
 
     found = evaluate_folder(
-        config(tmp_path, standin_bundle.path), progress=lambda _: None, tell=tell
+        config(tmp_path, standin_bundle.path), progress=lambda _: None, on_result=on_result
     )
     assert told == [(found, True)]
     assert found.backend == "onnxruntime"
@@ -38,7 +38,7 @@ def test_files_are_there_when_the_result_is_told(tmp_path: Path, standin_bundle:
 
 def test_refusals_leave_nothing(tmp_path: Path, standin_bundle: Bundle) -> None:
     def run(bundle: Path) -> None:
-        evaluate_folder(config(tmp_path, bundle), progress=lambda _: None, tell=lambda _: None)
+        evaluate_folder(config(tmp_path, bundle), progress=lambda _: None, on_result=lambda _: None)
 
     (tmp_path / "data").mkdir()
     with pytest.raises(InputError, match="no test images in a known layout"):

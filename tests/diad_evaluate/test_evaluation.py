@@ -220,7 +220,7 @@ def test_whole_classes_survive_a_stop(tmp_path: Path, make: Callable[[], BaseExc
     kept: list[Evaluation] = []
     error = make()
     with pytest.raises(type(error)):
-        evaluate(find_labelled_set(tmp_path), stopping(error, 5), stopped=kept.append)
+        evaluate(find_labelled_set(tmp_path), stopping(error, 5), on_stopped=kept.append)
     (found,) = kept
     assert found.stopped
     assert [each.product for each in found.classes] == ["a", "b"]
@@ -232,5 +232,7 @@ def test_nothing_to_keep(tmp_path: Path) -> None:
     write_mvtec_class(tmp_path / "a", good=4, bad=4)
     kept: list[Evaluation] = []
     with pytest.raises(KeyboardInterrupt):
-        evaluate(find_labelled_set(tmp_path), stopping(KeyboardInterrupt(), 1), stopped=kept.append)
+        evaluate(
+            find_labelled_set(tmp_path), stopping(KeyboardInterrupt(), 1), on_stopped=kept.append
+        )
     assert kept == []

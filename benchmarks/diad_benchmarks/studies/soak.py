@@ -124,7 +124,7 @@ def _run(work: Path, model: str, early: int) -> dict[str, Any]:
             peaks[early] = _peak_bytes()
 
     options = InspectionOptions(
-        bundle_name=model, existing="resume", judge=Decider(threshold=THRESHOLD)
+        bundle_name=model, existing="resume", decider=Decider(threshold=THRESHOLD)
     )
     opened = (
         nullcontext(StandinDetector())

@@ -29,22 +29,26 @@ Examples:
 
 @click.command(name="diad-evaluate", epilog=EXAMPLES)
 @click.argument("data", type=FOLDER)
-@click.option("--bundle", type=FOLDER, metavar="FOLDER", required=True, help="The bundle to run.")
+@click.option("--bundle", type=FOLDER, metavar="FOLDER", required=True, help="Bundle to run.")
 @click.option(
     "-o",
     "--output",
     type=FOLDER,
     metavar="FOLDER",
-    help="Write evaluation.json, evaluation.csv, pictures.csv and page.html there.",
+    help="Folder for evaluation.json, evaluation.csv, pictures.csv and page.html.",
 )
 @click.option(
     "--layout",
     default="auto",
     show_default=True,
-    help="How the data lie: auto, mvtec-ad, mvtec-3d, visa, plain.",
+    help="Layout of the data: auto, mvtec-ad, mvtec-3d, visa or plain.",
 )
 @click.option(
-    "--class", "classes", multiple=True, metavar="NAME", help="Only this class; can be repeated."
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="NAME",
+    help="Evaluate only this class. Repeatable.",
 )
 @strict_option
 @image_options
@@ -56,35 +60,35 @@ Examples:
 def command(*, as_json: bool, reading: "ImageOptions", **given: Any) -> int:
     """Evaluate a bundle on labelled images: image and pixel AUROC, AP, F1-max, and AU-PRO.
 
-    DATA is a test set in the layout of MVTec-AD, VisA or MVTec-3D (its RGB images), or a folder
-    with good/, defect/ and masks/ (or these for each class); or one class of it. Folders may be
-    called ok and ng or the like, in any case. The metrics are those of the published evaluation, a
-    class each and their mean. A defective image counts for the image metrics only where its mask
-    is missing, cannot be used, or marks nothing or everything.
+    DATA is a test set, or one class of it, in the layout of MVTec-AD, VisA or MVTec-3D (its RGB
+    images), or a folder with good/, defect/ and masks/, or with these for each class. Other names
+    such as ok and ng are recognized, in any case. The metrics are those of the published
+    evaluation, for each class and as their mean. A defective image counts for image metrics only
+    if its mask is missing, cannot be used, or marks nothing or the whole image.
 
-    Ends with status 0 if all was used, 1 if some images or masks could not be, 2 if nothing
-    could be done, and 130, 143 or 129 if interrupted; what was whole by then is kept.
+    The exit status is 0 if all images and masks were used, 1 if some could not be, 2 if nothing
+    could be done, and 130, 143 or 129 if interrupted; complete classes are then kept.
     """
     from diad_evaluate.cli.extra import check_extra
 
     check_extra()
-    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.cli.progress import show_progress
     from diad_evaluate.evaluate import EvaluationConfig, evaluate_folder
 
-    # a library's remark on a damaged image is no line for the user: the row has the reason
+    # warnings of libraries about damaged images are not shown: the row has the reason
     warnings.simplefilter("ignore")
     config = EvaluationConfig(**given, **reading.arguments)
-    told: list[Evaluation] = []
+    results: list[Evaluation] = []
     output: Path | None = given["output"]
     try:
-        with shown_progress() as progress:
-            found = evaluate_folder(config, progress=progress, tell=told.append)
+        with show_progress() as progress:
+            found = evaluate_folder(config, progress=progress, on_result=results.append)
     except OutputError:
         output = None
         raise
     finally:
-        # after the progress bar is gone; also where the run was stopped or could not be written
-        for each in told:
+        # after the progress bar, and even if the run was stopped or could not be written
+        for each in results:
             _print(each, output, as_json=as_json)
     return found.exit_status
 

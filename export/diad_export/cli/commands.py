@@ -205,13 +205,13 @@ def verify(*, as_json: bool, limits: "Limits", reading: "ImageOptions", **given:
 
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
-    from diad_deploy.cli.progress import shown_progress
+    from diad_deploy.cli.progress import show_progress
     from diad_export.torch_threads import limit_threads
     from diad_export.verify.bundle import VerificationConfig, verify_bundle
 
     limit_threads()
     config = VerificationConfig(limits=limits, **given, **reading.arguments)
-    with shown_progress() as tell:
+    with show_progress() as tell:
         found = verify_bundle(config, progress=tell)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))

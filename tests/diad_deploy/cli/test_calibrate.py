@@ -47,7 +47,7 @@ def test_a_table_and_the_files_path(run: Run, good: Path, own_bundle: Bundle) ->
     assert f"{one.score:.6g}" in out
     assert "5.00% (0.13% to 17.65%)" in out
     assert "failed: good/screw/bad.png: the file is empty" in out
-    assert "highest scores, to be looked at for defects: good/screw/" in out
+    assert "highest scores, to be checked for defects: good/screw/" in out
     assert out.splitlines()[-1] == f"thresholds: {own_bundle.path / 'thresholds.json'}"
 
 

@@ -4,14 +4,14 @@ import io
 
 from rich.console import Console
 
-from diad_deploy.cli.progress import shown_progress
+from diad_deploy.cli.progress import show_progress
 from diad_deploy.inspection.summary import Progress
 
 
 def test_plain_lines_every_so_often_and_at_the_end() -> None:
     text = io.StringIO()
     times = iter([0.0, 1.0, 10.0, 10.0, 11.0, 12.0])
-    with shown_progress(Console(file=text), clock=lambda: next(times)) as tell:
+    with show_progress(Console(file=text), clock=lambda: next(times)) as tell:
         tell(Progress(done=1, failed=0, total=4))
         tell(Progress(done=2, failed=0, total=4))
         tell(Progress(done=3, failed=1, total=4))
@@ -22,7 +22,7 @@ def test_plain_lines_every_so_often_and_at_the_end() -> None:
 def test_a_bar_on_a_terminal() -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)
-    with shown_progress(console) as tell:
+    with show_progress(console) as tell:
         tell(Progress(done=3, failed=2, total=4))
     assert "3/4" in text.getvalue()
     assert "2 failed" in text.getvalue()

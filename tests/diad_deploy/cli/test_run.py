@@ -125,7 +125,7 @@ def test_resume_and_force(run: Run, parts: Path, tmp_path: Path, detector: FakeD
         (["--bundle", "b", "-o", "out"], "PATHS are missing"),
         (["p", "-o", "out"], "--bundle is missing"),
         (["p", "--bundle", "b"], "Missing option '-o'"),
-        (["p", "--bundle", "b", "-o", "out", "--force", "--resume"], "exclude each other"),
+        (["p", "--bundle", "b", "-o", "out", "--force", "--resume"], "cannot be used together"),
         (["p", "--bundle", "b", "-o", "out", "--scale", "1", "0"], "the lower one first"),
         (["p", "--bundle", "b", "-o", "out", "--scale", "nan", "1"], "finite"),
         (["p", "--bundle", "b", "-o", "out", "--scale", "1"], "requires 2 arguments"),

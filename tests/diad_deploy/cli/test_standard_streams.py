@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from diad_deploy.cli.standard_streams import LastingBuffer
+from diad_deploy.cli.standard_streams import TolerantBuffer
 from diad_deploy.report.results import read_rows
 from tests.diad_deploy.fake_detector import write_images
 
@@ -117,7 +117,7 @@ def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_all(
             return real(*given)
 
         monkeypatch.setattr(select, "select", first_reads_now)
-        buffer = LastingBuffer(writing)
+        buffer = TolerantBuffer(writing)
         for start in range(0, len(data), piece):
             part = data[start : start + piece]
             assert buffer.write(part) == len(part)
@@ -139,7 +139,7 @@ def test_a_reader_that_leaves_while_it_is_waited_for(monkeypatch: pytest.MonkeyP
         return real(*given)
 
     monkeypatch.setattr(select, "select", left)
-    buffer = LastingBuffer(writing)
+    buffer = TolerantBuffer(writing)
     assert buffer.write(bytes(1 << 20)) == 1 << 20
     buffer.flush()
     assert isinstance(buffer.error, BrokenPipeError)

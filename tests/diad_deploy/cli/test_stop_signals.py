@@ -97,7 +97,7 @@ def test_a_run_that_is_ended_writes_its_page_whatever_else_is_sent(
     _, err = process.communicate("\n")
     assert process.returncode == STATUSES[number]
     lines = [line for line in err.splitlines() if line]
-    assert set(lines[:-1]) <= {"diad-run: ending; once more gives up what is not finished"}
+    assert set(lines[:-1]) <= {"diad-run: stopping; press Ctrl-C again to exit at once"}
     assert lines[-1] == f"diad-run: {REASONS[number]}"
     assert len(list(read_rows(out / "results.jsonl"))) == 4
     assert "stopped after 4 of 12" in (out / "report.html").read_text()
@@ -190,7 +190,7 @@ def test_the_third_ctrl_c_gives_up(
             signal.raise_signal(signal.SIGINT)
     assert left == [130]
     assert capfd.readouterr().err == (
-        "x: ending; once more gives up what is not finished\nx: interrupted\n"
+        "x: stopping; press Ctrl-C again to exit at once\nx: interrupted\n"
     )
 
 

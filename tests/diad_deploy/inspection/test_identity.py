@@ -10,13 +10,13 @@ from tests.diad_deploy.fake_detector import FakeDetector
 
 
 def identify(seed: int = 0, scale: tuple[float, float] | None = None) -> RunRecord:
-    judge = Decider(threshold=0.5, class_name="gear")
+    decider = Decider(threshold=0.5, class_name="gear")
     return identify_run(
         FakeDetector(seed=seed),
         bundle_name="b",
         scale=scale,
         maps="npy",
-        judge=judge,
+        decider=decider,
         white=WhiteLevel(bit_depth=12),
     )
 

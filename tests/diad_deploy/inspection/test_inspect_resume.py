@@ -136,8 +136,8 @@ def test_a_report_is_not_overwritten_unasked_and_with_force_it_is(
 def test_a_stopped_run_with_thresholds_goes_on_to_the_same_files(
     parts: Path, tmp_path: Path
 ) -> None:
-    judge = Decider(thresholds=make_thresholds(overall=0.6, parts=0.4))
-    options = InspectionOptions(judge=judge)
+    decider = Decider(thresholds=make_thresholds(overall=0.6, parts=0.4))
+    options = InspectionOptions(decider=decider)
     summary = run(parts, tmp_path / "whole", options)
     decided = [row for row in rows(tmp_path / "whole") if row.decision is not None]
     assert summary.decisions == {

@@ -30,7 +30,7 @@ BOTH = make_thresholds(overall=0.5, screw=0.2, gear=0.8)
 
 
 @pytest.mark.parametrize(
-    ("judge", "path", "class_name", "threshold", "decision"),
+    ("decider", "path", "class_name", "threshold", "decision"),
     [
         (Decider(thresholds=BOTH), None, None, 0.5, "good"),
         (Decider(thresholds=BOTH), "a/screw/good/1.png", "screw", 0.2, "defect"),
@@ -45,24 +45,24 @@ BOTH = make_thresholds(overall=0.5, screw=0.2, gear=0.8)
     ],
 )
 def test_the_threshold_that_decides(
-    judge: Decider,
+    decider: Decider,
     path: str | None,
     class_name: str | None,
     threshold: float | None,
     decision: str | None,
 ) -> None:
-    found = judge.judge(detection(0.4), path)
+    found = decider.decide(detection(0.4), path)
     assert (found.class_name, found.threshold, found.decision) == (class_name, threshold, decision)
     margin = None if threshold is None else pytest.approx(0.4 - threshold, abs=1e-6)
     assert found.margin == margin
-    assert judge.decides == (threshold is not None)
+    assert decider.decides == (threshold is not None)
 
 
 def test_a_mistyped_class_does_not_fall_back() -> None:
     with pytest.raises(OptionError, match=r"class 'scew': expected one of gear, screw"):
         Decider(thresholds=BOTH, class_name="scew")
     with pytest.raises(OptionError, match="'scew'"):
-        Decider(thresholds=BOTH).judge(detection(0.4), class_name="scew")
+        Decider(thresholds=BOTH).decide(detection(0.4), class_name="scew")
 
 
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf")])

@@ -42,7 +42,7 @@ def test_notes_faults_and_a_stop_are_told() -> None:
     assert "note: [bold]: no masks\n" in text
     assert text.count("failed: ") == MAX_FAULTS
     assert "failed: 0<b>&\"'\\udcff.png: the file is empty\n" in text
-    assert "and 2 more; all are in the files of -o" in text
+    assert "and 2 more; see the files written with -o" in text
     assert "paper" not in text
 
 
