@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from demo.dataset import draw_split
-from demo.products import PRODUCTS
+from demo.drawing.dataset import draw_split
+from demo.drawing.products import PRODUCTS
 from diad_deploy.arrays import ImageArray
 from diad_deploy.images.reader import ImageReader
 from diad_export.verify.agreement import Truth

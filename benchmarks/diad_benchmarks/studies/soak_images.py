@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from demo.dataset import PRODUCTS, draw_sample
-from demo.defects import defects_for
+from demo.drawing.dataset import PRODUCTS, draw_sample
+from demo.drawing.defects import defects_for
 from diad_deploy.arrays import ImageArray
 
 FOLDERS = 20

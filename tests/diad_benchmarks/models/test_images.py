@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from demo.products import PRODUCTS
+from demo.drawing.products import PRODUCTS
 from diad_benchmarks.models.images import draw_images, read_images
 
 
