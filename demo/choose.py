@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from demo.dataset import Sample, draw_split
+from demo.drawing.dataset import Sample, draw_split
 from demo.evaluate import Model
 from demo.metrics import Scored, by_class, mean_over_classes
 from demo.settings import load_settings

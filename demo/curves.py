@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import matplotlib.pyplot as plt
 
+from demo.learning.training import log_path, read_log
 from demo.train import DEFAULT_FOLDER, STAGES
-from demo.training import log_path, read_log
 from diad_deploy.cli.console import run_command
 from diad_deploy.errors import OptionError
 

@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from demo.bootstrap import intervals
-from demo.dataset import HELD_OUT_DEFECTS, Sample, draw_split
+from demo.drawing.dataset import HELD_OUT_DEFECTS, Sample, draw_split
 from demo.metrics import (
     Figures,
     Scored,

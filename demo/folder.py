@@ -15,7 +15,7 @@ import click
 import numpy as np
 from PIL import Image
 
-from demo.dataset import Sample, Split, draw_split
+from demo.drawing.dataset import Sample, Split, draw_split
 from demo.settings import load_settings
 from diad_deploy.cli.console import run_command
 from diad_deploy.files.atomic_folder import AtomicFolder

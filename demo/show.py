@@ -6,8 +6,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from demo.dataset import PRODUCTS, Sample, draw_sample
-from demo.defects import defects_for
+from demo.drawing.dataset import PRODUCTS, Sample, draw_sample
+from demo.drawing.defects import defects_for
 from diad_deploy import Detector
 from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import builtin_bundle

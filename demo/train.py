@@ -6,12 +6,11 @@ from pathlib import Path
 import click
 import torch
 
-from demo.array_cache import cached_array
-from demo.devices import prepare_device
-from demo.hardening import HardeningStage, reconstruction_pairs
-from demo.images import generic_images, training_images
-from demo.settings import DEFAULT_SETTINGS, Settings, load_settings
-from demo.stages import (
+from demo.learning.array_cache import cached_array
+from demo.learning.devices import prepare_device
+from demo.learning.hardening import HardeningStage, reconstruction_pairs
+from demo.learning.images import generic_images, training_images
+from demo.learning.stages import (
     AutoencoderStage,
     DiffusionStage,
     FeatureStage,
@@ -20,7 +19,8 @@ from demo.stages import (
     initialise_zero_convolutions,
     standardise_latents,
 )
-from demo.training import Stage, StageResult, log_path, read_log, train_stage
+from demo.learning.training import Stage, StageResult, log_path, read_log, train_stage
+from demo.settings import DEFAULT_SETTINGS, Settings, load_settings
 from diad_deploy.arrays import FloatArray
 from diad_deploy.cli.console import run_command
 from diad_deploy.diffusion.schedule import make_schedule

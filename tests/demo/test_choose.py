@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from demo.choose import POOLS, SIGMAS_PX, Choice, command, compare, heatmap_scale, score_by_matrices
-from demo.dataset import Sample
+from demo.drawing.dataset import Sample
 
 SIDE = 32
 

@@ -7,9 +7,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from demo.curves import DEFAULT_TARGET, command
+from demo.learning.training import log_path, read_log
 from demo.settings import load_settings
 from demo.train import STAGES
-from demo.training import log_path, read_log
 
 
 def test_logs_of_the_committed_training_are_complete() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from demo.dataset import HELD_OUT_DEFECTS, PRODUCTS
+from demo.drawing.dataset import HELD_OUT_DEFECTS, PRODUCTS
 from demo.evaluate import as_text, command, evaluate
 from demo.metrics import Scored, auroc, by_class, by_kind, mean_over_classes
 from diad_deploy.bundle.folder import Bundle
@@ -70,7 +70,7 @@ def test_a_kind_is_compared_with_the_good_images_of_its_classes() -> None:
 
 
 def test_text_has_a_row_for_each_class(standin_bundle: Bundle) -> None:
-    from demo.dataset import draw_split
+    from demo.drawing.dataset import draw_split
 
     size_px = standin_bundle.manifest.image.size_px
     samples = list(draw_split("test", per_product=2, size_px=size_px))

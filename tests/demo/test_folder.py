@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from demo.dataset import PRODUCTS, draw_split
+from demo.drawing.dataset import PRODUCTS, draw_split
 from demo.evaluate import Model, run_samples
 from demo.folder import command, write_split
 from demo.metrics import by_class

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.dataset import HELD_OUT_DEFECTS, PRODUCTS, draw_split
-from demo.defects import DEFECTS
+from demo.drawing.dataset import HELD_OUT_DEFECTS, PRODUCTS, draw_split
+from demo.drawing.defects import DEFECTS
 from demo.evaluate import evaluate
 from demo.settings import load_settings
 from diad_deploy.bundle.folder import Bundle, builtin_bundle

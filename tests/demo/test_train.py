@@ -11,10 +11,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from demo.devices import prepare_device
+from demo.learning.devices import prepare_device
+from demo.learning.training import learning_rate, read_log
 from demo.settings import Settings, TrainSettings, load_settings
 from demo.train import command, train
-from demo.training import learning_rate, read_log
 from diad_deploy.errors import DiadError, OptionError
 from diad_export.checkpoint.read import read_checkpoint
 from diad_export.checkpoint.weights import load_model

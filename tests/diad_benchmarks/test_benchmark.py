@@ -110,7 +110,7 @@ def test_the_command_prints_json(
 
 def test_without_a_checkpoint_the_bundle_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     # as installed from a wheel, which does not hold the demo
-    for name in ("demo", "demo.dataset", "demo.products"):
+    for name in ("demo", "demo.drawing", "demo.drawing.dataset", "demo.drawing.products"):
         monkeypatch.setitem(sys.modules, name, None)
     request = Request(
         backends=("reference", "onnxruntime"), rounds=1, batches=(1,), compared=0, device="cpu"

@@ -50,8 +50,8 @@ def draw_images(count: int, *, size_px: int) -> ImageSet:
     Raises:
         ModuleNotFoundError: the demo or what it needs is not installed.
     """
-    from demo.dataset import draw_split
-    from demo.products import PRODUCTS
+    from demo.drawing.dataset import draw_split
+    from demo.drawing.products import PRODUCTS
 
     per_product = 2 * -(-count // (2 * len(PRODUCTS)))
     samples = list(draw_split("test", per_product=per_product, size_px=size_px))
@@ -99,8 +99,8 @@ def demo_image(number: int) -> ImageArray:
     Without a checkout, one of the built-in images.
     """
     try:
-        from demo.dataset import PRODUCTS, draw_sample
-        from demo.defects import defects_for
+        from demo.drawing.dataset import PRODUCTS, draw_sample
+        from demo.drawing.defects import defects_for
     except ModuleNotFoundError:
         files = find_images([builtin_images()])
         return read_image(files[number % len(files)].path)

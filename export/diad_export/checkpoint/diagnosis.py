@@ -84,15 +84,11 @@ def diagnose(source: Path | Sources) -> Diagnosis:
             advice=str(error),
         )
     check_values(checkpoint, model)
-    fit = compare_shapes(model, shapes)
-    expected = set(model_keys(model).values())
+    fit, expected = compare_shapes(model, shapes), set(model_keys(model).values())
+    whole = not _missing_trained(fit.missing)
     return Diagnosis(
         name=checkpoint.origin.name,
-        kind=_kind(
-            parts,
-            whole=not _missing_trained(fit.missing),
-            untrained=_is_untrained(checkpoint),
-        ),
+        kind=_kind(parts, whole=whole, untrained=_is_untrained(checkpoint)),
         parts=parts,
         sizes=model.sizes.as_dict(),
         missing=fit.missing,

@@ -35,8 +35,8 @@ def reject_other_models(path: Path, keys: Iterable[str]) -> None:
         return
     if prefix := foreign_prefix(found):
         raise CheckpointError(
-            f"{path}: some keys of a DiAD model have the prefix {prefix!r}, and others have not; "
-            f"save the model alone, without that prefix"
+            f"{path}: holds a DiAD model under the prefix {prefix!r}, and other keys without it; "
+            f"save the model alone, without the prefix"
         )
     kind, remedy = identify_model(found)
     shown = ", ".join(found[:MAX_NAMED])

@@ -58,7 +58,7 @@ def reject_shard(path: Path) -> None:
     what = "a shard" if _SHARD.search(path.name) else "the index"
     if path.is_file() and (what == "a shard" or path.name.endswith(INDEX_ENDING)):
         raise CheckpointError(
-            f"{path}: is {what} of a model in shards; give the folder with the index and all "
+            f"{path}: is {what} of a sharded model; give the folder with the index and all "
             f"shards, {path.parent}"
         )
 

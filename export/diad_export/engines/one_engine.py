@@ -39,16 +39,12 @@ def build_engine(
         ExportError: TensorRT cannot parse or build the graph, or the engine does not have the
             requested types.
     """
-    start = time.monotonic()
-    collector = _collect_messages(module)
+    start, collector = time.monotonic(), _collect_messages(module)
     monitor = make_monitor(module, tell, is_cancelled)
     graph = Path(request.onnx_file)
     nodes = read_heavy_nodes(graph)
-    with (
-        tempfile.TemporaryDirectory(prefix="diad-engine-") as scratch,
-        folded(graph) as folded_graph,
-    ):
-        path, note = _prepared(folded_graph, request, nodes, Path(scratch))
+    with tempfile.TemporaryDirectory(prefix="diad-engine-") as scratch, folded(graph) as copy:
+        path, note = _prepared(copy, request, nodes, Path(scratch))
         network = _network(module, path, request.graph.name, collector)
         if is_cancelled():
             raise Cancelled

@@ -47,6 +47,17 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
     """
     if sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) > LINTED_BYTES:
         return False
+    faults = _run_lint(path, graph, batch)
+    if faults:
+        raise ExportError(
+            f"{graph.name}: Polygraphy's lint rejects the graph: {faults[0]}{_more(faults)}; build "
+            f"the bundle again with `diad-export build`"
+        )
+    return True
+
+
+def _run_lint(path: Path, graph: GraphSpec, batch: int) -> list[str]:
+    """Run `polygraphy check lint`; returns the faults in its report."""
     with tempfile.TemporaryDirectory(prefix="diad-lint-") as scratch:
         report = Path(scratch) / "lint.json"
         arguments = ["check", "lint", str(path), "-o", str(report), "--input-shapes"]
@@ -64,13 +75,7 @@ def lint(path: Path, graph: GraphSpec, *, batch: int) -> bool:
                 f"{graph.name}: Polygraphy's lint could not run: {' '.join(last)[:300]}; install "
                 f'it with pip install "diad_deploy[cpu,export]"'
             )
-        faults = _faults(report)
-    if faults:
-        raise ExportError(
-            f"{graph.name}: Polygraphy's lint rejects the graph: {faults[0]}{_more(faults)}; build "
-            f"the bundle again with `diad-export build`"
-        )
-    return True
+        return _faults(report)
 
 
 @contextmanager

@@ -167,10 +167,7 @@ def make_components(
     fusion: FusionSpec,
     only_mid_control: bool,
 ) -> tuple[Component, ...]:
-    """The four graphs of `model`, in the order in which they run.
-
-    They share the weights of `model`.
-    """
+    """The four graphs of `model` in the order in which they run; they share its weights."""
     spec = latents_spec(model)
     side = image.size_px // spec.factor
     image_shape = (BATCH, 3, image.size_px, image.size_px)

@@ -131,20 +131,13 @@ def trace_bundle(
         batch_size=batch_size,
         tf32=tf32,
     )
-    if device != "cpu":
+    opened = _open_on_gpu(request, backend=backend, device=device)
+    if opened is not None:
         try:
-            opened = open_model(
-                request, backend=backend, device="cuda" if device == AUTO else device
-            )
-        except BackendError:
-            if device != AUTO or backend not in (AUTO, "onnxruntime"):
-                raise
-        else:
-            try:
-                yield _traced(opened, steps)
-            finally:
-                opened.model.close()
-            return
+            yield _traced(opened, steps)
+        finally:
+            opened.model.close()
+        return
     float16 = any(graph.precision == "float16" for graph in bundle.manifest.graphs)
     with TemporaryDirectory(prefix="diad-float16-") as scratch:
         if float16 and rounding == "every-node":
@@ -155,6 +148,18 @@ def trace_bundle(
             yield TracedStages(stages, steps, CAUTIONS[rounding] if float16 else None)
         finally:
             stages.close()
+
+
+def _open_on_gpu(request: ModelRequest, *, backend: str, device: str) -> OpenedModel | None:
+    """The model on a GPU; None if the CPU is to run it, or has to."""
+    if device == "cpu":
+        return None
+    try:
+        return open_model(request, backend=backend, device="cuda" if device == AUTO else device)
+    except BackendError:
+        if device != AUTO or backend not in (AUTO, "onnxruntime"):
+            raise
+        return None
 
 
 def _open_emulated(bundle: Bundle, scratch: Path) -> OnnxRuntimeStages:

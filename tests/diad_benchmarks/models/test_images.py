@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo.products import PRODUCTS
+from demo.drawing.products import PRODUCTS
 from diad_benchmarks.models.images import default_images, demo_image, draw_images, read_images
 
 
@@ -36,7 +36,13 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
 
 
 def test_without_the_demo_the_built_in_images_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("demo", "demo.dataset", "demo.products", "demo.defects"):
+    for name in (
+        "demo",
+        "demo.drawing",
+        "demo.drawing.dataset",
+        "demo.drawing.products",
+        "demo.drawing.defects",
+    ):
         monkeypatch.setitem(sys.modules, name, None)
     found = default_images(3, size_px=16)
     assert found.pixels.shape == (3, 16, 16, 3)

@@ -77,7 +77,7 @@ def test_an_index_that_leaves_the_folder_is_rejected(folder: Path) -> None:
     split(folder / VAE)
     index = folder / "vae" / f"{VAE.name}.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "../unet/x.safetensors"}}))
-    with pytest.raises(CheckpointError, match="names of files beside it"):
+    with pytest.raises(CheckpointError, match="names of files in its folder"):
         read_checkpoint(folder)
     index.write_text(json.dumps({"weight_map": {"a": "three.safetensors"}}))
     with pytest.raises(CheckpointError, match=r"lists three\.safetensors"):

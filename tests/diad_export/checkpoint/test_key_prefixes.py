@@ -29,7 +29,7 @@ def test_nested_wrappers(wrapped: str) -> None:
     found = sort_keys(wrapped.format(key) for key in KEYS)
     assert found.plain == {key: wrapped.format(key) for key in KEYS}
     assert not found.averaged
-    assert not found.doubles
+    assert not found.duplicates
 
 
 def test_wrappers_in_the_middle() -> None:
@@ -69,7 +69,7 @@ def test_an_unknown_prefix_of_some_keys_is_kept() -> None:
 
 def test_duplicate_keys_are_reported() -> None:
     found = sort_keys([f"model.{KEYS[1]}", f"net.{KEYS[1]}", KEYS[1]])
-    assert found.doubles == {KEYS[1]: [f"net.{KEYS[1]}", KEYS[1]]}
+    assert found.duplicates == {KEYS[1]: [f"net.{KEYS[1]}", KEYS[1]]}
 
 
 def test_a_part_in_a_file_of_its_own() -> None:

@@ -75,8 +75,8 @@ def test_a_context_of_another_width(small_checkpoint: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("keys", "found"),
     [
-        (RESNET, r"a ResNet, .* \(3 tensors, such as "),
-        (("encoder.down.0.block.0.conv1.weight",), "a part of one"),
+        (RESNET, r"a ResNet .* \(3 tensors, such as "),
+        (("encoder.down.0.block.0.conv1.weight",), "an incomplete one"),
     ],
 )
 def test_a_file_without_an_autoencoder(

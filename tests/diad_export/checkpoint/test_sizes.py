@@ -52,7 +52,7 @@ def test_no_unet() -> None:
 def test_first_level_that_widens() -> None:
     shapes = golden_shapes("tiny")
     shapes["model.diffusion_model.input_blocks.0.0.weight"] = (64, 4, 3, 3)
-    with pytest.raises(CheckpointError, match="begins with 64 channels"):
+    with pytest.raises(CheckpointError, match="has 64 channels before its first level"):
         read_sizes(shapes)
 
 

@@ -59,7 +59,10 @@ def empty_model(small_checkpoint: Path) -> DiadModel:
         (torch.ones(4, dtype=torch.bool), "expected floating point, found bool"),
         (torch.ones(4, dtype=torch.complex64), "found complex64"),
         (torch.ones(4).to_sparse(), f"{KEY}: expected a dense tensor, found sparse_coo"),
-        (torch.ones(4, device="meta"), f"{KEY}: expected a dense tensor, found one without values"),
+        (
+            torch.ones(4, device="meta"),
+            f"{KEY}: expected a dense tensor, found a tensor without values",
+        ),
     ],
 )
 def test_weights_that_are_not_finite_or_not_floats(
@@ -86,7 +89,7 @@ def test_weights_are_checked_before_an_extractor_is_downloaded(
     kept = {k: v for k, v in load_file(small_checkpoint).items() if not k.startswith(FEATURES)}
     path = tmp_path / "diverged.ckpt"
     torch.save({**kept, KEY: torch.full((4,), float("nan"))}, path)
-    refused(path, rf"diverged\.ckpt: 1 unusable .{KEY}: holds NaN.*before it diverged")
+    refused(path, rf"diverged\.ckpt: 1 unusable .{KEY}: holds NaN.*before the training diverged")
 
 
 def test_all_integer_weights_are_counted(small_checkpoint: Path, tmp_path: Path) -> None:
@@ -111,7 +114,7 @@ def test_missing_keys_are_named_before_an_extractor_is_downloaded(
     [
         (
             ["conv1.weight", "bn1.weight", "layer1.0.conv1.weight"],
-            r"a ResNet, .*\(3 tensors, .*conv1.* --features",
+            r"a ResNet .*\(3 tensors, .*conv1.* --features",
         ),
         (["patch_embed.proj.weight", "blocks.0.attn.qkv.weight"], "a vision transformer"),
         (["0.weight", "0.bias", "1.weight", "1.bias"], r"another model \(4 tensors, .*0\.weight"),
@@ -126,7 +129,7 @@ def test_another_model(tmp_path: Path, keys: list[str], message: str, prefix: st
 def test_a_prefix_that_some_keys_lack(tmp_path: Path) -> None:
     keys = ["loss.weight", "lit.diad.first_stage_model.encoder.down.0.block.0.conv1.weight"]
     torch.save({"state_dict": {key: torch.zeros(1) for key in keys}}, tmp_path / "lit.ckpt")
-    refused(tmp_path / "lit.ckpt", r"a DiAD model's keys under 'lit\.diad\.', beside others")
+    refused(tmp_path / "lit.ckpt", r"a DiAD model under the prefix 'lit\.diad\.', and other")
 
 
 @pytest.mark.parametrize(

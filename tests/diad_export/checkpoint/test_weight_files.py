@@ -74,7 +74,9 @@ def shard(folder: Path, number: int) -> Path:
 
 def test_a_missing_shard(folder: Path) -> None:
     shard(folder, 2).unlink()
-    with pytest.raises(CheckpointError, match=r"lists model-00002-of-00002\.safetensors, which"):
+    with pytest.raises(
+        CheckpointError, match=r"lists model-00002-of-00002\.safetensors, not found"
+    ):
         read_checkpoint(folder)
 
 
@@ -86,14 +88,14 @@ def test_a_shard_of_another_model(folder: Path) -> None:
 
 def test_a_truncated_shard(folder: Path) -> None:
     os.truncate(shard(folder, 1), 1000)
-    with pytest.raises(CheckpointError, match=r"model-00001.* not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match=r"model-00001.* not a complete safetensors file"):
         read_checkpoint(folder)
 
 
 @pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "..", ".", "", 5, None])
 def test_an_index_that_names_files_elsewhere(folder: Path, name: object) -> None:
     (folder / INDEX).write_text(json.dumps({"weight_map": {"a": name}}))
-    with pytest.raises(CheckpointError, match="expected names of files beside it, found"):
+    with pytest.raises(CheckpointError, match="expected names of files in its folder, found"):
         read_checkpoint(folder)
 
 
@@ -127,7 +129,9 @@ def test_one_part_of_a_model_in_shards(folder: Path, name: str) -> None:
         Sources(checkpoint=folder / name),
         Sources(checkpoint=folder, autoencoder=folder / name),
     ):
-        with pytest.raises(CheckpointError, match=rf"{name}: is one part .* folder .*{folder}$"):
+        with pytest.raises(
+            CheckpointError, match=rf"{name}: is (a shard|the index) of .* folder .*{folder}$"
+        ):
             read_checkpoint(sources)
 
 

@@ -88,7 +88,7 @@ def test_inspect_recognises_an_untrained_model(tmp_path: Path) -> None:
     [
         (("model.diffusion_model.", "first_stage_model."), "without the SG network"),
         (("first_stage_model.",), "an autoencoder alone"),
-        (("cond_stage_model.",), "no model that this project knows"),
+        (("cond_stage_model.",), "an unknown model"),
     ],
 )
 def test_inspect_recognises_other_files(

@@ -38,7 +38,7 @@ def test_a_line_has_the_target_and_the_types(standin_bundle: Bundle) -> None:
     assert engine_facts(replace(standin_bundle.manifest, engines=(spec,))) == [
         (
             "denoiser engine",
-            "tensorrt 11.4.0 for 9.0, made on NVIDIA H100, CUDA 13.0; batch 1 to 8, tuned for 4; "
+            "tensorrt 11.4.0 for 9.0, built on NVIDIA H100, CUDA 13.0; batch 1 to 8, tuned for 4; "
             "built in float16: 75 % of 8 layers in float16, 1 fused attention, float32: 2 "
             "(first, second)",
         )

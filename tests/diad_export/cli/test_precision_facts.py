@@ -34,7 +34,7 @@ def test_counts_reasons_and_figures(standin_bundle: Bundle) -> None:
     sums = Float32Part(graph="decoder", node="ReduceSum", reason="sum", largest_abs=3.0, nodes=22)
     assert facts(standin_bundle, spec(sums, part("conv_7", 91234.5))) == {
         "precision": "float16, measured on 12 images (good); float32 beyond 8188",
-        "decoder wide": "23 of 300 nodes in float32 (1 near float16's limit, 22 sums of many "
+        "decoder float32": "23 of 300 nodes (1 near float16's limit, 22 sums of many "
         "values); largest value 9.123e+04 at conv_7",
         "measured": "decoder's conv_7 9.123e+04",
     }

@@ -60,7 +60,7 @@ def test_the_bundle_says_so(rewritten: Bundle, small_bundle: Bundle) -> None:
         options_of(small_bundle.manifest), convolutions="winograd"
     )
     shown = CliRunner().invoke(command, ["inspect", str(rewritten.path)]).output
-    assert "convolutions  of 3 x 3 as Winograd" in shown
+    assert "convolutions  3 x 3 as Winograd" in shown
     plain = CliRunner().invoke(command, ["inspect", str(small_bundle.path)]).output
     assert "convolutions" not in plain
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 
-from demo.shapes import Shape, moved
-from demo.textures import Array, grain, smooth_noise
+from demo.drawing.shapes import Shape, moved
+from demo.drawing.textures import Array, grain, smooth_noise
 
 Surface = Callable[[np.random.Generator, Array, Array], Array]
 Colour = tuple[float, float, float]

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from demo.array_cache import cached_array
-from demo.dataset import draw_generic_images, draw_training_images
+from demo.drawing.dataset import draw_generic_images, draw_training_images
+from demo.learning.array_cache import cached_array
+from demo.learning.stages import Images
 from demo.settings import Settings
-from demo.stages import Images
 from diad_deploy.usable_cores import usable_cores
 
 

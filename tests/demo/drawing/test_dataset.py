@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
-from demo.dataset import (
+from demo.drawing.dataset import (
     DEFECTS,
     HELD_OUT_DEFECTS,
     PRODUCTS,
@@ -15,7 +15,7 @@ from demo.dataset import (
     draw_training_images,
     split_requests,
 )
-from demo.defects import defects_for
+from demo.drawing.defects import defects_for
 from diad_deploy.errors import OptionError
 
 SIZE_PX = 64

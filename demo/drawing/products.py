@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.rendering import Colour, Part
-from demo.shapes import (
+from demo.drawing.rendering import Colour, Part
+from demo.drawing.shapes import (
     box,
     capsule,
     disc,
@@ -18,7 +18,7 @@ from demo.shapes import (
     sector,
     without,
 )
-from demo.textures import Array, brushed, smooth_noise, weave, wood
+from demo.drawing.textures import Array, brushed, smooth_noise, weave, wood
 
 STEEL: Colour = (0.62, 0.64, 0.67)
 BRASS: Colour = (0.76, 0.60, 0.30)

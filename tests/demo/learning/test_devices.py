@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from demo import hardening, stages
-from demo.hardening import HardeningStage, reconstruct
+from demo.learning import hardening, stages
+from demo.learning.hardening import HardeningStage, reconstruct
+from demo.learning.stages import AutoencoderStage, DiffusionStage, FeatureStage, ImageSource
+from demo.learning.training import Stage
 from demo.settings import load_settings
-from demo.stages import AutoencoderStage, DiffusionStage, FeatureStage, ImageSource
-from demo.training import Stage
 from diad_deploy.diffusion.schedule import make_schedule
 from diad_export.model.diad import DiadModel
 from diad_export.onnx.components import image_spec

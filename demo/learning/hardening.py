@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from demo.array_cache import cached_array
-from demo.stages import (
+from demo.learning.array_cache import cached_array
+from demo.learning.stages import (
     Images,
     ImageSource,
     cell_contrastive_loss,

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_closing
 
-from demo.defects import DEFECTS, HELD_OUT_DEFECTS, PAINTED, REARRANGED, defects_for
-from demo.products import PRODUCTS
-from demo.rendering import Rendering, draw_light, draw_pose, render
-from demo.textures import draw_generic
+from demo.drawing.defects import DEFECTS, HELD_OUT_DEFECTS, PAINTED, REARRANGED, defects_for
+from demo.drawing.products import PRODUCTS
+from demo.drawing.rendering import Rendering, draw_light, draw_pose, render
+from demo.drawing.textures import draw_generic
 from diad_deploy.errors import OptionError
 
 T = TypeVar("T")

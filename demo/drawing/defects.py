@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from demo.products import PRODUCTS
-from demo.rendering import Part, Rendering
-from demo.textures import Array, grain, weave
+from demo.drawing.products import PRODUCTS
+from demo.drawing.rendering import Part, Rendering
+from demo.drawing.textures import Array, grain, weave
 
 Paint = Callable[[np.random.Generator, Rendering], Array]
 Rearrange = Callable[[np.random.Generator, list[Part]], list[Part]]

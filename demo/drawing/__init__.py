@@ -1,0 +1,1 @@
+"""The images of the demo: products with and without defects, drawn from seeds."""

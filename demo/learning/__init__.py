@@ -1,0 +1,1 @@
+"""The training of the demo: stages, their loop, and the device they run on."""
