@@ -63,7 +63,8 @@ def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
     side = size_px // LATENTS_FACTOR
     with torch.device("meta"):
         model = DiadModel(sizes).requires_grad_(False)
-        text = CLIPTextModel(_clip(sizes.unet.context_width)).eval().requires_grad_(False)
+        text = CLIPTextModel(_clip(sizes.unet.context_width)).requires_grad_(False)
+        text.train(mode=False)
         image = _Image(
             image=torch.empty(1, 3, size_px, size_px),
             noise=torch.empty(1, sizes.autoencoder.latent_channels, side, side),
