@@ -16,6 +16,7 @@ from diad_benchmarks.measure.rounds import Rounds, take_turns
 from diad_benchmarks.measure.worker_process import BackendProcess
 from diad_benchmarks.models.files import Echo, find_model
 from diad_benchmarks.report.accuracy import Found
+from diad_benchmarks.report.tables import make_table
 from diad_benchmarks.studies.ladder import Rung, climb
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.errors import OptionError
@@ -164,37 +165,30 @@ def _settings(manifest: Manifest) -> ResolvedOptions:
 
 def rungs_table(rungs: tuple[Rung, ...]) -> Table:
     """One line per rung; each leaves out what the lines above do, too."""
-    table = _table("One image, as PyTorch runs it", "also left out")
-    for name in ("operators", "weights, M", "GFLOP", "of all"):
-        table.add_column(name, justify="right")
     first = rungs[0].work.multiply_adds
-    for rung in rungs:
-        work = rung.work
-        table.add_row(
-            rung.left_out,
-            f"{work.operators:,}",
-            f"{work.weights / 1e6:.1f}",
-            f"{2e-9 * work.multiply_adds:.1f}",
-            f"{work.multiply_adds / first:.1%}",
+    rows = (
+        (
+            *(left_out, f"{work.operators:,}", f"{work.weights / 1e6:.1f}"),
+            *(f"{2e-9 * work.multiply_adds:.1f}", f"{work.multiply_adds / first:.1%}"),
         )
-    return table
+        for left_out, work in ((rung.left_out, rung.work) for rung in rungs)
+    )
+    names = ("also left out", "operators", "weights, M", "GFLOP", "of all")
+    return make_table("One image, as PyTorch runs it", names, rows)
 
 
 def graphs_table(graphs: dict[str, GraphWork], steps: int) -> Table:
     """The work in the bundle's graphs."""
-    table = _table("The bundle's graphs", "graph")
-    for name in ("runs", "operators", "initialisers", "constants, M", "GFLOP per run"):
-        table.add_column(name, justify="right")
-    for name, work in graphs.items():
-        table.add_row(
-            name,
-            str(steps if name == "denoiser" else 1),
-            f"{sum(work.operators.values()):,}",
-            f"{work.initialisers:,}",
-            f"{work.constants / 1e6:.1f}",
-            f"{2e-9 * work.multiply_adds:.1f}",
+    rows = (
+        (
+            *(name, str(steps if name == "denoiser" else 1)),
+            *(f"{sum(work.operators.values()):,}", f"{work.initialisers:,}"),
+            *(f"{work.constants / 1e6:.1f}", f"{2e-9 * work.multiply_adds:.1f}"),
         )
-    return table
+        for name, work in graphs.items()
+    )
+    names = ("graph", "runs", "operators", "initialisers", "constants, M", "GFLOP per run")
+    return make_table("The bundle's graphs", names, rows)
 
 
 def _times(measured: SideBySide) -> Table:
@@ -212,10 +206,4 @@ def _times(measured: SideBySide) -> Table:
     table.add_row("difference of the scores", f"{measured.score_difference:.1e}")
     if measured.peak_memory_bytes is not None:
         table.add_row("peak memory, both", f"{measured.peak_memory_bytes / 1e9:.1f} GB")
-    return table
-
-
-def _table(title: str, first: str) -> Table:
-    table = Table(title=title)
-    table.add_column(first)
     return table
