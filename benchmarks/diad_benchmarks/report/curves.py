@@ -51,8 +51,8 @@ def draw_plots(results: Results) -> dict[str, str]:
     return drawn
 
 
-def _draw(height: float, draw: Callable[..., None], data: Any, width: float = 7.6) -> str:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _draw(height: float, draw: Callable[..., None], data: Any) -> str:
+    figure = Figure(figsize=(7.6, height), layout="constrained")
     draw(figure.subplots(), data)
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
