@@ -1,4 +1,4 @@
-"""Without the extra's packages the way out is named."""
+"""Without the extra's packages the error says what to install."""
 
 import pytest
 
