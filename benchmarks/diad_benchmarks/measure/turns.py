@@ -69,7 +69,7 @@ class Turns:
                 yield list(self.rows.values())
 
     def _in_pairs(self, planned: Sequence[Measured], stack: ExitStack) -> Iterator[None]:
-        """Keep the yardstick open; open each other backend in turn, and measure both."""
+        """Keep the yardstick open, and measure each other backend with it."""
         yardstick = [row for row in planned if row.backend.name == YARDSTICK]
         others = [row for row in planned if row.backend.name != YARDSTICK]
         for row in yardstick:
@@ -78,7 +78,7 @@ class Turns:
             with ExitStack() as alone:
                 if self._open(row, alone):
                     if self._plan.turn_s:
-                        # opening took most of the time; the first turns give most of the information
+                        # opening took most of the time; the first turns are the most informative
                         self._single_round([row], 0, self._deadline)
                     # unused time is left to the later ones
                     until = self._deadline.share(len(others) - place)
