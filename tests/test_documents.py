@@ -1,4 +1,4 @@
-"""Every command in the documents is run, and every link and path in them leads somewhere."""
+"""Every command in the documents runs, and every link and path in them exists."""
 
 import re
 import runpy
@@ -43,7 +43,7 @@ PARSED_ONLY = {
     "diad-benchmark evaluation-metrics": ["--help"],
     "diad-benchmark cuda-options": ["--help"],
 }
-"""Commands that are not run as they stand: what is run of them instead, if anything."""
+"""Commands that are not run as written, and what is run instead, if anything."""
 SHORTENED = {
     "python -m demo.evaluate": ["--per-product", "2", "--bundle", "bundle"],
     "python -m demo.folder": ["--per-product", "2"],
@@ -68,7 +68,7 @@ COMMANDS = sorted({command for document in DOCUMENTS for command in commands(doc
 
 
 def lay_out(folder: Path, checkpoint: Path) -> None:
-    """Make a folder in which a user types: a checkout whose checkpoint is small, and images."""
+    """Create a user's working folder: a checkout with a small checkpoint, and images."""
     for name in (*PARTS, "Makefile", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "demo").mkdir()
@@ -83,7 +83,7 @@ def lay_out(folder: Path, checkpoint: Path) -> None:
 
 @pytest.fixture(scope="module")
 def built(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the documented command has built the bundle; not to be changed."""
+    """A folder with the bundle built by the documented command; tests must not change it."""
 
     def make(path: Path) -> None:
         folder = tmp_path_factory.mktemp("built")
@@ -100,7 +100,7 @@ def built(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def desk(
     tmp_path: Path, built: Path, small_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """A folder in which a user types, with the bundle that the documented command built."""
+    """A user's working folder with the bundle built by the documented command."""
     lay_out(tmp_path, small_checkpoint)
     shutil.copytree(built, tmp_path / "bundle")
     write_mvtec_class(tmp_path / "demo-test" / "screw")
@@ -109,7 +109,7 @@ def desk(
 
 
 def as_run_here(command: str) -> list[str] | None:
-    """The command's words; None where it is parsed only."""
+    """The words of the command to run; None if it is only parsed."""
     words = shlex.split(command)
     for start, instead in PARSED_ONLY.items():
         if command.startswith(start):
