@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from diad_benchmarks.cli.studies import MINUTES, PATH, STUDIES, echo
-from diad_benchmarks.extras import check_extras
 from diad_deploy import __version__
 from diad_deploy.cli.console import run_command
+from diad_deploy.cli.extras import check_extras
 
 EXAMPLES = """\b
 Examples:

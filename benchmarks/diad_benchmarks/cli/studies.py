@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diad_benchmarks.extras import check_extras
+from diad_deploy.cli.extras import check_extras
 
 if TYPE_CHECKING:
     from rich.table import Table

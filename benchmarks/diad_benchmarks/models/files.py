@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from diad_benchmarks.extras import check_extras
 from diad_benchmarks.measure.apart import apart
 from diad_benchmarks.plan import Size
 from diad_deploy.bundle.folder import Bundle, builtin_bundle
 from diad_deploy.bundle.manifest import CheckpointOrigin
+from diad_deploy.cli.extras import check_extras
 from diad_deploy.errors import OptionError
 from diad_export.options import BuildOptions
 

@@ -69,9 +69,9 @@ def command(*, as_json: bool, reading: "ImageOptions", **given: Any) -> int:
     The exit status is 0 if all images and masks were used, 1 if some could not be, 2 if nothing
     could be done, and 130, 143 or 129 if interrupted; complete classes are then kept.
     """
-    from diad_evaluate.cli.extra import check_extra
+    from diad_deploy.cli.extras import check_extras
 
-    check_extra()
+    check_extras("evaluate")
     from diad_deploy.cli.progress import show_progress
     from diad_evaluate.evaluate import EvaluationConfig, evaluate_folder
 

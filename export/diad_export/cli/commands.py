@@ -9,6 +9,7 @@ import click
 
 from diad_deploy import __version__
 from diad_deploy.cli.console import printable, run_command
+from diad_deploy.cli.extras import check_extras
 from diad_deploy.cli.image_options import image_options, strict_option
 from diad_deploy.cli.log_options import log_options
 from diad_deploy.cli.model_options import device_option, tf32_option
@@ -111,6 +112,7 @@ def build(*, pool: tuple[int, int] | None, reading: "ImageOptions", **given: Any
 
     Example: diad-export build demo/checkpoint.safetensors -o bundle --precision fp16
     """
+    check_extras("export")
     from diad_export.build import BuildConfig, build_bundle
     from diad_export.cli.engine_progress import shown_build
     from diad_export.peak_memory import watch_memory
@@ -138,6 +140,7 @@ def build_engines(bundle: Path, engines: Any) -> None:
 
     Example: diad-export engines bundle --target tensorrt-rtx --compute-capability 8.9
     """
+    check_extras("export")
     from diad_export.cli.engine_progress import shown_build
     from diad_export.engines.bundle_engines import add_engines
 
@@ -155,6 +158,7 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 
     Example: diad-export inspect demo/checkpoint.safetensors
     """
+    check_extras("export")
     from diad_export.cli.inspect import inspect_path
 
     found = inspect_path(path, parts)
@@ -205,6 +209,7 @@ def verify(*, as_json: bool, limits: "Limits", reading: "ImageOptions", **given:
 
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
+    check_extras("export")
     from diad_deploy.cli.progress import show_progress
     from diad_export.torch_threads import limit_threads
     from diad_export.verify.bundle import VerificationConfig, verify_bundle

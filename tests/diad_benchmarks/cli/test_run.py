@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from diad_benchmarks import extras
 from diad_benchmarks.cli.run import command
+from diad_deploy.cli import extras
 from diad_deploy.errors import OptionError
 
 COMMANDS = {

@@ -66,7 +66,7 @@ def test_a_program_hears_nothing_unless_it_asks(
         detector.detect(make_images(1))
     assert capfd.readouterr() == ("", "")
     with caplog.at_level("INFO", logger="diad_deploy"), Detector.open(standin_bundle):
-        assert any("passed over tensorrt" in record.message for record in caplog.records)
+        assert any("skipped tensorrt" in record.message for record in caplog.records)
 
 
 def test_a_package_has_one_quiet_handler() -> None:

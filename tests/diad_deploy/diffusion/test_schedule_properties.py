@@ -22,7 +22,7 @@ def schedules(steps: int) -> list[ScheduleSpec]:
         found.append(make_schedule(steps, "leading"))
     except OptionError as error:
         # what the message names instead works
-        near = str(error).split("take ")[1].split(", or --spacing")[0]
+        near = str(error).split("use --steps ")[1].split(", or --spacing")[0]
         assert all(make_schedule(int(count)) for count in near.split(" or "))
     return found
 

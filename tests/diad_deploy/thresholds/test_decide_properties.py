@@ -29,15 +29,15 @@ def test_decisions_rise_with_the_score_and_fall_with_the_threshold(
     low, high = sorted((one, other))
     decider = Decider(thresholds=make_thresholds(overall=overall, screw=screw))
     for class_name, threshold in ((None, overall), ("screw", screw)):
-        lower = decider.judge(detection(low), class_name=class_name)
-        higher = decider.judge(detection(high), class_name=class_name)
+        lower = decider.decide(detection(low), class_name=class_name)
+        higher = decider.decide(detection(high), class_name=class_name)
         assert lower.threshold == higher.threshold == threshold
         assert (lower.decision, higher.decision) != ("defect", "good")
         for found in (lower, higher):
             assert found.margin is not None
             assert (found.margin > 0) == (found.decision == "defect")
     by_low, by_high = (
-        Decider(threshold=threshold).judge(detection(one)).decision
+        Decider(threshold=threshold).decide(detection(one)).decision
         for threshold in sorted((overall, screw))
     )
     assert (by_low, by_high) != ("good", "defect")

@@ -214,8 +214,7 @@ def test_without_scikit_learn_the_extra_is_named(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "diad-evaluate: not installed: scikit-learn; the evaluation needs the extra: pip install "
-        '"diad_deploy[evaluate]"\n'
+        'diad-evaluate: not installed: scikit-learn; pip install "diad_deploy[evaluate]"\n'
     )
 
 

@@ -111,7 +111,7 @@ def test_build_rejects_a_step_count_that_leaves_the_schedule(
     small_checkpoint: Path, tmp_path: Path
 ) -> None:
     arguments = ["build", str(small_checkpoint), "-o", str(tmp_path / "b"), "--steps", "9"]
-    with pytest.raises(DiadError, match="take 8 or 10"):
+    with pytest.raises(DiadError, match="use --steps 8 or 10"):
         CliRunner().invoke(command, arguments, catch_exceptions=False)
 
 

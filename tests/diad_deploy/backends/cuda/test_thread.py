@@ -50,8 +50,8 @@ def test_a_detector_whose_thread_has_ended_releases_all(
 ) -> None:
     machine.onnxruntime.for_cuda = True
     detector = Detector.open(standin_bundle, device="cuda")
-    assert detector._model is not None
-    model: Any = detector._model._devices[0].model
+    assert detector._batches.model is not None
+    model: Any = detector._batches.model._devices[0].model
     # as the program's end does, before it calls what `atexit` holds
     model._thread._pool.shutdown()
     with pytest.raises(BackendError, match="the interpreter is shutting down"):

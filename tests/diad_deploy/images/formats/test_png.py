@@ -114,7 +114,7 @@ def test_significant_bits_at_the_bottom_beside_transparency_are_refused(
 
 
 @pytest.mark.parametrize("channels", [2, 4])
-def test_what_is_wholly_transparent_shows_nothing(tmp_path: Path, channels: int) -> None:
+def test_what_is_fully_transparent_shows_nothing(tmp_path: Path, channels: int) -> None:
     values = RNG.integers(0, 256, (9, 7, channels), dtype=np.uint8)
     values[..., -1] = 0
     for typed in (values, values.astype(np.uint16)):
