@@ -19,6 +19,7 @@ from PIL import Image
 from diad_deploy.cli.stop_signals import STOP_SIGNALS
 from tests.diad_evaluate.labelled_folders import write_mvtec_class
 from tests.made_once import made_once
+from tests.traces import kept_traces
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
@@ -82,13 +83,13 @@ def lay_out(folder: Path, checkpoint: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def built(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(small_checkpoint: Path, traces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bundle built by the documented command; tests must not change it."""
 
     def make(path: Path) -> None:
         folder = tmp_path_factory.mktemp("built")
         lay_out(folder, small_checkpoint)
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, kept_traces(traces):
             patch.chdir(folder)
             assert run_here(shlex.split(BUILD), patch) == 0
         (folder / "bundle").rename(path)
