@@ -2,7 +2,7 @@
 
     DiadError
     ├── InputError              what was passed in cannot be used
-    │   ├── ImageError          one image cannot be read; the others can go on
+    │   ├── ImageError          one image cannot be read; the others are not affected
     │   └── OptionError         an option or argument that does not fit
     ├── OutputError             a file or folder cannot be written
     ├── BundleError             a bundle cannot be used
@@ -10,15 +10,15 @@
     │   ├── BundleDamagedError  a file is missing, changed, or points outside the bundle
     │   ├── BundleVersionError  written by a newer version than this one
     │   └── ThresholdsError     the thresholds beside it cannot be used
-    ├── BackendError            the inference library is missing or refused
+    ├── BackendError            the inference library is missing or failed
     │   ├── CudaError           a call of the CUDA runtime failed
-    │   └── NotFiniteError      an image's result holds NaN or infinity; the others can go on
+    │   └── NotFiniteError      an image's result contains NaN or infinity; the others are valid
     ├── EvaluationError         an evaluation lacks a package or cannot be computed (diad_evaluate)
     ├── CheckpointError         a checkpoint cannot be read or does not fit         (diad_export)
     └── ExportError             a graph cannot be exported, or differs from PyTorch (diad_export)
 
-Every message says what is wrong, what was expected, what was found, and how to fix it. A command
-prints it in one line; a program can catch the class it cares about.
+Every message says what is wrong, what was expected, what was found, and how to fix it. Commands
+print it in one line; programs can catch the class they need.
 """
 
 import copyreg
@@ -82,7 +82,7 @@ class ThresholdsError(BundleError):
 
 
 class BackendError(DiadError):
-    """The inference library is not installed, refuses the graph, or failed."""
+    """The inference library is not installed, rejects the graph, or failed."""
 
 
 class CudaError(BackendError):
@@ -94,7 +94,7 @@ class CudaError(BackendError):
 
 
 class NotFiniteError(BackendError):
-    """An image's result holds NaN or infinity. `reason` is the message without the image."""
+    """An image's result contains NaN or infinity. `reason` is the message without the image."""
 
     def __init__(self, image: str, reason: str) -> None:
         super().__init__(f"{image}: {reason}")

@@ -1,4 +1,4 @@
-"""The packages' loggers. Quiet, unless a program sets logging up or a command has `--verbose`."""
+"""The packages' loggers, silent unless a program configures logging or `--verbose` is given."""
 
 import logging
 

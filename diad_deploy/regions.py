@@ -1,8 +1,8 @@
-"""Where on an image the anomaly map stands out: connected regions above a bound.
+"""Connected regions of an image in which the anomaly map is above a value.
 
-They are found on the map resized to the image, or to a smaller size of the same shape whose
-longer side is `WORKING_PX`: the map is smooth over several of its own cells, so more pixels would
-show nothing more. Where the image is smaller than the map, the map stays as it is.
+They are found on the map resized to the image's size, reduced if its longer side exceeds
+`WORKING_PX`: the map is smooth over several of its cells, so more pixels would not show more. If
+the image is smaller than the map, the map is not resized.
 """
 
 import math
@@ -16,7 +16,7 @@ from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.errors import OptionError
 
 WORKING_PX = 1024
-"""Longest side of the map that regions are looked for on, unless the model's own is longer."""
+"""Longest side of the map used to find regions, unless the model's own map is larger."""
 
 _CONTOUR_TOLERANCE_PX = 1.0
 
@@ -27,11 +27,11 @@ class Region:
 
     Attributes:
         contour: its outer edge as (x, y) corners, x to the right and y down, closed from the
-            last to the first; true to one pixel of the map it was found on.
+            last to the first; accurate to one pixel of the map it was found on.
         box: (x, y, width, height) of the smallest upright rectangle around it.
-        area_px: how many pixels of the image it covers.
+        area_px: number of pixels of the image it covers.
         peak: the highest value of the anomaly map in it.
-        peak_xy: (x, y) of the pixel where that is.
+        peak_xy: (x, y) of that value's pixel.
     """
 
     contour: tuple[tuple[int, int], ...]
@@ -49,21 +49,21 @@ def find_regions(
     Args:
         anomaly_map: float32 `[S, S]`.
         image_size_px: (height, width) of the image.
-        above: in the map's units.
+        above: the value, in the map's units.
 
     Raises:
-        OptionError: `above` or a value of the map is NaN, than which nothing is higher.
+        OptionError: `above` or a value of the map is NaN.
     """
     highest = float(anomaly_map.max())
     if math.isnan(above) or math.isnan(highest):
         raise OptionError(f"regions of a map up to {highest:g} above {above:g}: expected numbers")
-    # resizing only averages: nothing comes out higher
+    # resizing only averages, so no value becomes higher
     if not highest > above:
         return ()
     height, width = image_size_px
     resized = _working_map(anomaly_map, height, width)
     if not resized.max() > above:
-        # a peak of single cells that averaging took below: it must not be lost
+        # averaging lowered a peak of a few cells, which must not be lost
         resized = anomaly_map
     inside = (resized > above).astype(np.uint8)
     scale = (width / resized.shape[1], height / resized.shape[0])
@@ -114,7 +114,7 @@ def _components(
 
 
 def _to_image(x: int, y: int, scale: tuple[float, float], size: tuple[int, int]) -> tuple[int, int]:
-    """The image's pixel under the middle of a working pixel."""
+    """The image's pixel at the centre of a working pixel."""
     return (
         min(int((x + 0.5) * scale[0]), size[0] - 1),
         min(int((y + 0.5) * scale[1]), size[1] - 1),

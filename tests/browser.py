@@ -1,4 +1,4 @@
-"""A headless Chromium for tests; where there is none, the tests are skipped and say what to do."""
+"""A headless Chromium for tests, which are skipped with instructions if there is none."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ MISSING = (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """One browser for all tests; `new_page()` gives a page of its own."""
+    """One browser for all tests; `new_page()` opens a new page."""
     program = find_chromium()
     if program is None:
         missing("Chromium")
@@ -32,7 +32,7 @@ def browser() -> Iterator[Any]:
 
 
 def missing(what: str) -> None:
-    """Skip the test, or fail it where it must run."""
+    """Skip the test, or fail it if it is required to run."""
     reason = MISSING.format(what=what)
     if os.environ.get("DIAD_NEEDS_BROWSER"):
         pytest.fail(reason)

@@ -1,4 +1,4 @@
-"""What tests of all packages share."""
+"""Configuration and fixtures for the tests of all packages."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ LONGEST_FILES = (
     "diad_benchmarks/test_benchmark.py",
     "diad_export/precision/test_float16_graph.py",
 )
-"""They begin first, so that no process is left with one of them at the end."""
+"""The slowest tests, which start first so that none of them runs alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,14 +72,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Skip every test with the mark `gpu` where there is none, also one that asks for no card."""
+    """Skip every test marked `gpu` if there is no GPU, even if it does not use `card`."""
     if isinstance(item, pytest.Function) and item.get_closest_marker("gpu"):
         item.fixturenames.insert(0, "card")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_cache_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests compile is not left in the home of who runs them."""
+    """Keep compiled kernels out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("cache")))
         yield
@@ -93,5 +93,5 @@ def standin_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture
 def own_bundle(tmp_path: Path) -> Bundle:
-    """The same, to be damaged."""
+    """A copy of it that the test may change."""
     return write_standin_bundle(tmp_path / "bundle")

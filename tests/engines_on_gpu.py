@@ -1,4 +1,4 @@
-"""Real engines for the GPU at hand, by the product's own builder."""
+"""Real engines for the machine's GPU, built by the project's own builder."""
 
 import shutil
 from pathlib import Path
@@ -11,9 +11,9 @@ from diad_deploy.errors import OptionError
 
 
 def build_engines(bundle: Bundle, destination: Path, target: Target, *, largest: int) -> Bundle:
-    """The bundle again with engines for batches of 1 to `largest`.
+    """Copy the bundle with engines for batches of 1 to `largest`.
 
-    The test is skipped where TensorRT-RTX builds nothing for this GPU, and without the export.
+    The test is skipped if TensorRT-RTX does not support this GPU, or the export is missing.
     """
     pytest.importorskip("polygraphy", exc_type=ImportError)
     from diad_export.engines.bundle_engines import add_engines

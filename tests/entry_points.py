@@ -13,7 +13,7 @@ def call(
     *,
     name: str = "program",
 ) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of an entry point."""
+    """The exit status, standard output and standard error of an entry point."""
     monkeypatch.setattr("sys.argv", [name, *map(str, arguments)])
     with pytest.raises(SystemExit) as raised:
         entry()

@@ -1,7 +1,7 @@
 """The built-in bundle in float16, by the package's own conversion, without PyTorch's export.
 
-In float32 stay norms, reductions, coarse constants and what stands between the networks, as in a
-build; ranges are not measured, which a build does on images (`tests/diad_export`).
+As in a build, norms, reductions, coarse constants and the nodes between the networks stay in
+float32. Unlike a build, it does not measure ranges on images (see `tests/diad_export`).
 """
 
 import shutil
@@ -22,7 +22,7 @@ NETWORK_ENDS = frozenset(("Conv", "Relu", "MaxPool"))
 
 
 def write_float16_bundle(destination: Path) -> Bundle:
-    """Write it; everything but graphs is the built-in bundle's."""
+    """Write the bundle; everything but the graphs is copied from the built-in bundle."""
     single = Bundle.open(builtin_bundle())
     manifest = single.manifest
     graphs = {graph.file: graph for graph in manifest.graphs}
@@ -65,7 +65,7 @@ def _halve(single: Bundle, graph: GraphSpec, folder: Path) -> tuple[Float32Part,
 
 
 def _mark_to_network(value: ir.Value | None) -> None:
-    """What computes `value`, back to the network's last layer."""
+    """The nodes that compute `value`, back to the network's last layer."""
     node = None if value is None else value.producer()
     if node is None or node.op_type in NETWORK_ENDS or FLOAT32_SCOPE in node.meta:
         return

@@ -1,4 +1,4 @@
-"""The recorded values of the published implementation, and a checkpoint that gives them."""
+"""Recorded values of the published implementation, and a checkpoint that reproduces them."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def _tensor(key: str, entry: dict[str, object]) -> Tensor:
 
 
 def relative_error(found: npt.ArrayLike, expected: npt.ArrayLike) -> float:
-    """Norm of the difference over the norm of what is expected."""
+    """Norm of the difference, divided by the norm of the expected value."""
     want = np.asarray(expected, dtype=np.float64)
     return float(np.linalg.norm(np.asarray(found, dtype=np.float64) - want) / np.linalg.norm(want))

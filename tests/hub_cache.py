@@ -1,4 +1,4 @@
-"""A folder as model hubs keep it: content by its hash in `blobs`, links to it under its names."""
+"""A folder like a model hub's cache: files by hash in `blobs`, and links to them by name."""
 
 import hashlib
 import os

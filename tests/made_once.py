@@ -1,4 +1,4 @@
-"""What is expensive to make is made once, also where several processes run the tests."""
+"""Creates expensive files once, even if several processes run the tests."""
 
 import os
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from filelock import FileLock
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The path `name` in a folder that all processes of this run share; `make` makes it there.
+    """The path `name` in a folder shared by all processes of this run, created by `make`.
 
-    `make` has to write it whole or not at all, or raise.
+    `make` must write it atomically, or raise.
     """
     folder = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:

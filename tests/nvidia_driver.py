@@ -1,4 +1,4 @@
-"""A driver in the place of libcuda: what it is asked, answered from a table."""
+"""A replacement for libcuda that answers from a table."""
 
 import ctypes
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class StandInDriver:
 
 
 def use_driver(monkeypatch: pytest.MonkeyPatch, driver: StandInDriver | None) -> None:
-    """Have the system's driver be this one, or none."""
+    """Replace the system's driver by this one, or by none."""
 
     def load(name: str) -> StandInDriver:
         if driver is None:

@@ -1,4 +1,4 @@
-"""Property tests try the same examples in every run, and keep none of them on disk."""
+"""Makes property tests try the same examples in every run, and store none of them."""
 
 from hypothesis import HealthCheck, settings
 

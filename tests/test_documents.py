@@ -1,4 +1,4 @@
-"""Every command in the documents is run, and every link and path in them leads somewhere."""
+"""Every command in the documents runs, and every link and path in them exists."""
 
 import re
 import runpy
@@ -19,6 +19,7 @@ from PIL import Image
 from diad_deploy.cli.stop_signals import STOP_SIGNALS
 from tests.diad_evaluate.labelled_folders import write_mvtec_class
 from tests.made_once import made_once
+from tests.traces import kept_traces
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
@@ -43,7 +44,7 @@ PARSED_ONLY = {
     "diad-benchmark evaluation-metrics": ["--help"],
     "diad-benchmark cuda-options": ["--help"],
 }
-"""Commands that are not run as they stand: what is run of them instead, if anything."""
+"""Commands that are not run as written, and what is run instead, if anything."""
 SHORTENED = {
     "python -m demo.evaluate": ["--per-product", "2", "--bundle", "bundle"],
     "python -m demo.folder": ["--per-product", "2"],
@@ -68,7 +69,7 @@ COMMANDS = sorted({command for document in DOCUMENTS for command in commands(doc
 
 
 def lay_out(folder: Path, checkpoint: Path) -> None:
-    """Make a folder in which a user types: a checkout whose checkpoint is small, and images."""
+    """Create a user's working folder: a checkout with a small checkpoint, and images."""
     for name in (*PARTS, "Makefile", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "demo").mkdir()
@@ -82,13 +83,13 @@ def lay_out(folder: Path, checkpoint: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def built(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the documented command has built the bundle; not to be changed."""
+def built(small_checkpoint: Path, traces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bundle built by the documented command; tests must not change it."""
 
     def make(path: Path) -> None:
         folder = tmp_path_factory.mktemp("built")
         lay_out(folder, small_checkpoint)
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, kept_traces(traces):
             patch.chdir(folder)
             assert run_here(shlex.split(BUILD), patch) == 0
         (folder / "bundle").rename(path)
@@ -100,7 +101,7 @@ def built(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def desk(
     tmp_path: Path, built: Path, small_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """A folder in which a user types, with the bundle that the documented command built."""
+    """A user's working folder with the bundle built by the documented command."""
     lay_out(tmp_path, small_checkpoint)
     shutil.copytree(built, tmp_path / "bundle")
     write_mvtec_class(tmp_path / "demo-test" / "screw")
@@ -109,7 +110,7 @@ def desk(
 
 
 def as_run_here(command: str) -> list[str] | None:
-    """The command's words; None where it is parsed only."""
+    """The words of the command to run; None if it is only parsed."""
     words = shlex.split(command)
     for start, instead in PARSED_ONLY.items():
         if command.startswith(start):

@@ -1,4 +1,4 @@
-"""The public names, their documentation, and the code that users read hold together."""
+"""The public names, their documentation, and the examples agree."""
 
 import ast
 import dataclasses
@@ -69,7 +69,7 @@ def test_every_name_is_documented(package: str, name: str) -> None:
 
 
 def documents(text: str, name: str) -> bool:
-    """Whether an argument or attribute has its line, alone or in a list of several."""
+    """Whether an argument or attribute is documented, alone or in a list of several."""
     return re.search(rf"^\s*(\w+, )*{name}(, \w+)*: \S", text, re.MULTILINE) is not None
 
 

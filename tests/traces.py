@@ -1,8 +1,8 @@
-"""Traced models, kept between builds: tracing is nearly all that a build of a small model costs.
+"""A cache of traced models: tracing takes nearly all the time of building a small model.
 
 A trace is looked up by everything that it depends on: the module with its weights and settings, the
 sources of the packages, and the version of every package that is installed. The rest of a build is
-done each time.
+repeated each time.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def traces_folder(cache: Path) -> Path:
 
 @contextmanager
 def kept_traces(folder: Path) -> Iterator[None]:
-    """Builds take their traces from `folder`, and put there what it lacks."""
+    """Make builds read traces from `folder`, and add missing ones to it."""
 
     def trace(component: Component) -> ir.Model:
         path = folder / f"{component.name}-{fingerprint(component)}.onnx"
@@ -64,14 +64,14 @@ def kept_traces(folder: Path) -> Iterator[None]:
 
 
 def fingerprint(component: Component) -> str:
-    """The same for two components that hold the same; a module's code is not part of it."""
+    """Equal for equal components; the code of a module is not included."""
     pickled = io.BytesIO()
     _Pickler(pickled).dump(component)
     return hashlib.sha256(pickled.getvalue()).hexdigest()[:16]
 
 
 class _Pickler(pickle.Pickler):
-    """Writes values alone: neither addresses, nor which of them are one object, nor sets' order."""
+    """Pickles only values: neither addresses, nor object identity, nor the order of sets."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)

@@ -1,4 +1,4 @@
-"""Checkpoints and bundles that several tests share; each is made once."""
+"""Checkpoints and bundles shared by several tests; each is created once."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def small_model() -> DiadModel:
 
 @pytest.fixture(scope="session")
 def small_checkpoint(small_model: DiadModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small model as a file in half precision, with settings of its own."""
+    """The small model as a file in half precision, with its own settings."""
     recommended = Recommended(
         extractor="resnet10t",
         image_size_px=32,
@@ -62,7 +62,7 @@ def small_checkpoint(small_model: DiadModel, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def traces(pytestconfig: pytest.Config) -> Path:
-    """Traces that all builds share, those of the next run of unchanged code, too."""
+    """Traces shared by all builds, and by later runs of unchanged code."""
     return traces_folder(pytestconfig.cache.mkdir("traces"))
 
 
@@ -111,7 +111,7 @@ def small_float16_bundle(
 
 @pytest.fixture(scope="session")
 def golden_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A training file at the tiny size: `state_dict` beside what a training leaves."""
+    """A training checkpoint at the tiny size: `state_dict` and other training state."""
     state = golden_state_dict("tiny")
     training = {
         "epoch": 3,

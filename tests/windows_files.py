@@ -1,4 +1,4 @@
-"""Windows moves, replaces and removes no file that is open: here neither."""
+"""Simulates Windows, which does not move, replace or remove open files."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ OPEN_FILES = Path("/proc/self/fd")
 
 @pytest.fixture
 def as_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse what Windows refuses while this process has a file open."""
+    """Refuse these operations on files that this process has open."""
     if not OPEN_FILES.is_dir():
         pytest.skip("the system does not say which files are open")
     for name in ("replace", "rename", "unlink", "remove"):

@@ -1,3 +1,3 @@
-"""Measurements against the PyTorch reference. Not part of the wheel."""
+"""Benchmarks of DiAD models on all backends, compared with the PyTorch reference."""
 
 import diad_deploy  # noqa: F401 - telemetry is off before any module imports onnxruntime

@@ -1,4 +1,4 @@
-"""One run of the benchmark: a model, its backends in turns, its limits, and the sweeps."""
+"""A run of the benchmark: a model, its backends in turns, its limits, and the sweeps."""
 
 import tempfile
 import time
@@ -27,11 +27,11 @@ from diad_benchmarks.report.results import FORMAT, ModelFacts, Results
 from diad_benchmarks.report.rows import Row, make_row
 from diad_benchmarks.studies.sweeps import Sweeper, Sweeps
 from diad_deploy.errors import DiadError
-from diad_export.options import options_of
+from diad_export.options import options_from_manifest
 
 SURROUNDINGS_ROUNDS = 2
 SURROUNDINGS_S = 60.0
-"""They are left out if less time than this is left."""
+"""They are left out if less time than this remains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +39,15 @@ class Request:
     """What to measure.
 
     Attributes:
-        size: None for the demo's, or that of the checkpoint.
-        half_bundle: the bundle in float16; None builds it if there is a GPU.
-        images: the user's; None for the demo's.
+        size: None for that of the checkpoint, or the demo's without one.
+        half_bundle: the bundle in float16; None to build it if there is a GPU.
+        images: a folder of the user's images; None for the demo's.
         everything: include the backends that take minutes to open, and the sweeps.
-        backends, rounds, batches, compared: instead of the defaults; `compared` is the number of
-            images that are compared with the reference.
-        device: of PyTorch's backends: `auto`, `cpu` or `cuda`. With `auto` and `cuda` the run is
-            about the GPU if there is one.
-        minutes: the limit of the run; what does not fit is left out.
+        backends, rounds, batches, compared: override the defaults; `compared` is the number of
+            images to compare with the reference.
+        device: device of PyTorch's backends: `auto`, `cpu` or `cuda`. With `auto` and `cuda` the
+            run measures the GPU if there is one.
+        minutes: time limit of the run; work that does not fit is left out.
     """
 
     size: Size | None = None
@@ -66,17 +66,17 @@ class Request:
 
 
 def run_benchmark(request: Request, *, echo: Echo) -> Iterator[Results]:
-    """Measure.
+    """Run the benchmark.
 
-    Yields the results whenever there are more, so that a run that is stopped keeps them; the last
-    ones are complete. A backend that cannot run is a row with the reason.
+    Yields the results so far after each measurement, so that an interrupted run keeps them; the
+    last ones are complete. A backend that cannot run is a row with the reason.
 
     Args:
         request: what to measure.
         echo: called with a line of progress.
 
     Raises:
-        DiadError: there is nothing to measure.
+        DiadError: nothing can be measured.
     """
     began, start = datetime.now(UTC), time.perf_counter()
     deadline = Deadline.after(request.minutes)
@@ -158,7 +158,7 @@ class _Run:
         return default_images(count, size_px=size_px)
 
     def _find_gpu(self) -> GpuRoom | None:
-        """The GPU that the run is about; None for a run about the processor."""
+        """The GPU that the run measures; None if it measures the CPU."""
         request, total = self._request, self._meter.total_bytes()
         names = request.backends
         on_cpu = names and all(find_backend(name).device == "cpu" for name in names)
@@ -205,7 +205,7 @@ class _Run:
         )
 
     def _gpu_rates(self) -> tuple[Rates, ...]:
-        """Empty if PyTorch cannot measure them: the rows have their figures all the same."""
+        """The GPU's rates; empty if PyTorch cannot measure them. Other figures are unaffected."""
         try:
             return apart(measure_gpu_rates, timeout_s=self._deadline.timeout_s())
         except (DiadError, ImportError, RuntimeError) as error:
@@ -213,10 +213,10 @@ class _Run:
             return ()
 
     def _half(self) -> Path | None:
-        """The bundle in float16; None if there is none and none can be built.
+        """The bundle in float16; None if none was given and none can be built.
 
         Raises:
-            OptionError, BundleError: the one that was named is another model's, or not in float16.
+            OptionError, BundleError: the given one is of another model, or not in float16.
         """
         if self._request.half_bundle is not None:
             return check_float16(self._request.half_bundle, self._model.bundle)
@@ -229,12 +229,12 @@ class _Run:
             # random weights give no useful ranges, and each image takes minutes at this size
             changes["calibration"] = self._scratch / "calibration"
             write_files(list(self._images.pixels[:1]), changes["calibration"])
-        # the other half of the time left is for the backends
+        # the rest of the remaining time is for the backends
         return self._build("half", self._deadline.share(2), **changes)
 
     def _build(self, name: str, until: Deadline | None = None, **changes: Any) -> Path | None:
         folder = self._scratch / f"bundle-{name}"
-        options = replace(options_of(self._manifest), **changes)
+        options = replace(options_from_manifest(self._manifest), **changes)
         timeout_s = (until or self._deadline).timeout_s()
         try:
             build_apart(
@@ -257,7 +257,7 @@ class _Run:
             yield make_row(row, graphs=graphs, rates=rates, accuracy=accuracy)
 
     def _compare(self, reference: Path, row: Path) -> Accuracy | None:
-        """Compare both files, unless neither has changed since the last time."""
+        """Compare both files, unless neither has changed since the last comparison."""
         written = tuple((path, path.stat().st_mtime_ns) for path in (reference, row))
         if written not in self._compared:
             self._compared[written] = compare_with_reference(
@@ -280,11 +280,11 @@ class _Run:
         )
 
     def _surroundings(self) -> Surroundings | None:
-        # they belong to a whole run, not to one of a few backends
+        # only part of a run of all backends
         if self._request.backends or not self._plan.together:
             return None
         if not self._deadline.fits(SURROUNDINGS_S):
-            self._echo("the runtime's work around the model is left out: no time is left")
+            self._echo("the runtime's work around the model is left out: no time remains")
             return None
         self._echo("the runtime's work around the model")
         try:
@@ -303,10 +303,10 @@ class _Run:
         if not self._request.everything:
             return
         if self._plan.minutes is not None:
-            self._echo("sweeps are left out: they take longer than a run with --minutes has")
+            self._echo("sweeps are left out: they take longer than the --minutes of the run")
             return
         if not self._plan.together:
-            self._echo("sweeps are left out at this size: they build five bundles")
+            self._echo("sweeps are left out at this size, because they build five bundles")
             return
         yield from Sweeper(
             model=self._model,

@@ -9,9 +9,9 @@ from diad_deploy.record import Record
 
 Size = Literal["demo", "full"]
 LARGE_BYTES = 10**9
-"""A bundle of this size or more counts as one of the published size."""
+"""A bundle of at least this size is treated as one of the published size."""
 
-MOST_INFORMATIVE_FIRST = (
+GPU_ORDER = (
     "onnxruntime-cuda-half",
     "torch-graph",
     "published",
@@ -25,20 +25,20 @@ MOST_INFORMATIVE_FIRST = (
     "onnxruntime-cuda-no-graphs",
     "compile",
 )
-"""The backends of a run on a GPU, in the order in which they are opened."""
+"""The backends of a run on a GPU in the order of opening, the most informative first."""
 
 GPU_BATCHES = (1, 8, 2, 4, 16, 32)
-"""In the order in which they are measured."""
+"""Batch sizes in the order of measurement."""
 
 GPU_COMPARED: dict[Size, int] = {"demo": 32, "full": 8}
-"""Comparing the maps of these takes about equally long, on a GPU longer than computing them."""
+"""Number of compared images; the comparison takes about equally long at both sizes."""
 
 TURN_S = 1.5
-"""Length of a turn on a GPU: differences of the energy counter need more than a second."""
+"""Length of a turn on a GPU: the energy counter needs more than one second."""
 
 MODEL_BYTES, MODEL_COPIES = 10**9, 4
-"""Memory of one model on a GPU: fixed, and as a multiple of its weights. It covers the CUDA
-context, computing in float32, and workspace for the largest batch."""
+"""Memory of a model on a GPU: a fixed part, and a multiple of its weights. It includes the CUDA
+context, computation in float32, and workspace for the largest batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Plan(Record):
         pictures: how many images run in the largest batch and are compared; 0 compares those of
             the rounds.
         together: whether all models stay in memory, or at most two at once.
-        turn_s: a turn is as many runs as fit into this time; 0 makes it one run.
+        turn_s: length of a turn, filled with runs; 0 for one run per turn.
         minutes: the limit of the run; None for no limit.
     """
 
@@ -101,7 +101,7 @@ class GpuRoom:
     bundle_bytes: int
 
     def holds(self, models: int) -> bool:
-        """Whether this number of models is sure to fit."""
+        """Whether this number of models certainly fits."""
         each = MODEL_BYTES + MODEL_COPIES * self.bundle_bytes
         return self.total_bytes is not None and models * each <= self.total_bytes
 
@@ -121,9 +121,9 @@ def plan_for(
 
     Args:
         everything: include the backends that take minutes to open.
-        backends: only these; empty for all.
+        backends: the names of the only backends to run; empty for all.
         rounds, batches, compared: instead of the defaults; `compared` is the number of images.
-        gpu: the GPU that the run measures; None for a run about the processor.
+        gpu: the GPU to measure; None to measure the CPU.
         minutes: the limit of the run.
 
     Raises:
@@ -162,7 +162,7 @@ def _for_processor(everything: bool, *, limited: bool) -> tuple[str, ...]:
 
 
 def _for_gpu(everything: bool, *, slow: bool) -> tuple[str, ...]:
-    """The GPU's backends, the most informative first; the processor's follow if all are asked."""
-    names = [n for n in MOST_INFORMATIVE_FIRST if slow or not find_backend(n).only_with_all]
-    others = [each.name for each in BACKENDS if each.name not in MOST_INFORMATIVE_FIRST]
+    """The GPU's backends, followed by the CPU's if `everything` is true."""
+    names = [n for n in GPU_ORDER if slow or not find_backend(n).only_with_all]
+    others = [each.name for each in BACKENDS if each.name not in GPU_ORDER]
     return (*names, *(others if everything else ()))

@@ -20,7 +20,7 @@ class AnnotatedImage:
     """What an annotation file says of one image.
 
     Attributes:
-        file_name: as it stands in the file.
+        file_name: the name to write.
         width, height: of the image in pixels.
         score: of the image.
         regions: in pixels of the image.

@@ -11,7 +11,7 @@ from diad_deploy.diffusion.stages import BatchResult
 from diad_deploy.errors import NotFiniteError
 
 Found = Detection | NotFiniteError
-"""Of one image: its detection, or the error that says why it has none."""
+"""The detection of an image, or the error that it failed with."""
 
 _ORIGINS = {
     "reconstruction": "the decoder or a stage before it",
@@ -24,7 +24,7 @@ _ORIGINS = {
 def detections_of(
     result: BatchResult, sizes: Sequence[tuple[int, int]], manifest: Manifest
 ) -> list[Found]:
-    """One detection an image, each with arrays of its own.
+    """One detection per image, each with its own arrays.
 
     An image with NaN or infinity in any of its arrays gets an error in its place, which is not
     raised, so that the batch's other images can go on. All arrays are looked at: on a GPU a

@@ -31,7 +31,7 @@ def detection_html(
         images: uint8 `[S, S, 3]` RGB, by the text under each.
     """
     height, width = image_size_px
-    shown = {
+    fields = {
         "image": name,
         "class": class_name,
         "score": f"{score:g}",
@@ -40,7 +40,7 @@ def detection_html(
         "size": f"{width} x {height} px",
     }
     text = ", ".join(
-        f"{key} <b>{escape(value)}</b>" for key, value in shown.items() if value is not None
+        f"{key} <b>{escape(value)}</b>" for key, value in fields.items() if value is not None
     )
     figures = "".join(
         f'<figure style="display:inline-block;margin:4px"><img alt="{escape(title)}" '

@@ -39,8 +39,8 @@ def read_npy(path: str | os.PathLike[str], *, max_bytes: int) -> npt.NDArray[np.
     header = content[start : min(data, MAX_HEADER_BYTES)]
     found = _HEADER.fullmatch(header)
     if found is None:
-        shown = header.decode("latin-1").strip()[:80]
-        raise ValueError(f"expected floating-point numbers, found the header {shown!r}")
+        text = header.decode("latin-1").strip()[:80]
+        raise ValueError(f"expected floating-point numbers, found the header {text!r}")
     dtype, fortran = np.dtype(found[1].decode()), found[2] == b"True"
     shape = tuple(int(size) for size in found[3].split(b",") if size.strip())
     expected = math.prod(shape) * dtype.itemsize

@@ -23,7 +23,7 @@ class Progress:
 
 
 def no_progress(progress: Progress) -> None:
-    """Report the progress to nobody."""
+    """Ignore the progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

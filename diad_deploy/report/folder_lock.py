@@ -146,7 +146,7 @@ def _acquire(folder: Path) -> FileLock:
             f"stop it, or choose another folder"
         ) from error
     except OSError as error:
-        # on a file system without locks the run goes on without one
+        # on a file system without locks the run continues without one
         if error.errno not in _NO_LOCKS:
             raise
     return lock

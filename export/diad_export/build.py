@@ -1,4 +1,4 @@
-"""Checkpoint -> bundle."""
+"""Builds a bundle from a checkpoint."""
 
 import os
 import platform
@@ -33,12 +33,12 @@ from diad_export.engines.bundle_engines import (
 )
 from diad_export.engines.options import EngineOptions
 from diad_export.graphs import Progress, write_float16, write_float32
-from diad_export.memory import give_back_memory
+from diad_export.memory import release_memory
 from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
 from diad_export.onnx.components import image_spec, latents_spec, make_components
-from diad_export.options import BuildOptions, ResolvedOptions, settle
+from diad_export.options import BuildOptions, ResolvedOptions, resolve_options
 from diad_export.precision.calibration import Calibration, read_calibration
 
 NOISE_FILE = "noise.npy"
@@ -62,13 +62,13 @@ class BuildConfig(BuildOptions):
     >>> config = BuildConfig(checkpoint="model.safetensors", output="bundle", precision="fp16")
 
     Attributes:
-        checkpoint: the checkpoint's file, or a folder of components or shards.
+        checkpoint: a file, or a folder of components or shards.
         output: the bundle's folder.
-        force: replace a bundle that exists.
+        force: replace an existing bundle.
         autoencoder, features: files to take the autoencoder and the feature extractor from, in
             place of the checkpoint.
         context: a `.npy` file of the empty prompt's context.
-        extractor: name of the extractor's timm network, where its shapes do not tell.
+        extractor: name of the extractor's timm network, if its shapes do not identify it.
         engines: also build these engines.
 
     Other attributes and errors are those of `BuildOptions`.
@@ -99,7 +99,9 @@ def build_bundle(
     Raises:
         CheckpointError: the checkpoint cannot be read or does not fit.
         ExportError: a graph cannot be exported, or differs from its module.
-        OptionError, BackendError, OutputError: as for their names. Nothing is left behind.
+        OptionError: options do not fit the checkpoint.
+        BackendError: engines cannot be built here.
+        OutputError: the bundle cannot be written.
     """
     sources = Sources(
         checkpoint=Path(config.checkpoint),
@@ -135,7 +137,7 @@ def build(
         source: the checkpoint.
         destination: the bundle's folder.
         options: how to build.
-        force: replace a bundle that exists.
+        force: replace an existing bundle.
         engines: also build these engines.
         progress: called with a line at each stage.
         bar: shows the build of each engine.
@@ -144,7 +146,7 @@ def build(
         CheckpointError, OptionError, BackendError, ExportError, OutputError: as for
             `build_bundle`.
     """
-    # before minutes are spent on graphs
+    # fail before the minutes of exporting graphs
     if engines is not None:
         check_convolutions(options.convolutions, engines)
     target = None if engines is None else resolve_target(engines)
@@ -155,12 +157,12 @@ def build(
         checkpoint, pretrained = complete_features(checkpoint)
         if pretrained is not None:
             progress(f"the checkpoint has no extractor: taking timm's pretrained {pretrained}")
-        settings = settle(options, checkpoint.recommended)
+        settings = resolve_options(options, checkpoint.recommended)
         model = load_model(checkpoint)
         manifest = export_graphs(model, checkpoint, options, settings, writer.folder, progress)
         if target is not None:
             del model, checkpoint
-            give_back_memory()
+            release_memory()
             made = make_engines(writer.folder, manifest, *target, progress=progress, bar=bar)
             manifest = replace(manifest, engines=made)
         return writer.finish(manifest)
@@ -174,7 +176,7 @@ def export_graphs(
     folder: Path,
     progress: Progress,
 ) -> Manifest:
-    """Write graphs and noise into `folder`; the manifest does not list the files yet."""
+    """Write graphs and noise to `folder`; the manifest does not list the files yet."""
     check_image_size(settings.image_size_px, model.sizes.unet)
     image = image_spec(settings.image_size_px)
     schedule = make_schedule(settings.steps, settings.spacing)
@@ -219,7 +221,7 @@ def export_graphs(
 
 
 def fusion_spec(model: DiadModel, settings: ResolvedOptions) -> FusionSpec:
-    """The extractor's scales at this image size, and the smoothing and poolings."""
+    """The extractor's layers at this image size, and the smoothing and pools."""
     info: Any = model.features.feature_info  # timm's description of its feature maps
     layers = tuple(
         FusionLayer(name=name, channels=channels, side=settings.image_size_px // reduction)
@@ -237,7 +239,7 @@ def fusion_spec(model: DiadModel, settings: ResolvedOptions) -> FusionSpec:
 
 
 def write_noise(folder: Path, channels: int, size_px: int, options: BuildOptions) -> NoiseSpec:
-    """Draw the noise that is the same for every image."""
+    """Draw and store the noise, which is the same for every image."""
     side = size_px // LATENTS_FACTOR
     rng = np.random.default_rng(options.seed)
     noise = rng.standard_normal((channels, side, side), dtype=np.float32)
@@ -260,7 +262,7 @@ def read_noise(folder: Path) -> tuple[FloatArray, FloatArray]:
 
 
 def recorded_versions() -> dict[str, str]:
-    """Versions of the packages that build the bundle."""
+    """Versions of Python and the packages used to build the bundle."""
     found = {"python": platform.python_version()}
     for package in RECORDED_PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Writes the four graphs in one precision, with their entries for the manifest."""
+"""Writes the four graphs in one precision, and returns their entries for the manifest."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from diad_deploy.bundle.manifest import Convolutions, GraphSpec, ParityRecord
 from diad_deploy.bundle.precision_spec import Precision, PrecisionSpec
-from diad_export.memory import give_back_memory
+from diad_export.memory import release_memory
 from diad_export.onnx.components import Component
 from diad_export.onnx.export import WrittenGraph, write_graph
 from diad_export.onnx.parity import check_parity
@@ -38,7 +38,7 @@ def write_float32(
     for component in components:
         progress(f"exporting the {component.name}")
         written = write_graph(component, folder, convolutions)
-        give_back_memory()
+        release_memory()
         parity += check_parity(component, written.path)
         specs.append(graph_spec(component, written, "float32"))
     return ExportedGraphs(specs=tuple(specs), parity=tuple(parity), precision=None)
@@ -55,7 +55,7 @@ def write_float16(
     for component in components:
         progress(f"exporting the {component.name} in float16")
         written.append(write_float16_graph(component, folder, calibration))
-        give_back_memory()
+        release_memory()
     return ExportedGraphs(
         specs=tuple(
             graph_spec(component, graph.written, "float16")

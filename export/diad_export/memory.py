@@ -5,10 +5,10 @@ import gc
 import sys
 
 
-def give_back_memory() -> None:
-    """Collect garbage, and have the C library return the memory that it keeps for later.
+def release_memory() -> None:
+    """Collect garbage, and make the C library return its free memory to the system.
 
-    Weights are allocated and freed in pieces of megabytes, of which glibc keeps gigabytes.
+    Weights are allocated and freed in blocks of megabytes, of which glibc keeps gigabytes.
     """
     gc.collect()
     if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""How a bundle is built: the user's options, the checkpoint's settings, the published values."""
+"""Options for building a bundle: the user's, the checkpoint's, and the published values."""
 
 import math
 from dataclasses import dataclass, fields
@@ -14,7 +14,7 @@ BuildPrecision = Literal["fp32", "fp16"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommended:
-    """Build settings stored in the checkpoint; None leaves the published value."""
+    """Build settings stored in a checkpoint; None for the published value."""
 
     extractor: str | None = None
     image_size_px: int | None = None
@@ -37,32 +37,32 @@ PUBLISHED = Recommended(
     heatmap_low=0.0,
     heatmap_high=1.0,
 )
-"""The values where neither the user nor the checkpoint sets any."""
+"""The defaults for values that neither the user nor the checkpoint sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions(ReadingOptions):
-    """How to build. None takes what the checkpoint recommends, else the published value.
+    """How to build a bundle. None stands for the checkpoint's value, else the published one.
 
     Attributes:
-        image_size_px: side of the model input.
-        steps: DDIM steps.
-        spacing: where the steps lie: `leading` as published, or `trailing` from the last timestep.
-        posterior: `mode` of the autoencoder's posterior, or a `sample` with noise of the bundle.
-        only_mid_control: control enters after the middle block and in three decoder blocks; False
+        image_size_px: side of the model's input.
+        steps: number of DDIM steps.
+        spacing: of the timesteps: `leading` as published, or `trailing` from the last timestep.
+        posterior: the `mode` of the autoencoder's posterior, or a `sample` with the bundle's noise.
+        only_mid_control: apply control after the middle block and in three decoder blocks; False
             for all skip connections.
-        sigma_px: smoothing of the anomaly map.
+        sigma_px: standard deviation of the anomaly map's smoothing.
         pool_size_px, pool_count: side and number of the average pools of the score.
         heatmap_scale: (low, high) of heatmaps in units of the anomaly map.
-        seed: of the bundle's noise.
-        precision: `fp32`, or `fp16` with float32 nodes where they are needed.
-        calibration: folder of good images that float16 graphs are measured on; None takes the
-            built-in ones.
-        convolutions: `plain`, or `winograd`, rewritten for processors.
+        seed: seed of the bundle's noise.
+        precision: `fp32`, or `fp16` for mixed precision, with float32 nodes where needed.
+        calibration: folder of good images to calibrate float16 graphs with; None for the built-in
+            ones.
+        convolutions: `plain`, or `winograd`, rewritten for CPUs.
         bit_depth, white, max_megapixels: how the images of `calibration` are read.
 
     Raises:
-        OptionError: options that exclude each other.
+        OptionError: options contradict each other.
     """
 
     image_size_px: int | None = None
@@ -100,7 +100,7 @@ class BuildOptions(ReadingOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedOptions:
-    """Build settings after the user, the checkpoint and the published values are combined."""
+    """Build settings, combined from the user's, the checkpoint's and the published values."""
 
     image_size_px: int
     steps: int
@@ -112,8 +112,8 @@ class ResolvedOptions:
     heatmap_high: float
 
 
-def options_of(manifest: Manifest) -> BuildOptions:
-    """The options that build such a bundle again, except for the calibration images."""
+def options_from_manifest(manifest: Manifest) -> BuildOptions:
+    """The options to build the same bundle again, except for the calibration images."""
     fusion, heatmap = manifest.fusion, manifest.heatmap
     half = manifest.graph("denoiser").precision == "float16"
     return BuildOptions(
@@ -132,11 +132,11 @@ def options_of(manifest: Manifest) -> BuildOptions:
     )
 
 
-def settle(options: BuildOptions, recommended: Recommended) -> ResolvedOptions:
-    """The user's value, else the checkpoint's, else the published one.
+def resolve_options(options: BuildOptions, recommended: Recommended) -> ResolvedOptions:
+    """For each option the user's value, else the checkpoint's, else the published one.
 
     Raises:
-        OptionError: values that do not fit.
+        OptionError: values are out of range.
     """
     low, high = options.heatmap_scale or (None, None)
     asked = {
@@ -154,20 +154,21 @@ def settle(options: BuildOptions, recommended: Recommended) -> ResolvedOptions:
     return resolved
 
 
-def _check(settled: ResolvedOptions) -> None:
+def _check(resolved: ResolvedOptions) -> None:
     faults = []
-    if not 0 < settled.sigma_px < math.inf:
-        faults.append(f"--sigma {settled.sigma_px} must be above 0")
-    if settled.pool_size_px < 1 or settled.pool_count < 0:
-        faults.append(f"--pool {settled.pool_size_px} {settled.pool_count} must be 1 0 or more")
-    elif settled.pool_count * (settled.pool_size_px - 1) >= settled.image_size_px:
+    if not 0 < resolved.sigma_px < math.inf:
+        faults.append(f"--sigma {resolved.sigma_px} must be above 0")
+    if resolved.pool_size_px < 1 or resolved.pool_count < 0:
+        faults.append(f"--pool {resolved.pool_size_px} {resolved.pool_count} must be 1 0 or more")
+    elif resolved.pool_count * (resolved.pool_size_px - 1) >= resolved.image_size_px:
         faults.append(
-            f"{settled.pool_count} poolings of {settled.pool_size_px} px leave nothing of "
-            f"{settled.image_size_px} px; take fewer or smaller ones with --pool"
+            f"{resolved.pool_count} poolings of {resolved.pool_size_px} px leave nothing of "
+            f"{resolved.image_size_px} px; take fewer or smaller ones with --pool"
         )
-    if not -math.inf < settled.heatmap_low < settled.heatmap_high < math.inf:
+    if not -math.inf < resolved.heatmap_low < resolved.heatmap_high < math.inf:
         faults.append(
-            f"--heatmap-scale {settled.heatmap_low} {settled.heatmap_high}: expected low, then high"
+            f"--heatmap-scale {resolved.heatmap_low} {resolved.heatmap_high}: expected low, then "
+            f"high"
         )
     if faults:
         raise OptionError("; ".join(faults))

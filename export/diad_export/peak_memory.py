@@ -17,9 +17,9 @@ class PeakMemory:
     """Peak memory of a process and all its children together, in bytes.
 
     Attributes:
-        own_bytes: without what is shared, such as pages of mapped files.
-        resident_bytes: with mapped pages, which the system may drop and read again. A page that
-            two mappings show counts twice.
+        own_bytes: without shared memory, such as pages of mapped files.
+        resident_bytes: with mapped pages, which the system may drop and read again. A page in
+            two mappings counts twice.
     """
 
     own_bytes: int = 0
@@ -32,11 +32,11 @@ class PeakMemory:
         )
 
     def update(self) -> None:
-        """Measure now, and keep the larger figures."""
+        """Measure now, and keep the maxima."""
         own = resident = 0
         root = psutil.Process()
         for process in (root, *root.children(recursive=True)):
-            with suppress(psutil.Error):  # it has ended meanwhile
+            with suppress(psutil.Error):  # the process has ended
                 memory = process.memory_info()
                 resident += memory.rss
                 own += memory.rss - getattr(memory, "shared", 0)
@@ -46,7 +46,7 @@ class PeakMemory:
 
 @contextmanager
 def watch_memory(interval_seconds: float = INTERVAL_SECONDS) -> Iterator[PeakMemory]:
-    """Measure in a thread until the context ends; the figures grow meanwhile."""
+    """Measure in a thread until the context ends, updating the yielded figures."""
     peak, done = PeakMemory(), threading.Event()
 
     def watch() -> None:
@@ -65,8 +65,8 @@ def watch_memory(interval_seconds: float = INTERVAL_SECONDS) -> Iterator[PeakMem
 
 
 def peak_memory_bytes() -> int | None:
-    """Largest resident set of this process so far, mapped pages included; None if unknown."""
-    # not in psutil; and Linux counts in ru_maxrss what the process was before it became this one
+    """Largest resident set of this process so far, including mapped pages; None if unknown."""
+    # psutil lacks this, and ru_maxrss on Linux includes the process before exec
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))

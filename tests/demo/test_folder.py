@@ -30,13 +30,13 @@ def test_images_and_masks_are_read_as_drawn(tmp_path: Path) -> None:
         (s.product, s.defect or "good", s.image.tobytes()): s.mask
         for s in draw_split("test", per_product=4, size_px=SIZE_PX)
     }
-    for picture in labelled.images:
-        with Image.open(picture.path) as image:
-            mask = drawn.pop((picture.product, picture.kind, np.asarray(image).tobytes()))
-        if picture.mask is None:
+    for each in labelled.images:
+        with Image.open(each.path) as image:
+            mask = drawn.pop((each.product, each.kind, np.asarray(image).tobytes()))
+        if each.mask is None:
             assert not mask.any()
         else:
-            with Image.open(picture.mask) as image:
+            with Image.open(each.mask) as image:
                 assert np.array_equal(np.asarray(image), mask * np.uint8(255))
     assert drawn == {}
     facts = json.loads((tmp_path / "out" / "split.json").read_text())

@@ -23,15 +23,15 @@ take_screenshot(Path(sys.argv[1]), Path(sys.argv[2]))
 def test_an_image_shows_the_page(tmp_path: Path) -> None:
     if find_chromium() is None:
         missing("Chromium")
-    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    page, file = tmp_path / "page.html", tmp_path / "page.png"
     page.write_text("<body style='margin: 0; background: #204080'>")
     # in a process of its own: one process holds one of the library's loops
     subprocess.run(
-        [sys.executable, "-c", TAKE, str(page), str(picture)],
+        [sys.executable, "-c", TAKE, str(page), str(file)],
         cwd=Path(__file__).parents[2],
         check=True,
     )
-    with Image.open(picture) as image:
+    with Image.open(file) as image:
         assert image.size == (WIDTH_PX, HEIGHT_PX)
         assert image.convert("RGB").getpixel((5, 5)) == (0x20, 0x40, 0x80)
 

@@ -125,4 +125,4 @@ def test_without_a_checkpoint_the_bundle_is_measured_alone(monkeypatch: pytest.M
     assert exported.latency is not None
     assert exported.accuracy is None
     assert last.model.pictures == "1 images of pictures, resized to 128 px"
-    assert lines[0].startswith("the built-in bundle alone")
+    assert lines[0].startswith("only the built-in bundle is available")

@@ -18,7 +18,7 @@ def tree(root: type[DiadError]) -> Iterator[type[DiadError]]:
 
 
 def made(kind: type[DiadError]) -> DiadError:
-    """One with words of its own for all that its class takes."""
+    """An instance with a distinct value for each argument of its class."""
     own = inspect.isfunction(kind.__init__)
     _, *words = inspect.signature(kind.__init__).parameters if own else ("self", "message")
     return kind(*(f"a {word}" for word in words))

@@ -1,4 +1,4 @@
-"""Regions of maps whose regions can be told by hand."""
+"""Regions of maps whose regions are known."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def disc(side: int, x: float, y: float, radius: float, peak: float) -> np.ndarra
     return np.clip(peak * (1 - away / radius), 0, None).astype(np.float32)
 
 
-def test_a_block_at_the_images_own_size_is_told_exactly() -> None:
+def test_a_block_at_the_images_own_size_is_exact() -> None:
     block = np.zeros((64, 64), np.float32)
     block[10:15, 20:40] = 0.5
     block[12, 33] = 0.75

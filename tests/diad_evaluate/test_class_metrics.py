@@ -1,4 +1,4 @@
-"""What is undefined or unusual in a class is said, and the rest is there."""
+"""Undefined or unusual metrics of a class are noted, and the others are computed."""
 
 from collections.abc import Iterator
 

@@ -21,17 +21,17 @@ def config(tmp_path: Path, bundle: Path) -> EvaluationConfig:
     )
 
 
-def test_files_are_there_when_the_result_is_told(tmp_path: Path, standin_bundle: Bundle) -> None:
+def test_files_exist_when_the_result_is_reported(tmp_path: Path, standin_bundle: Bundle) -> None:
     write_mvtec_class(tmp_path / "data/a")
-    told: list[tuple[Evaluation, bool]] = []
+    reports: list[tuple[Evaluation, bool]] = []
 
     def on_result(found: Evaluation) -> None:
-        told.append((found, (tmp_path / "out/page.html").is_file()))
+        reports.append((found, (tmp_path / "out/page.html").is_file()))
 
     found = evaluate_folder(
         config(tmp_path, standin_bundle.path), progress=lambda _: None, on_result=on_result
     )
-    assert told == [(found, True)]
+    assert reports == [(found, True)]
     assert found.backend == "onnxruntime"
     assert len(found.rows) == 6
 

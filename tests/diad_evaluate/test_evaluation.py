@@ -87,8 +87,8 @@ def test_what_cannot_be_used_has_its_reason_and_the_rest_goes_on(tmp_path: Path)
     write_bad(tmp_path / "other.png")
     write_good(marked / "002_mask.png").write_bytes((tmp_path / "other.png").read_bytes()[:90])
     (marked / "003_mask.png").unlink()
-    told: list[Progress] = []
-    found = run(tmp_path, progress=told.append)
+    reports: list[Progress] = []
+    found = run(tmp_path, progress=reports.append)
     assert {row.picture[-7:]: (row.status, row.score is not None) for row in found.faults} == {
         "000.png": ("failed", False),
         "001.png": ("mask failed", True),
@@ -107,7 +107,7 @@ def test_what_cannot_be_used_has_its_reason_and_the_rest_goes_on(tmp_path: Path)
     )
     assert result.figures.keys() == set(METRICS)
     assert found.exit_status == 1
-    assert told[-1] == Progress(done=9, failed=1, total=9)
+    assert reports[-1] == Progress(done=9, failed=1, total=9)
 
 
 def test_a_mask_of_another_size(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which images are shown as mistakes, and what of them."""
+"""The images shown as mistakes, and their data."""
 
 import base64
 import io

@@ -23,7 +23,7 @@ from diad_export.model.reference import ReferenceOptions, run_reference
 from diad_export.onnx.components import Component, image_spec, make_components
 from diad_export.onnx.export import write_graph
 from diad_export.onnx.parity import check_parity
-from diad_export.options import BuildOptions, Recommended, settle
+from diad_export.options import BuildOptions, Recommended, resolve_options
 from tests.golden_case import TINY_A, TINY_B, GoldenCase, relative_error
 from tests.traces import kept_traces
 
@@ -238,12 +238,12 @@ def test_a_large_graph_has_external_data(
 
 def test_options_are_the_users_then_the_checkpoints_then_the_published_ones() -> None:
     recommended = Recommended(steps=4, spacing="trailing", sigma_px=2.0)
-    settled = settle(BuildOptions(steps=5, heatmap_scale=(0.2, 0.4)), recommended)
-    assert (settled.steps, settled.sigma_px, settled.pool_size_px) == (5, 2.0, 8)
-    assert settled.spacing == "trailing"
-    assert settle(BuildOptions(spacing="leading"), recommended).spacing == "leading"
-    assert settle(BuildOptions(), Recommended()).spacing == "leading"
-    assert (settled.heatmap_low, settled.heatmap_high) == (0.2, 0.4)
+    resolved = resolve_options(BuildOptions(steps=5, heatmap_scale=(0.2, 0.4)), recommended)
+    assert (resolved.steps, resolved.sigma_px, resolved.pool_size_px) == (5, 2.0, 8)
+    assert resolved.spacing == "trailing"
+    assert resolve_options(BuildOptions(spacing="leading"), recommended).spacing == "leading"
+    assert resolve_options(BuildOptions(), Recommended()).spacing == "leading"
+    assert (resolved.heatmap_low, resolved.heatmap_high) == (0.2, 0.4)
 
 
 @pytest.mark.parametrize(
@@ -260,4 +260,4 @@ def test_options_are_the_users_then_the_checkpoints_then_the_published_ones() ->
 )
 def test_invalid_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        settle(replace(BuildOptions(), **options), Recommended())
+        resolve_options(replace(BuildOptions(), **options), Recommended())

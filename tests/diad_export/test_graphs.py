@@ -29,10 +29,10 @@ def test_the_manifests_entries(small_float16_bundle: Bundle) -> None:
     designed = {(part.graph, part.node) for part in spec.wide if part.reason == "design"}
     assert {graph for graph, _ in designed} == {"encoder", "denoiser", "scorer"}
     assert 0 < max(record.relative for record in manifest.parity) < 0.02
-    shown = CliRunner().invoke(
+    result = CliRunner().invoke(
         command, ["inspect", str(small_float16_bundle.path)], catch_exceptions=False
     )
-    assert "float16, measured on 2 images (photos)" in shown.output
+    assert "float16, measured on 2 images (photos)" in result.output
 
 
 def test_the_update_the_sinusoid_and_the_fusion_are_float32_in_the_graphs(

@@ -46,7 +46,7 @@ def test_a_child_s_memory_counts(tmp_path: Path) -> None:
     assert peak.own_bytes < before.own_bytes + 400 * MEGABYTES
 
 
-def test_pages_of_a_mapped_file_are_told_apart(tmp_path: Path) -> None:
+def test_pages_of_a_mapped_file_are_counted_separately(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(bytes(60 * MEGABYTES))
     with watch_memory(0.01) as before:
@@ -60,7 +60,7 @@ def test_pages_of_a_mapped_file_are_told_apart(tmp_path: Path) -> None:
     assert peak.own_bytes < before.own_bytes + 30 * MEGABYTES
 
 
-def test_both_figures_are_told() -> None:
+def test_both_figures_are_printed() -> None:
     peak = PeakMemory(own_bytes=9_120_000_000, resident_bytes=15_040_000_000)
     assert str(peak) == "at most 9.1 GB of memory, 15.0 GB with pages of mapped files"
     own = peak_memory_bytes()

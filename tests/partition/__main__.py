@@ -1,4 +1,4 @@
-"""Prints, as Markdown, which versions of onnxruntime-gpu run which graphs whole on CUDA.
+"""Prints as Markdown which versions of onnxruntime-gpu run which graphs entirely on CUDA.
 
 python -m tests.partition 1.23.2 1.26.0 1.31.1
 """
@@ -15,14 +15,14 @@ from tests.partition.onnxruntime_gpu import Partition, install
 
 
 def cell(found: Partition) -> str:
-    """What the table says of one graph."""
+    """The table's cell for one graph."""
     if found.fixed or found.free:
         return f"**refused** ({found.fixed or found.free})"
     return "whole" if found.shape_nodes is None else f"whole, {found.shape_nodes}"
 
 
 def print_table(versions: list[str], folder: Path) -> None:
-    """A row a version and form; the number is of shape nodes on the CPU while the batch is free."""
+    """A row per version and form; the number is of shape nodes on the CPU with a free batch."""
     forms = {}
     for place, (form, make) in enumerate(FORMS.items()):
         own = folder / f"form-{place}"

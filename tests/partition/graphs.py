@@ -1,4 +1,4 @@
-"""The product's graphs in every form in which a build writes them."""
+"""The project's graphs in every form that a build writes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ WIDE = ModelSizes(
     autoencoder=AutoencoderSizes(channels=(32, 32, 32, 32), res_blocks=1),
     features=FeatureSizes(name="resnet10t"),
 )
-"""Wide enough for what the published size has and the demo has not: tables of timesteps, and
+"""Wide enough for parts of the published size that the demo lacks: tables of timesteps, and
 cross-attention folded to two products."""
 
 
@@ -48,7 +48,7 @@ FORMS: dict[str, Callable[[Path], Bundle]] = {
     "fp32, wide": _wide(BuildOptions()),
     "fp16, wide": _wide(BuildOptions(precision="fp16")),
 }
-"""What makes each form in an empty folder."""
+"""Writes each form into an empty folder."""
 
 
 def graph_files(bundle: Bundle) -> dict[str, Path]:

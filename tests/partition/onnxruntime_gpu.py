@@ -1,4 +1,4 @@
-"""One version of onnxruntime-gpu from the package index, beside stand-ins for CUDA's libraries."""
+"""One version of onnxruntime-gpu from the package index, with stand-ins for CUDA's libraries."""
 
 import json
 import os
@@ -15,18 +15,18 @@ _OPENING = Path(__file__).with_name("opening.py")
 
 
 class NotInstalledError(Exception):
-    """There is no such version to be had here; says why."""
+    """This version cannot be installed here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """What a version says of one graph.
+    """The result of one graph with one version.
 
     Attributes:
-        fixed: why it refuses the graph with a fixed batch and nothing left to the CPU; empty where
-            it opens it so.
-        free: why it refuses to record the graph with a free batch; empty where it does not.
-        shape_nodes: how many nodes stay on the CPU with a free batch; `None` if it does not tell.
+        fixed: why it rejects the graph with a fixed batch and no nodes on the CPU; empty if it
+            opens it.
+        free: why it refuses to capture the graph with a free batch; empty if it does not.
+        shape_nodes: number of nodes on the CPU with a free batch; None if it is unknown.
     """
 
     fixed: str
@@ -42,7 +42,7 @@ class OnnxruntimeGpu:
     site: Path
 
     def partition(self, graph: Path) -> Partition:
-        """Open `graph` in a process of its own, with a fixed batch and with a free one."""
+        """Open `graph` in a separate process, with a fixed batch and with a free one."""
         asked = [
             {"path": str(graph), "batch": FIXED_BATCH, "cuda_graph": False},
             {"path": str(graph), "batch": None, "cuda_graph": True},
@@ -57,7 +57,7 @@ class OnnxruntimeGpu:
 
 
 def install(requirement: str, site: Path) -> OnnxruntimeGpu:
-    """Install `requirement` (of onnxruntime-gpu) alone into `site`, and make stand-ins for it.
+    """Install `requirement` (of onnxruntime-gpu) alone into `site`, and create stand-ins for it.
 
     Raises:
         NotInstalledError: a tool is missing, or pip found no index or no such version.
@@ -68,8 +68,8 @@ def install(requirement: str, site: Path) -> OnnxruntimeGpu:
     words = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", site, requirement]
     pip = subprocess.run(words, capture_output=True, text=True)
     if pip.returncode != 0:
-        said = pip.stderr.strip().splitlines() or ["nothing"]
-        raise NotInstalledError(f"pip cannot install {requirement}, and says: {said[-1]}")
+        lines = pip.stderr.strip().splitlines() or ["nothing"]
+        raise NotInstalledError(f"pip cannot install {requirement}, and says: {lines[-1]}")
     make_cuda(site)
     return OnnxruntimeGpu(version=_run(site, [])["version"], site=site)
 

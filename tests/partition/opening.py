@@ -1,4 +1,4 @@
-"""Run by a Python that finds one onnxruntime-gpu: opens graphs and prints what stays on the CPU."""
+"""Opens graphs with one onnxruntime-gpu and prints which nodes stay on the CPU."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ CUDA = "CUDAExecutionProvider"
 def open_on_cuda(path: str, batch: int | None, cuda_graph: bool) -> dict[str, Any]:
     """Open the graph at `path` with a batch of `batch` (`None`: free).
 
-    With a batch, nothing may stay on the CPU. Versions before 1.24 do not tell what stays there.
+    With a batch, nothing may stay on the CPU. Versions before 1.24 do not report what stays there.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

@@ -1,4 +1,4 @@
-"""Libraries that stand in for CUDA's, made for one installed onnxruntime-gpu."""
+"""Stand-ins for CUDA's libraries, compiled for one installed onnxruntime-gpu."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 PROVIDER = Path("onnxruntime/capi/libonnxruntime_providers_cuda.so")
 TOOLS = ("gcc", "readelf")
 _LOADED_LATER = ("libcudnn.so.9", "libcuda.so.1")
-"""Not linked by every version, but opened by name."""
+"""Opened by name by versions that do not link it."""
 
 
 def make_cuda(site: Path) -> Path:
@@ -16,7 +16,7 @@ def make_cuda(site: Path) -> Path:
     folder.mkdir()
     provider = site / PROVIDER
     rest = folder / "rest.c"
-    # weak: what cuda.c has takes its place
+    # weak, so that the functions in cuda.c replace them
     rest.write_text(
         "".join(
             f"__attribute__((weak)) int {name}(void) {{ return 0; }}\n"
@@ -25,7 +25,7 @@ def make_cuda(site: Path) -> Path:
     )
     library = folder / "libstandin.so"
     written = Path(__file__).with_name("cuda.c")
-    # their declarations are not CUDA's, nor the compiler's own
+    # their declarations differ from CUDA's and the compiler's
     flags = ("-w", "-shared", "-fPIC", "-fno-builtin")
     subprocess.run(["gcc", *flags, "-o", library, written, rest], check=True)
     for name in {*_linked(provider), *_LOADED_LATER}:

@@ -1,4 +1,4 @@
-"""Every declared onnxruntime-gpu runs all graphs whole on CUDA, by its own partitioner.
+"""Every supported onnxruntime-gpu runs all graphs entirely on CUDA, by its own partitioner.
 
 Downloads the oldest and the newest version (250 MB each); `make test-slow` runs it.
 """
@@ -18,7 +18,7 @@ from tests.partition.onnxruntime_gpu import NotInstalledError, OnnxruntimeGpu, i
 pytestmark = pytest.mark.slow
 
 REQUIREMENTS = ("onnxruntime-gpu==1.23.0", "onnxruntime-gpu<2")
-"""The oldest and the newest that the project declares."""
+"""The oldest and the newest version that the project supports."""
 
 
 @pytest.fixture(scope="module", params=REQUIREMENTS)
@@ -31,7 +31,7 @@ def runtime(
     except NotInstalledError as error:
         pytest.skip(str(error))
     finally:
-        # half a gigabyte, which pytest would keep
+        # half a gigabyte, which pytest would otherwise keep
         shutil.rmtree(site)
 
 
@@ -50,7 +50,7 @@ def test_nothing_is_left_to_the_cpu_and_cuda_graphs_are_taken(
     )
 
 
-def test_an_operator_without_a_kernel_is_told(runtime: OnnxruntimeGpu, tmp_path: Path) -> None:
+def test_an_operator_without_a_kernel_is_reported(runtime: OnnxruntimeGpu, tmp_path: Path) -> None:
     # between others: where all nodes are on the CPU nothing is copied, and recording not refused
     nodes = [
         helper.make_node("Abs", ["matrices"], ["positive"]),

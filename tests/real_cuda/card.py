@@ -1,4 +1,4 @@
-"""The NVIDIA GPU at hand; tests that ask for it are skipped where there is none, and say why."""
+"""The machine's NVIDIA GPU; tests that request it are skipped with a reason if there is none."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ PAGE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """The first GPU, and how many there are."""
+    """The first GPU, and the number of GPUs."""
 
     runtime: Any
     name: str
@@ -22,14 +22,14 @@ class Card:
     count: int
 
     def free_bytes(self) -> int:
-        """Memory that nobody has taken, once all work is done."""
+        """Free memory, after all work is done."""
         _check(self.runtime.cudaDeviceSynchronize())
         free, _ = _check(self.runtime.cudaMemGetInfo())
         return int(free)
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """Have all its memory taken, but for what is smaller than a page."""
+        """Allocate all its memory, except for less than a page."""
         taken = []
         size = self.free_bytes()
         try:
@@ -43,7 +43,7 @@ class Card:
         finally:
             for address in taken:
                 self.runtime.cudaFree(address)
-            # a failed allocation stays the thread's last error until somebody asks for it
+            # a failed allocation stays the thread's last error until it is read
             self.runtime.cudaGetLastError()
 
 

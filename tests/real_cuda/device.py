@@ -1,4 +1,4 @@
-"""What the stand-in for TensorRT runs on where CUDA is real."""
+"""The device of the stand-in for TensorRT on real CUDA."""
 
 from cuda.bindings import runtime
 
@@ -8,14 +8,14 @@ from tests.standin import FACTOR
 
 
 class RealGpu:
-    """The current device; in the place of the simulated one for `SimulatedTensorRt`."""
+    """The current device; replaces the simulated one in `SimulatedTensorRt`."""
 
     def is_capturing(self, stream: int) -> bool:
         status = check(runtime.cudaStreamIsCapturing(stream))
         return bool(status != runtime.cudaStreamCaptureStatus.cudaStreamCaptureStatusNone)
 
     def execute(self, stream: int, execution: Execution) -> None:
-        """Put one graph of the stand-in bundle on the stream."""
+        """Add one graph of the stand-in bundle to the stream."""
         address, size = execution.scratch
         launch("scribble", stream, _blocks(size), [address], [size])
         # the graphs' first inputs are images or latents

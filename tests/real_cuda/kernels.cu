@@ -1,5 +1,5 @@
-// The stand-in bundle's four graphs (tests/standin.py), one kernel each, in float32.
-// Arrays are dense; `side` is the latents' side, and a picture's side is FACTOR * side.
+// The stand-in bundle's four graphs (tests/standin/graphs.py), one kernel each, in float32.
+// Arrays are dense; `side` is the latents' side, and an image's side is FACTOR * side.
 
 #define CHANNELS 4
 #define FACTOR 8
@@ -51,7 +51,7 @@ extern "C" __global__ void decoder(const float *latents, float *reconstruction, 
         latents[((picture * CHANNELS + channel) * side + y / FACTOR) * side + x / FACTOR];
 }
 
-// One block a picture. fmaxf passes over NaN, as a GPU's maximum may.
+// One block per image. fmaxf ignores NaN, as a GPU's maximum may.
 extern "C" __global__ void scorer(const float *image, const float *reconstruction,
                                   float *anomaly_map, float *image_score, int batch, int side) {
     __shared__ float largest[BLOCK];

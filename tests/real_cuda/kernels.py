@@ -1,4 +1,4 @@
-"""The kernels of `kernels.cu`: compiled by NVRTC, loaded once a device, launched on a stream."""
+"""The kernels of `kernels.cu`: compiled by NVRTC, loaded once per device, launched on a stream."""
 
 import ctypes
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from cuda.bindings import driver, nvrtc, runtime
 
 SOURCE = Path(__file__).with_name("kernels.cu")
 BLOCK = 256
-"""Threads a block."""
+"""Threads per block."""
 
 
 class KernelError(Exception):
@@ -23,7 +23,7 @@ def compiled(architecture: str) -> bytes:
     options = [
         f"--gpu-architecture={architecture}".encode(),
         f"--define-macro=BLOCK={BLOCK}".encode(),
-        b"--fmad=false",  # as the CPU computes, so that results differ by little
+        b"--fmad=false",  # like the CPU, so that results differ little
     ]
     program = check(nvrtc.nvrtcCreateProgram(SOURCE.read_bytes(), b"kernels.cu", 0, [], []))
     (error,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
@@ -52,13 +52,13 @@ def _module(device: int, architecture: str) -> Any:
 def launch(
     name: str, stream: int, blocks: int, addresses: Sequence[int], numbers: Sequence[int]
 ) -> None:
-    """Put a kernel on a stream of the current device; it takes addresses, then whole numbers.
+    """Launch a kernel on a stream of the current device; it takes addresses, then integers.
 
-    The first launch loads the kernel, which may not come while something is recorded.
+    The first launch loads the kernel, which is not permitted during a capture.
     """
     device = check(runtime.cudaGetDevice())
     if not int(check(driver.cuCtxGetCurrent())):
-        # makes the runtime's context the driver's, too, in this thread
+        # makes the runtime's context current for the driver, too, in this thread
         check(runtime.cudaSetDevice(device))
     values = (*addresses, *numbers)
     types = (ctypes.c_void_p,) * len(addresses) + (ctypes.c_int,) * len(numbers)
@@ -68,7 +68,7 @@ def launch(
 
 
 def check(answer: tuple[Any, ...]) -> Any:
-    """What a call gave besides its error."""
+    """The results of a call besides its error."""
     error, *values = answer
     if int(error):
         raise KernelError(f"{type(error).__name__}: {error.name}")

@@ -1,4 +1,4 @@
-"""What the GPU's tests run: each backend, with each bundle that it can run here."""
+"""The subjects of the GPU tests: each backend with each bundle that it can run here."""
 
 import sys
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from tests.simulator.tensorrt import SimulatedTensorRt
 
 TARGETS: dict[str, Target] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt-rtx"}
 LARGEST = 4
-"""Most images of the engines' profiles, and of a batch here unless a test says otherwise."""
+"""Largest batch of the engines' profiles, and of the tests unless they choose another."""
 SUBJECTS = (
     "onnxruntime",
     "onnxruntime-demo",
@@ -39,7 +39,7 @@ SUBJECTS = (
 )
 """A backend, on the stand-in bundle or the demo's; `standin` libraries run on real CUDA."""
 WITHOUT_DEMO = [name for name in SUBJECTS if not name.endswith("-demo")]
-"""For what says nothing more with a real model: its detectors take seconds to open."""
+"""For tests that a real model would only slow down: its detectors take seconds to open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,10 @@ class Subject:
     """A bundle and the backend that runs it.
 
     Attributes:
-        modules: libraries that others take the place of while a detector opens.
-        tolerance: how far scores may be from the CPU's, as a share of the score.
-        images: some that the model makes something of.
-        on_cpu: what ONNX Runtime finds on the CPU, in all of them.
+        modules: libraries that are replaced while a detector opens.
+        tolerance: permitted difference from the CPU's scores, as a share of the score.
+        images: images that suit the model.
+        on_cpu: ONNX Runtime's detections of them on the CPU.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """What the CPU finds with a bundle."""
+    """The detections of a bundle on the CPU."""
 
     bundle: Bundle
     images: list[np.ndarray]
@@ -91,7 +91,7 @@ class _Case:
 
 @pytest.fixture(scope="session")
 def cases(standin_bundle: Bundle) -> Callable[[str], _Case]:
-    """The two bundles, `standin` and `demo`, run on the CPU when first asked for."""
+    """The two bundles, `standin` and `demo`, run on the CPU on first use."""
 
     @cache
     def case(name: str) -> _Case:
@@ -110,7 +110,7 @@ def cases(standin_bundle: Bundle) -> Callable[[str], _Case]:
 def engines(
     card: Card, cases: Callable[[str], _Case], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, Target], Bundle]:
-    """The bundle again with engines by the product's own builder, once a session."""
+    """The bundle with engines from the project's own builder, built once per session."""
 
     @cache
     def built(name: str, target: Target) -> Bundle:
@@ -142,7 +142,7 @@ def subject(
         tolerance = 1e-5
     else:
         pytest.importorskip(MODULES[TARGETS[backend]], exc_type=ImportError)
-        # TensorRT takes TF32 for float32 by itself
+        # TensorRT uses TF32 for float32 by default
         bundle, tolerance = engines(case_name, TARGETS[backend]), 2e-2
     case = cases(case_name)
     return Subject(
@@ -173,7 +173,7 @@ def _skip_without_compiler(card: Card) -> None:
 def _stand_in(
     bundle: Bundle, folder: Path, target: Target, card: Card
 ) -> tuple[Bundle, dict[str, Any]]:
-    """The bundle with engines for the stand-in for TensorRT, and that, by its module's name."""
+    """The bundle with engines for the stand-in for TensorRT, and the stand-in by module name."""
     _skip_without_compiler(card)
     module = SimulatedTensorRt(RealGpu(), rtx=target == "tensorrt-rtx")
     made = with_engines(

@@ -1,4 +1,4 @@
-"""The stand-in's kernels compile, which needs no GPU; what they compute, `pytest -m gpu` shows."""
+"""The stand-in's kernels compile, which needs no GPU; `pytest -m gpu` tests their results."""
 
 import pytest
 

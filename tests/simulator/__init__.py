@@ -1,5 +1,5 @@
 """CUDA and TensorRT on the host's memory, for tests.
 
-It shows addresses, order, capture and replay, profiles, and what is left behind. It shows nothing
-of a GPU's numbers or speed.
+It checks addresses, order, capture and replay, profiles, and leaks. It says nothing about a GPU's
+numbers or speed.
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Failure:
-    """The n-th call, of all or of those called `name`, answers `error`."""
+    """The n-th call, of all or of those called `name`, returns `error`."""
 
     nth: int
     error: Any
@@ -16,7 +16,7 @@ class Failure:
 
 
 def counted(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Counted, and failing where a test says so."""
+    """Counts the call, and fails if the test requested it."""
     name = method.__name__
 
     @wraps(method)

@@ -1,4 +1,4 @@
-"""`cuda.bindings.runtime` without a GPU: every call answers (error, ...) like the real one."""
+"""`cuda.bindings.runtime` without a GPU: every call returns (error, ...) like the real one."""
 
 import threading
 from collections.abc import Callable
@@ -25,21 +25,21 @@ SUCCESS = Errors.cudaSuccess
 
 
 class Current(threading.local):
-    """What CUDA keeps for the calling thread."""
+    """CUDA's state of the calling thread."""
 
     device = 0
     mode = real.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
 
 
 class SimulatedCudart:
-    """GPUs of one kind. Calls that let go of things never fail; all others can be made to.
+    """Identical GPUs. Calls that release resources never fail; all others can be made to.
 
     Attributes:
-        device_count: how many GPUs there are.
-        memory_bytes: of each.
-        properties: of each.
+        device_count: number of GPUs.
+        memory_bytes: memory of each GPU.
+        properties: properties of each GPU.
         failure: the call that fails.
-        recorded_by_ort: what ONNX Runtime records at the time.
+        recorded_by_ort: what ONNX Runtime is capturing now.
         calls: the names of all calls so far.
     """
 
@@ -68,7 +68,7 @@ class SimulatedCudart:
         self.properties = SimpleNamespace(name=b"Simulated GPU", major=8, minor=9)
 
     def left_over(self) -> dict[str, int]:
-        """What is alive, by kind; empty where everything was let go."""
+        """The live resources by kind; empty if everything was released."""
         counts = {
             "device memory": self.memory.live("device"),
             "pinned memory": self.memory.live("pinned"),
@@ -159,7 +159,7 @@ class SimulatedCudart:
             target_data = self.memory.view(to, target, size, device=device)
             target_data[:] = self.memory.view(from_, source, size, device=device)
 
-        # both ends must stand when it is asked for, and still when it is done
+        # both ends must be valid when the copy is requested, and still when it is done
         self.memory.view(to, target, size, device=device)
         self.memory.view(from_, source, size, device=device)
         self.enqueue(stream, copy)
@@ -290,7 +290,7 @@ class SimulatedCudart:
     # for the simulated TensorRT and ONNX Runtime
 
     def enqueue(self, stream: SimulatedStream, work: Callable[[], None]) -> None:
-        """Put work on a stream; while the stream is recorded it is only written down."""
+        """Add work to a stream; while the stream is captured, it is only recorded."""
         with self.lock:
             if stream.capture is not None:
                 stream.capture.work.append(work)
@@ -298,7 +298,7 @@ class SimulatedCudart:
                 stream.add(work)
 
     def execute(self, handle: int, execution: Execution) -> None:
-        """Put one execution of an engine on a stream."""
+        """Add one execution of an engine to a stream."""
         stream = self.streams[handle]
         self.check_current(stream)
         self.enqueue(stream, lambda: execution.run_in(self.memory, stream.device))
@@ -307,7 +307,7 @@ class SimulatedCudart:
         return self.streams[handle].capture is not None
 
     def check_current(self, stream: SimulatedStream) -> None:
-        """Kernels go to streams of the calling thread's current device only."""
+        """Kernels run only on streams of the calling thread's current device."""
         if self.current.device != stream.device:
             raise SimulationFault(
                 f"work for device {stream.device} while device {self.current.device} is current"
@@ -317,9 +317,9 @@ class SimulatedCudart:
         return self.memory.live_bytes("device", device=self.current.device)
 
     def _breaks_a_capture(self) -> bool:
-        """Whether the calling thread may not allocate or wait now; what is recorded breaks by it.
+        """Whether the calling thread may not allocate or wait now; doing so breaks a capture.
 
-        It may not while it records itself, and, in the global mode, while any thread records in it.
+        It may not while it captures itself, or while any thread captures in the global mode.
         """
         modes = real.cudaStreamCaptureMode
         captures = [s.capture for s in self.streams.values() if s.capture is not None]

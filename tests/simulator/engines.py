@@ -24,15 +24,15 @@ def with_engines(
     engine: Callable[[GraphSpec], bytes] | None = None,
     change: Callable[[EngineSpec], EngineSpec] = lambda spec: spec,
 ) -> Bundle:
-    """The bundle again, with an engine a graph.
+    """Copy the bundle with an engine per graph.
 
     Args:
-        bundle: taken over, by links.
+        bundle: its files are linked.
         destination: the new bundle's folder.
-        target: whose engines.
+        target: target of the engines.
         smallest, largest: batch sizes of their profile.
-        engine: an engine's bytes; None writes simulated ones.
-        change: of what the manifest says of each engine.
+        engine: an engine's bytes; None for simulated ones.
+        change: changes of the manifest's entry for each engine.
     """
 
     def simulated(graph: GraphSpec) -> bytes:

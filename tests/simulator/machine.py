@@ -1,4 +1,4 @@
-"""A machine with simulated GPUs; nothing may be left on it at a test's end."""
+"""A machine with simulated GPUs, on which a test may not leave anything."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.simulator.tensorrt import SimulatedTensorRt
 
 @dataclass
 class Machine:
-    """The CUDA runtime, TensorRT, TensorRT-RTX and ONNX Runtime, in the place of the real ones.
+    """Simulations of the CUDA runtime, TensorRT, TensorRT-RTX and ONNX Runtime.
 
     There is one GPU (`cudart.device_count`), and ONNX Runtime is built for the CPU until a test
     sets `onnxruntime.for_cuda`.
@@ -26,13 +26,13 @@ class Machine:
     onnxruntime: SimulatedOnnxRuntime
 
     def schedule(self, policy: str | int) -> None:
-        """When work is done that nobody waits for (`tests.simulator.streams.Scheduler`)."""
+        """When pending work is run (`tests.simulator.streams.Scheduler`)."""
         self.cudart.scheduler = Scheduler(policy)
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """In place of the libraries; checked at the end for what was not let go."""
+    """Replaces the libraries; checked for unreleased resources at the end."""
     cudart = SimulatedCudart()
     made = Machine(
         cudart,

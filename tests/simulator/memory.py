@@ -1,4 +1,4 @@
-"""Memory that knows what is allocated: whoever touches anything else is told."""
+"""Memory that tracks allocations: any other access is an error."""
 
 import bisect
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import numpy as np
 Kind = Literal["device", "pinned"]
 ALIGNMENT = 256
 NOT_A_NUMBER = 0xFF
-"""As float32 four of these bytes are NaN: what was never written shows."""
+"""Four of these bytes are NaN as float32, so that uninitialized memory is noticed."""
 
 
 class SimulationFault(AssertionError):
-    """What a real GPU would answer with wrong numbers or a crash."""
+    """A fault that causes wrong numbers or a crash on a real GPU."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Allocation:
 
 
 class SimulatedMemory:
-    """Allocations by address. What is freed is overwritten and its address never given again."""
+    """Allocations by address. Freed memory is overwritten, and its address is never reused."""
 
     def __init__(self) -> None:
         self._addresses: list[int] = []
@@ -46,7 +46,7 @@ class SimulatedMemory:
         return address
 
     def free(self, kind: Kind, address: int) -> bool:
-        """Whether there was such a thing to free."""
+        """Free memory of this kind; returns whether it was allocated."""
         found = self._allocations.get(address)
         if found is None or found.kind != kind or not found.live:
             return False
@@ -55,9 +55,9 @@ class SimulatedMemory:
         return True
 
     def view(self, kind: Kind, address: int, size: int, *, device: int | None = None) -> np.ndarray:
-        """The bytes, which must lie within one live allocation of this kind, and on `device`.
+        """The bytes, which must be within one live allocation of this kind on `device`.
 
-        Pinned memory belongs to the host and is good for every device.
+        Pinned memory belongs to the host and can be used by every device.
         """
         place = bisect.bisect_right(self._addresses, address) - 1
         found = self._allocations[self._addresses[place]] if place >= 0 else None

@@ -1,4 +1,4 @@
-"""Where a simulated session's inputs and outputs lie."""
+"""The addresses of a simulated session's inputs and outputs."""
 
 import weakref
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.simulator.tensorrt import TYPES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundTensor:
-    """Where a tensor lies."""
+    """The address of a tensor."""
 
     address: int
     shape: tuple[int, ...]
@@ -28,7 +28,7 @@ Bound = dict[str, BoundTensor]
 
 
 class SimulatedBinding:
-    """Names and raw addresses. Only what lies on the session's device can be bound."""
+    """Names and raw addresses. Only memory of the session's device can be bound."""
 
     def __init__(self, session: Any) -> None:
         self._session = weakref.proxy(session)

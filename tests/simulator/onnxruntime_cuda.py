@@ -37,21 +37,21 @@ OPTIONS = {
     "tunable_op_tuning_enable",
     "tunable_op_max_tuning_duration_ms",
 }
-"""What the provider takes; it refuses any other name."""
+"""The provider's options; it rejects any other name."""
 
 
 class SimulatedOnnxRuntime:
-    """The module. Sessions on the CPU are the real ones. Tests set what goes wrong.
+    """The module. Sessions on the CPU are real. Tests set what fails.
 
     Attributes:
         for_cuda: whether it was built with the CUDA provider.
-        refusal: what every session on CUDA is refused with.
-        starts: without it sessions come up on the CPU, which ONNX Runtime says in a log only.
+        refusal: the error of every session on CUDA.
+        starts: if false, sessions open on the CPU, which ONNX Runtime only logs.
         before_run: called with the number of the run, from 1; may raise.
-        while_recording: called in the middle of each recording.
-        runs: how many there were.
-        recordings: how many of them were recorded; a thread knows nothing of another's.
-        preloaded: how often CUDA's libraries were looked for.
+        while_recording: called during each capture.
+        runs: number of runs.
+        recordings: number of captured runs; each thread has its own.
+        preloaded: how often CUDA's libraries were preloaded.
     """
 
     GraphOptimizationLevel = real.GraphOptimizationLevel
@@ -105,7 +105,7 @@ class SimulatedOnnxRuntime:
         return SimulatedSession(self, path, {name: str(value) for name, value in options.items()})
 
     def left_over(self) -> list[Any]:
-        """Sessions that nobody let go."""
+        """Sessions that were not released."""
         gc.collect()
         return list(self.alive)
 
@@ -144,7 +144,7 @@ class SimulatedSession:
         return SimulatedBinding(self)
 
     def run_with_iobinding(self, binding: SimulatedBinding, run_options: Any = None) -> None:
-        """Put the run on the session's stream, at the addresses as they are bound now."""
+        """Add the run to the session's stream, with the addresses that are bound now."""
         runtime, cudart = self.runtime, self.runtime.cudart
         runtime.runs += 1
         runtime.before_run(runtime.runs)
@@ -152,7 +152,7 @@ class SimulatedSession:
             raise SimulationFault("a run on a stream that was destroyed")
         if self._stream.capture is not None:
             raise SimulationFault("a caller's own recording of a session aborts the process")
-        # the thread is left with the session's device
+        # the session's device stays the thread's current one
         cudart.current.device = self.device
         bound = binding.all_bound()
         graph = _entry(run_options, "gpu_graph_id") or "0"
@@ -164,7 +164,7 @@ class SimulatedSession:
                 self._stream.run()
 
     def _check_recorded(self, graph: str, bound: Bound) -> None:
-        # recordings are a thread's own
+        # captures belong to a thread
         key = (threading.get_ident(), graph)
         if key not in self._recorded:
             self._record(key, bound)
@@ -176,7 +176,7 @@ class SimulatedSession:
 
     def _record(self, key: tuple[int, str], bound: Bound) -> None:
         cudart = self.runtime.cudart
-        # its thread is the provider's own affair, the mode everybody's
+        # its thread is internal to the provider; the mode affects all threads
         mode = cudart.cudaStreamCaptureMode.cudaStreamCaptureModeGlobal
         cudart.recorded_by_ort = capture = Capture(mode, thread=0)
         try:
@@ -191,7 +191,7 @@ class SimulatedSession:
     def _choose_stream(self) -> SimulatedStream:
         handle = int(self.options.get("user_compute_stream", "0"))
         if not handle:
-            raise SimulationFault("a session on a stream of its own, for which nobody waits")
+            raise SimulationFault("a session on a stream of its own, which is never waited for")
         stream = self.runtime.cudart.streams.get(handle)
         if stream is None or not stream.live or stream.device != self.device:
             raise SimulationFault(f"{handle:#x} is no stream of device {self.device}")

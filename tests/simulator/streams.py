@@ -1,4 +1,4 @@
-"""Streams whose work waits until somebody waits for it, or goes ahead when it likes."""
+"""Streams whose work runs when it is waited for, or at any time before."""
 
 import random
 import threading
@@ -12,7 +12,7 @@ from tests.simulator.memory import SimulationFault
 
 @dataclass(eq=False)
 class Mark:
-    """A place in a stream."""
+    """A position in a stream."""
 
     stream: "SimulatedStream"
     reached: bool = False
@@ -27,7 +27,7 @@ class SimulatedEvent:
 
 @dataclass(eq=False)
 class Capture:
-    """What a thread records; `broken` by a call that may not come meanwhile."""
+    """A thread's capture; `broken` by a call that is not permitted during it."""
 
     mode: Any
     thread: int = field(default_factory=threading.get_ident)
@@ -37,7 +37,7 @@ class Capture:
 
 @dataclass(eq=False)
 class SimulatedGraph:
-    """Recorded work; ready to launch where `executable`."""
+    """Captured work; can be launched if `executable`."""
 
     work: list[Callable[[], None]]
     device: int
@@ -48,7 +48,7 @@ Operation = Callable[[], None] | tuple[str, Mark]
 
 
 class SimulatedStream:
-    """Work in order. An operation is done only when `run` comes to it."""
+    """Work in order. An operation is done only when `run` reaches it."""
 
     def __init__(self, handle: int, device: int = 0) -> None:
         self.live = True
@@ -66,7 +66,7 @@ class SimulatedStream:
         self._waiting.append(operation)
 
     def run(self, *, until: Mark | None = None, most: int | None = None) -> None:
-        """Work up to a mark, or so many operations, or to the end."""
+        """Run the work up to a mark, a number of operations, or all of it."""
         done = 0
         while self._waiting and done != most and not (until and until.reached):
             operation = self._waiting.popleft()
@@ -82,10 +82,10 @@ class SimulatedStream:
 
 
 class Scheduler:
-    """When work is done that nobody waits for yet.
+    """When work runs that is not waited for yet.
 
-    `late`: not before somebody waits. `early`: at once. A number: a random part of some streams'
-    work after each call, seeded by it. Right code gives the same with all of them.
+    `late`: when it is waited for. `early`: at once. A number: a random part of some streams' work
+    after each call, with this seed. Correct code gives the same results with all of them.
     """
 
     def __init__(self, policy: str | int) -> None:

@@ -43,21 +43,21 @@ def session_of(path: str) -> onnxruntime.InferenceSession:
 
 
 class Gpu(Protocol):
-    """What contexts run on: the simulated GPU, or a real one."""
+    """The GPU that contexts run on: simulated or real."""
 
     def is_capturing(self, stream: int, /) -> bool: ...
     def execute(self, stream: int, execution: "Execution", /) -> None: ...
 
 
 class SimulatedTensorRt:
-    """The module. Tests set what goes wrong.
+    """The module. Tests set what fails.
 
     Attributes:
-        refuse_engines: loading gives None.
-        capturable: what TensorRT-RTX says of its contexts.
-        before_execution: called with the number of the execution, from 1; may raise, or give
-            False to have it refused.
-        compiled: how many kernels TensorRT-RTX found in no cache.
+        refuse_engines: loading an engine returns None.
+        capturable: whether TensorRT-RTX's contexts can be captured.
+        before_execution: called with the number of the execution, from 1; may raise, or return
+            False to reject it.
+        compiled: number of kernels that TensorRT-RTX did not find in a cache.
     """
 
     DataType = DataType
@@ -82,7 +82,7 @@ class SimulatedTensorRt:
         return SimulatedRuntime(self, logger)
 
     def left_over(self) -> list[Any]:
-        """Engines and contexts that nobody let go."""
+        """Engines and contexts that were not released."""
         gc.collect()
         return list(self.alive)
 
@@ -93,7 +93,7 @@ class SimulatedRuntime:
 
     def deserialize_cuda_engine(self, content: bytes) -> "SimulatedEngine | None":
         if self._trt.refuse_engines:
-            self._logger.log(ILogger.Severity.WARNING, "a warning that nobody needs")
+            self._logger.log(ILogger.Severity.WARNING, "a harmless warning")
             self._logger.log(ILogger.Severity.ERROR, "the engine plan is\nnot for this GPU")
             return None
         return SimulatedEngine(self._trt, self._logger, **json.loads(content))
@@ -194,7 +194,7 @@ class SimulatedRuntimeConfig:
 
 
 class SimulatedContext:
-    """Enqueuing takes shapes and addresses as they are then; the work itself comes later."""
+    """Enqueuing uses the current shapes and addresses; the work runs later."""
 
     def __init__(
         self, engine: SimulatedEngine, strategy: Any, cache: "SimulatedRuntimeCache | None"

@@ -1,4 +1,4 @@
-"""Several simulated GPUs: each thread has its own current one, and nothing may be mixed."""
+"""Several simulated GPUs: each thread has its own current one, and they may not be mixed."""
 
 from threading import Thread
 

@@ -1,4 +1,4 @@
-"""The simulated CUDA provider notices what a real one would answer with wrong numbers or an end."""
+"""The simulated CUDA provider reports faults that cause wrong numbers or a crash in a real one."""
 
 import gc
 from typing import Any

@@ -1,4 +1,4 @@
-"""The simulator notices what a GPU would answer with wrong numbers, or with a crash."""
+"""The simulator reports faults that cause wrong numbers or a crash on a GPU."""
 
 import sys
 from collections.abc import Callable

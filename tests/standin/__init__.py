@@ -1,10 +1,10 @@
-"""A small valid bundle whose graphs do something simple, so that numbers can be told by hand.
+"""A small valid bundle with simple graphs, whose results can be computed by hand.
 
 With image side S and latents S/8: the encoder averages the image down to latents and hint, the
 denoiser mixes latents and hint, the decoder repeats cells, the scorer takes absolute differences.
 
-The graphs lie here as files, so that the runtime is tested where there is no `onnx`; `graphs.py`
-made them.
+The graphs are stored here as files, so that the runtime can be tested without `onnx`; `graphs.py`
+creates them.
 """
 
 import shutil

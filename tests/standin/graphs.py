@@ -1,4 +1,4 @@
-"""The stand-in's graphs, made afresh: `python -m tests.standin.graphs` writes them here."""
+"""Creates the stand-in's graphs: `python -m tests.standin.graphs` writes them here."""
 
 import numpy as np
 import onnx

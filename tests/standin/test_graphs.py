@@ -1,4 +1,4 @@
-"""The files that the runtime's tests use are what `graphs.py` makes."""
+"""The files used by the runtime's tests are those that `graphs.py` creates."""
 
 import onnx
 

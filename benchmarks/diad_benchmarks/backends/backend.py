@@ -1,4 +1,4 @@
-"""A backend of the comparison: how it is opened, and what it does once it is open."""
+"""The backends of the comparison, and the interface of an open backend."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -44,19 +44,18 @@ class Subject(Record):
         """The checkpoint's path.
 
         Raises:
-            OptionError: there is none.
+            OptionError: no checkpoint was given.
         """
         if self.checkpoint is None:
             raise OptionError(
-                "PyTorch needs the trained model, and only its bundle is here; name the model "
-                "with --checkpoint"
+                "PyTorch needs the trained model, but only its bundle was given; add --checkpoint"
             )
         return Path(self.checkpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """The results of one batch: maps `[B, S, S]` and scores `[B]`, float32 on the host."""
+    """The results of a batch: maps `[B, S, S]` and scores `[B]`, float32 in host memory."""
 
     maps: FloatArray
     scores: FloatArray
@@ -67,9 +66,9 @@ class Runner(ABC):
 
     Attributes:
         device: `cpu` or `cuda`.
-        precision: of its matrix products: `float32` or `float16`.
-        detail: what runs, in a few words, with its version.
-        disk_bytes: size of the files that it loads.
+        precision: `float32` or `float16`, of its matrix products.
+        detail: a short description of what runs, with versions.
+        disk_bytes: size of the files it loads.
     """
 
     device = "cpu"
@@ -83,26 +82,26 @@ class Runner(ABC):
 
     @abstractmethod
     def run(self, images: list[ImageArray], clock: StageClock) -> Outcome:
-        """Run a batch of images uint8 `[H, W, 3]`; the results are on the host on return.
+        """Run a batch of images uint8 `[H, W, 3]` and wait for the results.
 
         Raises:
             BackendError: the backend failed.
         """
 
     def start_clock(self) -> StageClock:
-        """A clock that fits the device; it starts now."""
+        """A clock for the device, started now."""
         return HostClock()
 
     def set_schedule(self, steps: int, spacing: Spacing) -> None:
-        """Use another schedule from now on.
+        """Change the schedule.
 
         Raises:
-            OptionError: this backend cannot, or there is no such schedule.
+            OptionError: the schedule is invalid, or fixed in this backend.
         """
         del steps, spacing
         raise OptionError(f"{self.detail}: its schedule is fixed; use the backend {YARDSTICK}")
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to do
+    def close(self) -> None:  # noqa: B027 - most have nothing to release
         """Release the model."""
 
     def _prepare(self, images: list[ImageArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -117,12 +116,12 @@ class Backend:
     """One row of the comparison.
 
     Attributes:
-        name: on the command line and in results.
-        title: for people.
+        name: used on the command line and in results.
+        title: the name shown in tables.
         opener: `MODULE.FUNCTION` in this package, called with a `Subject` and `options`.
-        device: where it runs; None if the run's `--device` decides.
-        extra: brings the packages that it needs.
-        only_with_all: whether it runs with `--all` only.
+        device: the device it runs on; None for the one chosen with `--device`.
+        extra: the extra with the packages it needs.
+        only_with_all: whether it runs only with `--all`.
         needs_half: whether it runs the float16 bundle.
     """
 
@@ -139,7 +138,7 @@ class Backend:
         """Load the model.
 
         Raises:
-            DiadError: it cannot run here, for the reason in the message.
+            DiadError: the backend cannot run here; the message says why.
         """
         module, _, function = self.opener.partition(".")
         try:
@@ -219,19 +218,19 @@ BACKENDS = (
     _bundle("tensorrt", "TensorRT", extra="tensorrt", variant="engines"),
     _bundle("tensorrt-rtx", "TensorRT-RTX", extra="tensorrt-rtx", variant="engines"),
 )
-"""In the order of the table."""
+"""All backends, in the order of the tables."""
 
 PUBLISHED, REFERENCE = "published", "reference"
 WINOGRAD = "onnxruntime-winograd"
 YARDSTICK = "onnxruntime"
-"""Stays open and takes turns with each other one where not all models fit into memory."""
+"""If not all models fit into memory, this one stays open and alternates with each other one."""
 
 
 def find_backend(name: str) -> Backend:
     """The backend called `name`.
 
     Raises:
-        OptionError: there is none.
+        OptionError: there is no such backend.
     """
     for backend in BACKENDS:
         if backend.name == name:

@@ -1,4 +1,4 @@
-"""A bundle on one of the runtime's own backends."""
+"""Bundles, run by the runtime's own backends."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,10 +45,10 @@ def open_bundle(
 
 
 class BundleRunner(Runner):
-    """A bundle, opened as `Detector.open` does it, hashes and all.
+    """A bundle, opened like `Detector.open` does, including the check of hashes.
 
-    On a GPU the stages run behind the host, or as one recorded graph: the host sees the model as a
-    whole, and its schedule is fixed.
+    On a GPU the stages run asynchronously or as one CUDA graph: they cannot be timed separately,
+    and the schedule is fixed.
 
     Args:
         cuda_graphs: whether ONNX Runtime on CUDA captures batches in CUDA graphs.
@@ -114,7 +114,7 @@ class BundleRunner(Runner):
 def _in_half(subject: Subject) -> Subject:
     if subject.half_bundle is None:
         raise OptionError(
-            "no float16 bundle was built for this run: that needs a GPU, the checkpoint, and "
+            "no float16 bundle was built for this run, which needs a GPU, the checkpoint and "
             "enough time; build one with diad-export build --precision fp16 and name it with "
             "--half-bundle"
         )
@@ -126,7 +126,7 @@ def _has_engines(subject: Subject, target: Target) -> bool:
 
 
 def _loaded_bytes(bundle: Bundle, backend: str) -> int:
-    """Size of the noise, and of the graphs with their external data, or of the engines."""
+    """Size of the noise and the graphs with their external data, or the engines."""
     manifest = bundle.manifest
     engines = [spec.file for spec in manifest.engines if spec.target == backend]
     graphs = [graph.file for graph in manifest.graphs]

@@ -1,8 +1,7 @@
-"""The work of the exported graphs in PyTorch, on one device, written by hand for speed.
+"""The computation of the exported graphs in PyTorch, optimized by hand for one device.
 
-It leaves out what the graphs leave out, such as guidance and the text model. Networks run in one
-precision; the latents between them, the update, distances and maps in float32, as in the float16
-graphs.
+It omits what the graphs omit, such as guidance and the text model. The networks run in one
+precision; latents, updates, distances and maps are float32, as in the float16 graphs.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ Stage = Callable[..., tuple[Tensor, ...]]
 
 
 class LeanPass:
-    """Image to map and score without waiting for the host, so that it can be recorded.
+    """Image to map and score without synchronizing, so that it can be captured in a CUDA graph.
 
     The weights of `model` are converted to `dtype` and moved in place.
     """
@@ -60,7 +59,7 @@ class LeanPass:
         }
 
     def lay_out(self, memory_format: torch.memory_format) -> None:
-        """Store the convolutions' weights in this format, which decides how cuDNN runs them."""
+        """Store the convolutions' weights in this memory format, by which cuDNN chooses kernels."""
         for module in self._modules.values():
             for part in module.modules():
                 if isinstance(part, nn.Conv2d):

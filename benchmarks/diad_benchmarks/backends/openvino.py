@@ -16,7 +16,7 @@ from diad_deploy.diffusion.stages import GRAPH_TENSORS
 from diad_deploy.errors import BackendError
 
 _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-"""By default OpenVINO computes in bfloat16 on processors that have it, with other results."""
+"""By default OpenVINO computes in bfloat16 on CPUs that support it, with different results."""
 
 
 def open_openvino(subject: Subject) -> Runner:

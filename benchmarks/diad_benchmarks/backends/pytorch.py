@@ -1,6 +1,6 @@
-"""How PyTorch runs the model: the published order of work, the reference, and faster variants.
+"""PyTorch backends: the published order of work, the reference, and faster variants.
 
-Nothing but `torch` is imported before the device is known: without a GPU, a row can say so at once.
+Only `torch` is imported before the device is known, so that a missing GPU is reported at once.
 """
 
 import shutil
@@ -15,7 +15,7 @@ COMPILERS = ("g++", "clang++", "c++", "cl")
 
 
 def open_published(subject: Subject) -> Runner:
-    """The published order of work: eager, guidance on both sides, decoded twice."""
+    """The published order of work: eager, with both sides of guidance, and decoding twice."""
     return _open_reference(subject, as_published=True)
 
 
@@ -25,7 +25,7 @@ def open_reference(subject: Subject) -> Runner:
 
 
 def open_half_on_gpu(subject: Subject) -> Runner:
-    """The reference in float16, whose distances and maps are in float32."""
+    """The reference in float16, with distances and maps in float32."""
     _need_gpu(subject.device, "float16 in PyTorch")
     return open_half(subject, device="cuda")
 
@@ -40,7 +40,7 @@ def open_half(subject: Subject, *, device: str) -> Runner:
 
 
 def open_recorded(subject: Subject) -> Runner:
-    """The exported graphs' work in float16, one CUDA graph per batch size."""
+    """The exported graphs' computation in float16, one CUDA graph per batch size."""
     _need_gpu(subject.device, "a CUDA graph")
     from diad_benchmarks.backends.recorded_pass import RecordedPass
 
@@ -50,9 +50,9 @@ def open_recorded(subject: Subject) -> Runner:
 def open_compiled(subject: Subject) -> Runner:
     """The model through `torch.compile`, which compiles during the first run.
 
-    On a GPU the exported graphs' work in float16, one CUDA graph per batch size, as the mode
-    "reduce-overhead" does it per network; "max-autotune" would take many minutes to open. On the
-    CPU the reference, its networks in the default mode.
+    On a GPU this is the exported graphs' computation in float16, one CUDA graph per batch size, as
+    the mode "reduce-overhead" does per network; "max-autotune" would take many minutes to open. On
+    the CPU it is the reference, with its networks in the default mode.
     """
     if find_device(subject.device) == "cuda":
         from diad_benchmarks.backends.recorded_pass import RecordedPass

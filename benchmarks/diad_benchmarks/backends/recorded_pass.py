@@ -1,7 +1,7 @@
-"""PyTorch in float16, one CUDA graph per batch size: the fastest that can be written by hand.
+"""PyTorch in float16, one CUDA graph per batch size: the fastest hand-written variant.
 
-It does the work of the exported graphs (`lean_pass.py`) on static inputs, with pinned copies. The
-faster layout of the convolutions' weights is measured when it opens.
+It runs `lean_pass.py` on static inputs with pinned copies. The faster memory format of the
+convolutions' weights is measured when it is opened.
 """
 
 import time
@@ -27,9 +27,9 @@ LAYOUTS = {"NCHW": torch.contiguous_format, "NHWC": torch.channels_last}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recording:
-    """A CUDA graph, the tensors that it reads and writes, and pinned memory for both ends.
+    """A CUDA graph, the tensors it reads and writes, and pinned memory for input and output.
 
-    Nothing here reads `noises`; the graph does, at their addresses.
+    `noises` are kept because the graph reads them at their addresses.
     """
 
     graph: torch.cuda.CUDAGraph
@@ -40,7 +40,7 @@ class Recording:
     pinned_found: tuple[Tensor, Tensor]
 
     def replay(self) -> None:
-        """Run the pass and wait for its result in pinned memory."""
+        """Run the graph and wait for its result in pinned memory."""
         self.image.copy_(self.pinned_image, non_blocking=True)
         self.graph.replay()
         for pinned, tensor in zip(self.pinned_found, self.found, strict=True):
@@ -49,7 +49,7 @@ class Recording:
 
 
 class RecordedPass(Runner):
-    """The host sees two stages: preparing, and the model as a whole.
+    """Runs the model as a whole: only two stages can be timed, preparing and the model.
 
     Args:
         compiled: whether `torch.compile` makes the kernels.
@@ -64,7 +64,7 @@ class RecordedPass(Runner):
         self.disk_bytes = files_bytes(subject.checkpoint_path())
         self._recordings: dict[int, Recording] = {}
         self._pool = torch.cuda.graph_pool_handle()
-        # search for the fastest convolution of each shape while warming up
+        # search for the fastest convolution of each shape during warm-up
         torch.backends.cudnn.benchmark = True
         try:
             self._pass = LeanPass(
@@ -72,7 +72,7 @@ class RecordedPass(Runner):
             )
             if compiled:
                 self._pass.compile()
-            # the compiler lays weights out itself
+            # the compiler chooses the layout of weights itself
             layout = None if compiled else self._choose_layout()
         except RuntimeError as error:
             raise BackendError(f"PyTorch cannot record the model: {first_lines(error)}") from error

@@ -36,7 +36,8 @@ def load_subject(subject: Subject) -> DiadModel:
     """The checkpoint's model on the CPU, in float32.
 
     Raises:
-        CheckpointError: it cannot be read. OptionError: the subject has none.
+        CheckpointError: the checkpoint cannot be read.
+        OptionError: the subject has none.
     """
     path = subject.checkpoint_path()
     if subject.threads is not None:
@@ -46,12 +47,12 @@ def load_subject(subject: Subject) -> DiadModel:
 
 
 class TorchReference(Runner):
-    """The reference, with or without the published test's superfluous work.
+    """The reference, with or without the unnecessary work of the published test.
 
     Args:
         as_published: run guidance, and decode the un-noised latents into an image that is not
             scored. The text model is left out on both sides.
-        detail: what runs, beside PyTorch's version.
+        detail: a description of what runs, besides PyTorch's version.
     """
 
     def __init__(

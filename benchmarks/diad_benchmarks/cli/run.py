@@ -1,4 +1,4 @@
-"""`diad-benchmark`: every backend for a DiAD model, side by side, and the studies."""
+"""`diad-benchmark`: compare all backends on a DiAD model, and run the studies."""
 
 import json
 from pathlib import Path
@@ -41,25 +41,25 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.group(name="diad-benchmark", invoke_without_command=True, epilog=EXAMPLES)
-@click.option("-o", "--output", type=PATH, metavar="DIR", help="The folder for the results.")
+@click.option("-o", "--output", type=PATH, metavar="DIR", help="Folder for the results.")
 @click.option(
     "--size",
     type=click.Choice(["demo", "full"]),
     help="The demo's model, or a stand-in of the published size  [default: demo, or the "
     "checkpoint's].",
 )
-@click.option("--checkpoint", type=PATH, help="Your own model.")
+@click.option("--checkpoint", type=PATH, help="Checkpoint of your own model.")
 @click.option(
     "--bundle",
     type=PATH,
-    help="Its bundle  [default: a temporary one is built]. Without the checkpoint, only what runs "
-    "bundles is measured.",
+    help="Its bundle  [default: a temporary one is built]. Without a checkpoint, only the backends "
+    "that run bundles are measured.",
 )
 @click.option(
     "--half-bundle",
     type=PATH,
     metavar="PATH",
-    help="The same in float16, for a GPU  [default: a temporary one is built if there is a GPU].",
+    help="Its bundle in float16, for a GPU  [default: a temporary one is built if there is a GPU].",
 )
 @click.option("--images", type=PATH, help="Your own images  [default: the demo's].")
 @click.option(
@@ -69,56 +69,60 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     help="Include torch.compile, Winograd's convolutions, OpenVINO and sweeps.",
 )
 @click.option(
-    "--way", "backends", multiple=True, metavar="NAME", help="Only this backend; can be repeated."
+    "--way",
+    "backends",
+    multiple=True,
+    metavar="NAME",
+    help="Measure only this backend; can be repeated.",
 )
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
-    help="Turns of each backend  [default: 10; full size 5; 3 long ones on a GPU].",
+    help="Turns of each backend  [default: 10; 5 at full size; 3 long ones on a GPU].",
 )
 @click.option(
     "--batch",
     "batches",
     type=click.IntRange(min=1),
     multiple=True,
-    help="A batch size to measure; can be repeated  [default: 1, 2, 4, 8; full size 1, 2; on a "
-    "GPU 1 to 32].",
+    help="A batch size to measure; can be repeated  [default: 1, 2, 4, 8; 1, 2 at full size; 1 "
+    "to 32 on a GPU].",
 )
 @click.option(
     "--pictures",
     "compared",
     type=click.IntRange(min=0),
-    help="Images to compare with the reference  [default: 24; full size those of the rounds; "
-    "on a GPU 32 and 8].",
+    help="Number of images to compare with the reference  [default: 24; those of the rounds at "
+    "full size; on a GPU 32, or 8 at full size].",
 )
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Of PyTorch.",
+    help="Device of the PyTorch backends.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU.")
+@click.option("--threads", type=click.IntRange(min=1), help="Number of CPU threads.")
 @click.option(
     "--minutes",
     type=MINUTES,
-    help="End by then, building bundles included: the most informative backends come first, and "
-    "what does not fit is left out, with the reason.",
+    help="Time limit of the run, including the building of bundles. The most informative backends "
+    "come first, and the rest is listed as left out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-@click.option("--force", is_flag=True, help="Replace earlier results.")
+@click.option("--force", is_flag=True, help="Replace existing results.")
 @click.version_option(__version__, prog_name="diad-benchmark")
 @click.pass_context
 def command(
     context: click.Context, /, output: Path | None, as_json: bool, force: bool, **given: Any
 ) -> None:
-    """Measure every backend for a DiAD model, in turns, and write a page.
+    """Compare all backends on a DiAD model, and write the results to a folder.
 
-    DIR then holds results.json, results.csv and index.html, which grow while it runs: a run that
-    is stopped keeps its figures. A backend that cannot run here is a row with the reason. If there
-    is a GPU, the run is about it, unless --device is cpu. At full size, at most two models are in
-    memory at once; the stand-in and its bundles need 11 GB of disk meanwhile, 14 GB on a GPU, and
-    20 GB with --all.
+    The folder contains results.json, results.csv and index.html, updated during the run, so that an
+    interrupted run keeps its results. A backend that cannot run is listed with the reason. If there
+    is a GPU, it is measured, unless --device is cpu. At full size, at most two models are in memory
+    at once; the stand-in and its bundles need 11 GB of disk space during the run, 14 GB on a GPU,
+    and 20 GB with --all.
     """
     if context.invoked_subcommand is not None:
         return
@@ -146,7 +150,7 @@ def command(
     type=Percent(),
     default="10%",
     show_default=True,
-    help="By how much a figure may become worse.",
+    help="How much worse a figure may become.",
 )
 @click.option(
     "--relative",
@@ -155,9 +159,9 @@ def command(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def compare(before: Path, after: Path, limit: float, relative: bool, as_json: bool) -> int:
-    """Show what changed from BEFORE to AFTER, two results.json.
+    """Show what changed between two results.json, BEFORE and AFTER.
 
-    Ends with status 1 if anything became worse by more than the limit, with 2 if they cannot be
+    The exit status is 1 if a figure became worse by more than the limit, and 2 if a file cannot be
     read.
 
     Example: diad-benchmark compare before/results.json after/results.json --limit 10%

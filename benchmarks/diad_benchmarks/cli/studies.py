@@ -1,4 +1,4 @@
-"""The studies' commands. Each imports its work only when it runs."""
+"""The commands of the studies. Each imports its study only when it runs."""
 
 import json
 from dataclasses import asdict
@@ -20,7 +20,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 @click.command()
 @as_json_option
 def ladder(as_json: bool) -> None:
-    """Count the published size's work, from the published order of work to the graphs.
+    """Count the operations at the published size, from the published code to the graphs.
 
     Example: diad-benchmark ladder
     """
@@ -32,10 +32,14 @@ def ladder(as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--checkpoint", type=PATH, help="A trained model  [default: published size, random].")
+@click.option(
+    "--checkpoint",
+    type=PATH,
+    help="A trained model  [default: random weights at the published size].",
+)
 @click.option("--bundle", type=PATH, help="Its bundle  [default: a temporary one is built].")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
-@click.option("--count-only", is_flag=True, help="Do what `ladder` does; time nothing.")
+@click.option("--count-only", is_flag=True, help="Only count operations, as `ladder` does.")
 @as_json_option
 @click.pass_context
 def savings(
@@ -46,9 +50,9 @@ def savings(
     count_only: bool,
     as_json: bool,
 ) -> None:
-    """Time the published order of work in PyTorch against the bundle on ONNX Runtime.
+    """Compare the times of the published code in PyTorch and the bundle on ONNX Runtime.
 
-    At the published size this needs 15 GB of memory, 11 GB of disk and ten minutes.
+    At the published size this needs 15 GB of memory, 11 GB of disk space and ten minutes.
 
     Example: diad-benchmark savings --checkpoint model.ckpt --bundle bundle
     """
@@ -68,32 +72,32 @@ def savings(
     type=click.IntRange(min=0),
     default=20_000,
     show_default=True,
-    help="Images for the stand-in.",
+    help="Number of images for the stand-in.",
 )
 @click.option(
     "--demo-pictures",
     type=click.IntRange(min=0),
     default=500,
     show_default=True,
-    help="Images for the built-in bundle.",
+    help="Number of images for the built-in bundle.",
 )
 @click.option(
     "--fault-every",
     type=click.IntRange(min=2),
     default=100,
     show_default=True,
-    help="One image in so many cannot be read.",
+    help="One image in this number cannot be read.",
 )
 @click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder for images and reports  [default: the system's temporary folder].",
+    help="Folder for images and reports  [default: the system's temporary folder].",
 )
 @as_json_option
 def soak(
     pictures: int, demo_pictures: int, fault_every: int, work: Path | None, as_json: bool
 ) -> None:
-    """Inspect very many images, check every row, and print what it cost.
+    """Inspect many images, check every row, and print the time and memory used.
 
     Small images run through a stand-in for the model, the demo's through the built-in bundle.
     Images and reports are written to a temporary folder below --work, which is removed at the end.
@@ -110,8 +114,8 @@ def soak(
 
 @click.command(name="cuda-options")
 @click.argument("bundle", type=PATH)
-@click.option("--half-bundle", type=PATH, help="The same in float16.")
-@click.option("-o", "--output", type=PATH, required=True, help="A JSON file.")
+@click.option("--half-bundle", type=PATH, help="The same bundle in float16.")
+@click.option("-o", "--output", type=PATH, required=True, help="JSON file for the results.")
 @click.option(
     "--graph",
     "graphs",
@@ -128,7 +132,7 @@ def soak(
     default=(1, 8),
     show_default=True,
 )
-@click.option("--minutes", type=MINUTES, help="End by then.")
+@click.option("--minutes", type=MINUTES, help="Time limit of the run.")
 def cuda_options(**given: Any) -> None:
     """Measure the options of ONNX Runtime's CUDA provider on the denoiser of BUNDLE.
 
@@ -143,7 +147,7 @@ def cuda_options(**given: Any) -> None:
 @click.option("--size", "size_px", type=click.IntRange(min=16), default=256, show_default=True)
 @as_json_option
 def evaluation_metrics(size_px: int, as_json: bool) -> None:
-    """Time all metrics on drawn maps, as many as MVTec-AD has, and measure the memory they need.
+    """Measure time and memory of all metrics on as many synthetic maps as MVTec-AD has images.
 
     Example: diad-benchmark evaluation-metrics --json
     """
@@ -161,20 +165,20 @@ def evaluation_metrics(size_px: int, as_json: bool) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("gpu-report"),
     show_default=True,
-    help="The folder; DIR.tar.gz holds the same. An earlier one is renamed.",
+    help="Folder for the results, also packed as DIR.tar.gz. An existing folder is renamed.",
 )
 @click.option(
     "--minutes",
     type=MINUTES,
     default=10,
     show_default=True,
-    help="Limit of the benchmark; the tests come on top.",
+    help="Time limit of the benchmark, not including the tests.",
 )
 def gpu(output: Path, minutes: float) -> int:
-    """Test and measure on this machine's NVIDIA GPU, and keep all results in a folder.
+    """Run the GPU tests and the benchmark on this machine's NVIDIA GPU.
 
-    Needs a clone of the repository. Ends with status 1 if a test failed or the benchmark did, and
-    with 2 and one line if the GPU cannot be used.
+    Needs a clone of the repository. The exit status is 1 if a test or the benchmark failed, and 2
+    if the GPU cannot be used.
 
     Example: diad-benchmark gpu -o gpu-report --minutes 10
     """

@@ -1,1 +1,1 @@
-"""Measuring: processes that take turns, times, rates, the machine, the deadline."""
+"""Measurement: worker processes that take turns, times, rates, the machine, the deadline."""

@@ -1,4 +1,4 @@
-"""Calls a function in a process of its own, whose memory is free again afterwards."""
+"""Calls a function in a separate process, whose memory is freed afterwards."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def apart(function: Callable[..., T], *arguments: object, timeout_s: float | None = None) -> T:
-    """Call `function` in a process of its own, and return its result or raise its error.
+    """Call `function` in a separate process, and return its result or raise its error.
 
     Raises:
         BackendError: the process died, or took longer than `timeout_s` seconds.
@@ -30,7 +30,7 @@ def apart(function: Callable[..., T], *arguments: object, timeout_s: float | Non
         except TimeoutError:
             if pending.done():  # the function itself raised it
                 raise
-            # a pool cannot stop what runs
+            # a pool cannot stop a running call
             for child in active_children():
                 child.kill()
             raise BackendError(

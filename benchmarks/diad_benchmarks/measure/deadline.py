@@ -1,4 +1,4 @@
-"""When a run has to end, and whether something still fits before then."""
+"""When a run has to end, and whether more work fits before then."""
 
 import math
 import time
@@ -7,13 +7,13 @@ from typing import Self
 
 RESERVED_SHARE = 0.08
 LEAST_RESERVED_S, MAX_RESERVED_S = 5.0, 30.0
-"""Reserved for what follows the last turn: comparing results, the page, ending processes."""
+"""Reserved for the work after the last turn: comparing results, the page, ending processes."""
 
 Now = Callable[[], float]
 
 
 class Deadline:
-    """A time by which to end; infinite if there is no limit.
+    """The time at which a run has to end; infinite if there is no limit.
 
     Attributes:
         minutes: the limit of the run; None for no limit.
@@ -54,5 +54,5 @@ class Deadline:
         return Deadline(end, minutes=self.minutes, now=self._now)
 
     def passed(self) -> str:
-        """The limit in words, for the reason why something was left out."""
+        """The limit in words, for messages about what was left out."""
         return f"the run's {self.minutes or 0:g} minutes"

@@ -1,7 +1,7 @@
 """A GPU's memory and energy, read from NVIDIA's management library (NVML).
 
-Memory is that of the whole GPU. One backend runs at a time, so what the memory grows by meanwhile
-belongs to it. That also holds in containers, where NVML sees processes under other numbers.
+Memory is that of the whole GPU. Only one backend runs at a time, so any growth meanwhile belongs to
+it. This also works in containers, where NVML sees processes under other numbers.
 """
 
 import os
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class GpuMeter:
-    """Reads the first GPU that this process sees; None for what cannot be read.
+    """Reads the first GPU visible to this process; None for what cannot be read.
 
     Attributes:
         fault: why nothing can be read; None if it can.
@@ -56,7 +56,7 @@ class GpuMeter:
         )
 
     def describe_gpus(self) -> tuple[str, ...]:
-        """Every GPU of the machine: name, memory and driver."""
+        """The name, memory and driver of every GPU of the machine."""
         return self._read(_describe_gpus) or ()
 
     def _read(self, read: Callable[[Any], T]) -> T | None:

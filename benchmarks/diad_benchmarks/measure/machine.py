@@ -1,4 +1,4 @@
-"""The machine that measures, and what is installed on it."""
+"""The machine that runs the benchmark, and what is installed on it."""
 
 import os
 import platform
@@ -21,11 +21,11 @@ class Machine(Record):
     """The machine of a run.
 
     Attributes:
-        processor: the vendor's name for it.
-        usable_cores: those that this process may use.
+        processor: its name.
+        usable_cores: number of cores that this process may use.
         memory_bytes: None if unknown.
         gpus: name, memory and driver of every NVIDIA GPU.
-        versions: of the installed packages that matter.
+        versions: of the relevant packages.
     """
 
     processor: str
@@ -39,7 +39,7 @@ class Machine(Record):
 
 
 def describe_machine() -> Machine:
-    """The machine of this process."""
+    """Describe this machine."""
     import cpuinfo
     import psutil
 

@@ -1,4 +1,4 @@
-"""What has been measured of one backend so far."""
+"""The measurements of a backend so far."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,17 +21,17 @@ class Measured:
     """One backend, while it is measured.
 
     Attributes:
-        why_not: why there are no figures, or no more of them; None if there is no reason.
-        process: None unless it is open.
+        why_not: why figures are missing; None if none are.
+        process: the backend's process; None unless it is open.
         first_result_s: from the start of its process to its first result.
-        setup_s: the first run of that, which compiles or records if the backend does.
+        setup_s: of that, the first run, in which the backend may compile or capture.
         singles: runs of one image, in the order of the rounds.
         yardstick_s: the yardstick's seconds in the same rounds; None if it failed.
         batches: runs by batch size.
         energy: by batch size, 1 included.
         out_of_time: batch sizes that did not fit into the run's time.
         held_bytes: growth of the GPU's memory in use during its turns; `device_bytes` is its peak.
-        results: the file of its maps and scores.
+        results: the file with its maps and scores.
     """
 
     backend: Backend
@@ -60,7 +60,7 @@ class Measured:
         return self.singles if batch == 1 else self.batches.get(batch, [])
 
     def grow(self, before: int | None, after: int | None) -> None:
-        """Add the GPU's memory in use before and after something that only this backend did."""
+        """Count the growth of the GPU's memory in use during work of this backend alone."""
         if before is not None and after is not None:
             self.held_bytes += after - before
             self.device_bytes = max(self.device_bytes or 0, self.held_bytes)

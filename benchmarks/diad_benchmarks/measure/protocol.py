@@ -1,4 +1,4 @@
-"""Messages between the command and the process of a backend: one JSON object per line."""
+"""Messages between the command and a backend's process: one JSON object per line."""
 
 from dataclasses import dataclass, field
 
@@ -24,10 +24,10 @@ class Opening(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest(Record):
-    """Run the images `first` to `first + count`, starting over after the last one of the file.
+    """Run `count` images from `first` on, continuing with the file's first image after its last.
 
     Attributes:
-        at_least_s: continue with the images that follow until so many seconds have passed.
+        at_least_s: continue with the following images until this number of seconds has passed.
     """
 
     first: int
@@ -37,7 +37,7 @@ class RunRequest(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRequest(Record):
-    """Use another schedule from now on."""
+    """Change the schedule."""
 
     steps: int
     spacing: Spacing
@@ -55,7 +55,7 @@ class Request(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Record):
-    """What runs (see `diad_benchmarks.backends.backend.Runner`), and the seconds of loading it."""
+    """Facts of a `diad_benchmarks.backends.backend.Runner`, and the seconds for loading it."""
 
     device: str
     precision: str
@@ -66,11 +66,11 @@ class Opened(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran(Record):
-    """One run, or several in succession.
+    """The times of one run, or of several consecutive runs.
 
     Attributes:
         seconds: on the host, from images in memory to map and score in memory; the median.
-        stages: the same for each stage; empty if they cannot be told apart.
+        stages: the same for each stage; empty if they cannot be timed separately.
         each: the seconds of every run.
     """
 
@@ -86,7 +86,7 @@ class Ran(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved(Record):
-    """The results are written. Also the peak memory of the process so far."""
+    """The results are written; with the peak memory of the process so far."""
 
     peak_bytes: int | None
 

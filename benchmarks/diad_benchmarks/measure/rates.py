@@ -1,4 +1,4 @@
-"""How fast the machine multiplies matrices and copies memory, measured between the turns."""
+"""Rates of matrix products and memory copies, measured between the turns."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from diad_deploy.usable_cores import usable_cores
 
 SIDE = 2048
 COPIED_BYTES = 256 * 1024**2
-"""Far more than a cache holds."""
+"""Much larger than any cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,12 @@ class Rates(Record):
     Attributes:
         device: `cpu` or `cuda`.
         precision: `float32` or `float16`.
-        flops, best_flops: floating-point operations per second in products of square matrices by
-            the fastest library: median over all samples, and the best. Without TF32.
+        flops, best_flops: floating-point operations per second in products of square matrices with
+            the fastest library: median of all samples, and best. Without TF32.
         library: that library.
         copy_bytes_per_s, best_copy_bytes_per_s: bytes read and written per second while copying
             256 MiB, on the CPU with one thread per core: median and best.
-        side: of the matrices.
+        side: side of the matrices.
     """
 
     device: str
@@ -65,13 +65,13 @@ class ProcessorRates:
         self._copy()
 
     def sample(self) -> None:
-        """Run one product in each library, and one copy."""
+        """Time one product in each library, and one copy."""
         for name, multiply in self._products.items():
             self._flops[name].append(2 * SIDE**3 / seconds_of(multiply))
         self._bytes.append(2 * COPIED_BYTES / seconds_of(self._copy))
 
     def found(self) -> Rates:
-        """The rates over all samples so far; takes one if there is none."""
+        """The rates over all samples so far; takes a sample if there are none."""
         if not self._bytes:
             self.sample()
         library = max(self._flops, key=lambda name: statistics.median(self._flops[name]))

@@ -1,4 +1,4 @@
-"""Times of several workloads that take turns."""
+"""Times of several alternating workloads."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """Seconds of each workload, one per round: a machine whose speed drifts affects all alike."""
+    """Seconds of each workload, one per round: changes of the machine's speed affect all alike."""
 
     seconds: Mapping[str, tuple[float, ...]]
 
@@ -44,7 +44,7 @@ def take_turns(
 
 
 def seconds_of(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """The duration of one call."""
+    """The seconds of one call."""
     start = clock()
     work()
     return clock() - start

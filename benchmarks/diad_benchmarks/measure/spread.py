@@ -1,4 +1,4 @@
-"""Repeated times of the same work: percentiles, and how much they vary."""
+"""Percentiles and variation of repeated times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from diad_deploy.record import Record
 class Spread(Record):
     """Milliseconds of repeated runs.
 
-    Percentiles are interpolated linearly. With few runs the 99th is nearly the slowest one: `count`
-    says how many there were.
+    Percentiles are interpolated linearly. With few runs (`count`) the 99th percentile is nearly the
+    slowest one.
 
     Attributes:
         relative_iqr: the interquartile range as a share of the median.

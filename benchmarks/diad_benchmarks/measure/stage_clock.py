@@ -8,17 +8,17 @@ from typing import Any, Protocol
 
 
 class StageClock(Protocol):
-    """Marks where stages end, and returns their seconds once the run is over."""
+    """Records when stages end, and returns their seconds after the run."""
 
     def mark(self, stage: str) -> None:
-        """`stage` ends now; a stage marked twice counts as the sum."""
+        """Record that `stage` ends now; times of a stage that is marked twice are added."""
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage, in the order in which they first ended."""
 
 
 class HostClock:
-    """The host's clock, for calls that return when their work is done."""
+    """The host's clock, for synchronous calls."""
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self._now = now
@@ -37,7 +37,7 @@ class HostClock:
 
 
 class CudaClock:
-    """CUDA events on PyTorch's current stream, for which nothing has to wait."""
+    """CUDA events on PyTorch's current stream, which do not block."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -76,7 +76,7 @@ _PREDICTED = re.compile(r"step(\d+)_eps")
 
 
 def pipeline_stage(name: str) -> str | None:
-    """The stage that ends where `diffusion.pipeline.run` passes tensor `name`; None within one."""
+    """The stage that ends when `diffusion.pipeline.run` passes tensor `name`; None if none does."""
     if name == "latents_0":
         return "encode"
     step = _STEP_DONE.fullmatch(name)

@@ -1,6 +1,6 @@
 """The runtime's work around the model: reading, resizing, heatmaps, rows, the page.
 
-A whole inspection of files takes turns with the model alone on the same images, already prepared.
+A whole inspection of files alternates with the model alone on the same images, already prepared.
 """
 
 import statistics
@@ -32,8 +32,8 @@ class Surroundings(Record):
     Attributes:
         run_s: seconds of the whole inspection in each round, without opening the bundle.
         model_s: seconds of the model alone in the same rounds.
-        overhead: median over rounds of `run_s` divided by `model_s`, less 1.
-        work_ms: milliseconds per image of each part, alone in one thread.
+        overhead: median over rounds of `run_s` divided by `model_s`, minus 1.
+        work_ms: milliseconds per image of each part, run alone in one thread.
     """
 
     backend: str
@@ -58,7 +58,7 @@ def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundin
             report = scratch / f"report{index}"
             return seconds_of(partial(inspect, files, detector, report, InspectionOptions()))
 
-        inspect_files(-1)  # both warm up
+        inspect_files(-1)  # warm-up of both
         found = run_alone()
         taken = take_turns(
             {"run": inspect_files, "model": lambda _: seconds_of(run_alone)}, rounds=rounds

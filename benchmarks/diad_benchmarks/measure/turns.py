@@ -16,25 +16,25 @@ from diad_deploy.errors import DiadError
 
 LEFT_OUT = "left out:"
 WARM_UPS = 2
-"""Runs of a new batch size on a GPU before its first turn: its set-up is not part of its time."""
+"""Warm-up runs of a new batch size on a GPU before its first turn."""
 
 SLOW_SETUP_S = 15.0
 """A backend that takes longer than this to set up a batch size waits until all others are done."""
 
 REPORT_EVERY_S = 15.0
-"""Comparing and writing results takes seconds, and a turn may take less."""
+"""Results are reported at most this often: comparing and writing them takes seconds."""
 
 
 class Turns:
-    """Opens the backends' processes, lets them take turns, and keeps what they measure.
+    """Opens the backends' processes, runs them in turns, and keeps their measurements.
 
     Args:
         images: the file with all images.
         scratch: a folder for the backends' results.
         between: called once per round, between two turns.
         echo: called with a line of progress.
-        deadline: what does not fit before it is left out.
-        meter: of the GPU.
+        deadline: work that does not fit before it is left out.
+        meter: reads the GPU's memory and energy.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Turns:
                 yield list(self.rows.values())
 
     def _in_pairs(self, planned: Sequence[Measured], stack: ExitStack) -> Iterator[None]:
-        """The yardstick stays open; each other one is opened, measured with it, and closed."""
+        """Keep the yardstick open, and measure each other backend with it."""
         yardstick = [row for row in planned if row.backend.name == YARDSTICK]
         others = [row for row in planned if row.backend.name != YARDSTICK]
         for row in yardstick:
@@ -78,9 +78,9 @@ class Turns:
             with ExitStack() as alone:
                 if self._open(row, alone):
                     if self._plan.turn_s:
-                        # opening took most of the time, and this gives most of the information
+                        # opening took most of the time; the first turns are the most informative
                         self._single_round([row], 0, self._deadline)
-                    # time that one does not use is left to the later ones
+                    # unused time is left to the later ones
                     until = self._deadline.share(len(others) - place)
                     for _ in self._rounds([*yardstick, row], until):
                         self._save(row)
@@ -97,7 +97,7 @@ class Turns:
     def _together(self, planned: Sequence[Measured], stack: ExitStack) -> Iterator[None]:
         for row in planned:
             if self._open(row, stack) and (self._plan.turn_s or self._plan.minutes):
-                # most of the information, while there is time for it
+                # the most informative figures first
                 self._single_round([row], 0, self._deadline)
                 self._save(row)
                 yield from self._report()
@@ -116,7 +116,7 @@ class Turns:
     def _open(self, row: Measured, stack: ExitStack) -> bool:
         """Open a backend and run one image; False if it cannot run here."""
         if not self._deadline.fits(0.0):
-            row.why_not = f"{LEFT_OUT} {self._deadline.passed()} were over before its turn"
+            row.why_not = f"{LEFT_OUT} {self._deadline.passed()} had passed before its turn"
             return False
         title = row.backend.title
         self._echo(f"{title}: opening")
@@ -145,7 +145,7 @@ class Turns:
         return True
 
     def _rounds(self, rows: Sequence[Measured], until: Deadline) -> Iterator[None]:
-        """All turns; yields whenever some of them were taken."""
+        """Take all turns; yields after some of them."""
         plan = self._plan
         if plan.turn_s:
             slow = [row for row in rows if row.setup_s > SLOW_SETUP_S]
@@ -171,7 +171,7 @@ class Turns:
         yield
 
     def _long_turns(self, rows: Sequence[Measured], until: Deadline) -> Iterator[None]:
-        """Every batch size once, then again, so that each has figures if time runs out."""
+        """Take a turn at every batch size, then again: each has figures even if time runs out."""
         plan = self._plan
         if not rows:
             return
@@ -208,7 +208,7 @@ class Turns:
                 row.batches.setdefault(batch, []).append(ran)
 
     def _attempt(self, row: Measured, first: int, count: int, until: Deadline) -> Ran | None:
-        """One turn. A backend that failed keeps its reason and takes no further turns."""
+        """Take one turn. A backend that failed keeps its reason and takes no further turns."""
         turn_s = self._plan.turn_s
         if row.process is None or row.why_not is not None:
             return None

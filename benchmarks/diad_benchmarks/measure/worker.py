@@ -1,4 +1,4 @@
-"""The process of a backend: loads a model once, then runs it for every request.
+"""A backend's process: loads a model once, then runs it for every request.
 
 Runs as `python -m diad_benchmarks.measure.worker`, started by `worker_process.py`; ends when its
 input ends.
@@ -32,7 +32,7 @@ from diad_export.workers.serving import open_answers, write_answer
 
 
 def serve(requests: Iterable[bytes], answers: IO[str]) -> None:
-    """Answer every request; an error is an answer, too."""
+    """Answer every request; errors are answers, too."""
     subject: _OpenBackend | None = None
     for line in requests:
         request = TypeAdapter(Request).validate_json(line)

@@ -1,4 +1,4 @@
-"""The command's end of a backend's process."""
+"""Starts a backend's process, and sends requests to it."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -22,13 +22,13 @@ T = TypeVar("T", Opened, Ran, Saved, bool)
 
 
 class BackendProcess(WorkerProcess[Answer]):
-    """An open backend in a process of its own.
+    """An open backend in a separate process.
 
-    What takes longer than `timeout_s` seconds ends the process with a `BackendError`; errors of the
-    backend are raised in their own class.
+    A request that takes longer than `timeout_s` seconds ends the process with a `BackendError`;
+    errors of the backend are raised in their own class.
 
     Attributes:
-        opened: what runs.
+        opened: facts of the open backend.
     """
 
     module = "diad_benchmarks.measure.worker"
@@ -68,7 +68,7 @@ class BackendProcess(WorkerProcess[Answer]):
         return self.run(place, 1).seconds
 
     def set_schedule(self, steps: int, spacing: Spacing) -> None:
-        """Use another schedule from now on."""
+        """Change the schedule."""
         self._ask(Request(schedule=ScheduleRequest(steps=steps, spacing=spacing)))
 
     def save(self, path: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""The model that is measured: the demo's, a stand-in of the published size, or the user's."""
+"""The measured model: the demo's, a stand-in of the published size, or the user's."""
 
 import hashlib
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class ModelFiles:
     """A bundle and the checkpoint that it was built from.
 
     Attributes:
-        checkpoint: None if only the bundle is here.
+        checkpoint: None if only the bundle was given.
         standin: whether its weights are random.
     """
 
@@ -43,10 +43,10 @@ def find_model(
 ) -> ModelFiles:
     """The user's model, the demo's, or a stand-in in `scratch`; builds its bundle if necessary.
 
-    Without a checkout, the demo's is the built-in bundle alone.
+    Outside of a checkout, the demo's model is only the built-in bundle.
 
     Raises:
-        BackendError: building it took longer than `timeout_s` seconds.
+        BackendError: building the bundle took longer than `timeout_s` seconds.
         OptionError: the bundle was built from another checkpoint, or packages are missing.
         CheckpointError, ExportError, BundleError: see `diad-export build`.
     """
@@ -54,12 +54,15 @@ def find_model(
     if standin:
         check_extras("export")
         checkpoint = scratch / STANDIN_FILE
-        echo("making a model of the published size with random weights")
+        echo("creating a model of the published size with random weights")
         apart(_save_standin, checkpoint)
     elif checkpoint is None and bundle is None:
         checkpoint, bundle = _demo_checkpoint(), builtin_bundle()
         if checkpoint is None:
-            echo("the built-in bundle alone: what needs the trained model is left out")
+            echo(
+                "only the built-in bundle is available: backends that need the trained model "
+                "are left out"
+            )
     if bundle is None:
         bundle = scratch / "bundle"
         build_apart(checkpoint, bundle, BuildOptions(), echo=echo, timeout_s=timeout_s)
@@ -77,15 +80,15 @@ def build_apart(
     echo: Echo,
     timeout_s: float | None = None,
 ) -> None:
-    """Build a bundle in a process of its own.
+    """Build a bundle in a separate process.
 
     Raises:
-        OptionError: there is no checkpoint, or packages are missing.
+        OptionError: no checkpoint was given, or packages are missing.
         CheckpointError, ExportError, BundleError: see `diad-export build`.
         BackendError: see `apart`.
     """
     if checkpoint is None:
-        raise OptionError("building it needs the trained model; name it with --checkpoint")
+        raise OptionError("building it needs the trained model; add --checkpoint")
     check_extras("export")
     echo(f"building {bundle.name} from {checkpoint.name}")
     apart(_build, checkpoint, bundle, options, timeout_s=timeout_s)
@@ -105,7 +108,7 @@ def check_float16(path: Path, bundle: Bundle) -> Path:
 
     Raises:
         OptionError: it was built from another checkpoint, or is not in float16.
-        BundleError: there is none, or it is damaged.
+        BundleError: the bundle is missing or damaged.
     """
     half, own = Bundle.open(path, verify=False), bundle.manifest.checkpoint
     _check_origin(half, own.name, own, option="--half-bundle")
@@ -119,7 +122,7 @@ def check_float16(path: Path, bundle: Bundle) -> Path:
 
 
 def _demo_checkpoint() -> Path | None:
-    """The demo's checkpoint, which only a checkout has."""
+    """The demo's checkpoint, which exists only in a checkout."""
     demo = find_spec("demo")
     folders = demo.submodule_search_locations if demo is not None else None
     for folder in folders or ():
@@ -130,7 +133,7 @@ def _demo_checkpoint() -> Path | None:
 
 
 def _origin(checkpoint: Path) -> CheckpointOrigin:
-    """Name, hash and size; of a single file without PyTorch, whose import takes seconds."""
+    """Name, hash and size; for a single file without importing PyTorch, which takes seconds."""
     if not checkpoint.is_file():
         return apart(_read_origin, checkpoint)
     with checkpoint.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The images that all backends run: drawn with labels and masks, or files."""
+"""The images for all backends: drawn with labels and masks, or read from files."""
 
 import io
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from diad_export.verify.agreement import Truth
 from diad_export.verify.labelled_images import find_labelled
 
 DEFECTIVE_EVERY = 10
-"""One in so many images of `demo_image` has a defect."""
+"""Every image of `demo_image` with a multiple of this number has a defect."""
 SPLIT = 8
-"""First number of the seeds of `demo_image`: no split of the demo's data set uses it."""
+"""First seed of `demo_image`, which no split of the demo's data set uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageSet:
-    """Images uint8 `[N, S, S, 3]`, what is known of them, and where they come from."""
+    """Images uint8 `[N, S, S, 3]`, their labels and masks if known, and their origin."""
 
     pixels: npt.NDArray[np.uint8]
     truth: Truth
@@ -37,10 +37,10 @@ class ImageSet:
 
 
 def default_images(count: int, *, size_px: int) -> ImageSet:
-    """The demo's images in a checkout; otherwise the built-in ones, which may be fewer."""
+    """The demo's images in a checkout; elsewhere the built-in ones, which may be fewer."""
     try:
         return draw_images(count, size_px=size_px)
-    except ModuleNotFoundError:  # a wheel does not hold the demo
+    except ModuleNotFoundError:  # a wheel does not contain the demo
         return read_images(builtin_images(), count, size_px=size_px)
 
 
@@ -48,14 +48,14 @@ def draw_images(count: int, *, size_px: int) -> ImageSet:
     """`count` of the demo's test images: equally many of every product, half of them defective.
 
     Raises:
-        ModuleNotFoundError: the demo or what it needs is not installed.
+        ModuleNotFoundError: the demo or a package that it needs is not installed.
     """
     from demo.drawing.dataset import draw_split
     from demo.drawing.products import PRODUCTS
 
     per_product = 2 * -(-count // (2 * len(PRODUCTS)))
     samples = list(draw_split("test", per_product=per_product, size_px=size_px))
-    # products in turn, good and defective in turn, so that the first few show all kinds
+    # products alternate, and so do good and defective: the first few images show all kinds
     order = [
         product * per_product + (turn + product) % per_product
         for turn in range(per_product)
@@ -74,10 +74,11 @@ def draw_images(count: int, *, size_px: int) -> ImageSet:
 
 
 def read_images(folder: Path, count: int, *, size_px: int) -> ImageSet:
-    """At most `count` images of a folder, evenly spread, resized as the runtime does it.
+    """At most `count` images of a folder, evenly spread, resized like the runtime does.
 
     Raises:
-        InputError: there are none. ImageError: one cannot be read.
+        InputError: the folder has none.
+        ImageError: one cannot be read.
     """
     labelled, reader = find_labelled(folder, most=count), ImageReader()
     pixels = np.stack([_resized(image.read(reader), size_px) for image in labelled])
@@ -96,7 +97,7 @@ def read_images(folder: Path, count: int, *, size_px: int) -> ImageSet:
 def demo_image(number: int) -> ImageArray:
     """One of the demo's images, some of them defective: uint8 `[H, W, 3]`.
 
-    Without a checkout, one of the built-in images.
+    Outside of a checkout, one of the built-in images.
     """
     try:
         from demo.drawing.dataset import PRODUCTS, draw_sample

@@ -7,7 +7,7 @@ from diad_export.model.sizes import ModelSizes
 
 
 def make_standin(sizes: ModelSizes, *, seed: int = 0) -> DiadModel:
-    """An untrained model, whose zero convolutions are not zero either."""
+    """An untrained model, in which zero convolutions are not zero."""
     torch.manual_seed(seed)
     with torch.device("meta"):
         model = DiadModel(sizes)

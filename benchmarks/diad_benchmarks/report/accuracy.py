@@ -1,4 +1,4 @@
-"""Whether the backends decide as the PyTorch reference does, on the same images and noise."""
+"""Agreement of the backends with the PyTorch reference on the same images and noise."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,16 @@ from diad_export.verify.agreement import Outcome, Truth, choose_threshold, compa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy(Record):
-    """A backend compared with the reference, as `diad-export verify` does it.
+    """A backend compared with the reference, like `diad-export verify` does.
 
     Attributes:
-        pictures: how many images were compared.
-        threshold, threshold_from: of the decision, and its origin.
-        largest_difference: between the two scores of an image.
-        least_correlation: between the two maps of an image.
-        flipped: how many decisions differ.
-        image_auroc, pixel_auroc: the backend's; None without labels or masks.
-        image_auroc_change, pixel_auroc_change: the backend's less the reference's.
+        pictures: number of compared images.
+        threshold, threshold_from: threshold of the decision, and its origin.
+        largest_difference: largest difference between the two scores of an image.
+        least_correlation: smallest correlation between the two maps of an image.
+        flipped: number of decisions that differ.
+        image_auroc, pixel_auroc: those of the backend; None without labels or masks.
+        image_auroc_change, pixel_auroc_change: those of the backend minus the reference's.
     """
 
     pictures: int
@@ -37,14 +37,14 @@ class Accuracy(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """A backend's results: places of images, their maps and scores."""
+    """A backend's results: indices of images, their maps and scores."""
 
     places: tuple[int, ...]
     outcome: Outcome
 
     @classmethod
     def read(cls, path: Path) -> "Found":
-        """Read the file that a backend's process wrote."""
+        """Read a file written by a backend's process."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(
                 places=tuple(int(place) for place in stored["places"]),
@@ -52,13 +52,13 @@ class Found:
             )
 
     def only(self, places: tuple[int, ...]) -> Outcome:
-        """The results at these places, all of which are present."""
+        """The results for these images, all of which are present."""
         rows = [self.places.index(place) for place in places]
         return Outcome(maps=self.outcome.maps[rows], scores=self.outcome.scores[rows])
 
 
 def compare_with_reference(reference: Found, row: Found, truth: Truth) -> Accuracy | None:
-    """Compare both on the images that both ran; None if there are none.
+    """Compare the results on the images that both have; None if there are none.
 
     Args:
         reference: the reference's results.

@@ -1,4 +1,4 @@
-"""Compares two results: what changed, and what became worse by more than a limit."""
+"""Compares two results: which figures changed, and which became worse by more than a limit."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -15,8 +15,8 @@ class Change(Record):
     """One figure of one row in both results.
 
     Attributes:
-        worse: by how much it became worse, as a share of `before`; negative if it became better.
-            For figures of accuracy the difference itself.
+        worse: the change for the worse, as a share of `before`; negative for an improvement. For
+            figures of accuracy the difference itself.
         beyond: whether that is more than the limit.
     """
 
@@ -30,7 +30,7 @@ class Change(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(Record):
-    """All changes, and the reasons why both results are hard to compare."""
+    """All changes, and reasons why the two results are hard to compare."""
 
     limit: float
     changes: tuple[Change, ...]
@@ -82,7 +82,7 @@ def compare(before: Results, after: Results, *, limit: float, relative: bool = F
 
 
 def _slowdown(before: Results, after: Results) -> float | None:
-    """How many times slower the published order of work became."""
+    """The factor by which the published order of work became slower."""
     old, new = before.row("published"), after.row("published")
     if old is None or new is None or old.latency is None or new.latency is None:
         return None
@@ -93,7 +93,7 @@ def _row_changes(old: Row, new: Row | None, limit: float) -> Iterator[Change]:
     if old.latency is None:
         return
     if new is None or new.latency is None:
-        # it ran, and no longer does
+        # it no longer runs
         yield Change(row=old.name, figure="runs", before=1.0, after=0.0, worse=1.0, beyond=True)
         return
 
@@ -114,7 +114,7 @@ def _row_changes(old: Row, new: Row | None, limit: float) -> Iterator[Change]:
 
 
 def _accuracy_changes(row: str, old: Accuracy, new: Accuracy) -> Iterator[Change]:
-    """Decisions have limits of their own, as differences rather than shares."""
+    """Figures of accuracy have separate limits, as differences rather than shares."""
     figures = (
         ("flipped", old.flipped, new.flipped, MAX_FLIPPED_SHARE * new.pictures),
         ("image_auroc_lost", *_lost(old.image_auroc_change, new.image_auroc_change)),

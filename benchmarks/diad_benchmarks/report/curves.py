@@ -168,9 +168,10 @@ def _step_costs(axes: Any, points: Sequence[StepsPoint]) -> None:
 
 def _lines(points: Sequence[StepsPoint]) -> Iterator[tuple[str, list[StepsPoint]]]:
     lines: dict[str, list[StepsPoint]] = {}
-    for p in sorted(points, key=lambda p: p.steps):
+    for p in points:
         lines.setdefault(f"{p.precision}, {p.spacing}, batch {p.batch}", []).append(p)
-    yield from lines.items()
+    for label, line in lines.items():
+        yield label, sorted(line, key=lambda p: p.steps)
 
 
 def _threads(axes: Any, sweeps: Sweeps) -> None:

@@ -17,9 +17,9 @@ PAGE = "index.html"
 def keep_results(
     growing: Iterator[Results], destination: Path, *, force: bool, echo: Callable[[str], None]
 ) -> Results:
-    """Write the results whenever there are more, so that a run that is stopped keeps them.
+    """Write all results as they arrive, so that an interrupted run keeps them.
 
-    The folder appears with the first results. Returns the last ones.
+    The folder is created with the first results. Returns the last ones.
 
     Raises:
         OutputError: the folder exists already, or cannot be written.

@@ -1,4 +1,4 @@
-"""The HTML page of a run: tables and plots in one file that loads nothing else."""
+"""The HTML page of a run: tables and plots in one self-contained file."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -7,14 +7,14 @@ from diad_benchmarks.report.results import Results
 from diad_benchmarks.report.rows import Row
 
 NOTHING = "-"
-"""In a table for what was not measured."""
+"""Shown in tables for figures that were not measured."""
 
 OWN = ("onnxruntime", "tensorrt")
-"""The names of the runtime's own backends begin like this."""
+"""Prefixes of the names of the runtime's own backends."""
 
 
 def render_page(results: Results) -> str:
-    """Render the page; all names and reasons are escaped."""
+    """Render the page with all text escaped."""
     environment = Environment(
         loader=PackageLoader("diad_benchmarks.report", "."),
         autoescape=True,
@@ -67,7 +67,7 @@ def _headline(results: Results) -> str:
 
 
 def _times_as_fast(published: Row, ours: Row) -> float | None:
-    """By the medians of the ratios per round if both ran beside the yardstick."""
+    """Uses the medians of the ratios per round if both ran with the yardstick."""
     if published.times_yardstick is not None and ours.times_yardstick is not None:
         return published.times_yardstick / ours.times_yardstick
     if published.latency is None or ours.latency is None:

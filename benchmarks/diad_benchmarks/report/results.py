@@ -18,7 +18,7 @@ from diad_deploy.files import csv_rows
 from diad_deploy.record import Record
 
 FORMAT = 2
-"""2 adds the figures of GPUs; records of revision 1 are read as well."""
+"""Revision 2 adds the figures of GPUs; revision 1 can still be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +26,10 @@ class ModelFacts(Record):
     """The model and its images.
 
     Attributes:
-        name: of the checkpoint's file.
-        standin: whether its weights are random, and its scores without meaning.
-        parameters: of the four graphs together.
-        pictures: what the images were.
+        name: name of the checkpoint's file.
+        standin: whether its weights are random and its scores meaningless.
+        parameters: number of parameters of the four graphs.
+        pictures: description of the images.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Results(Record):
     """One run.
 
     Attributes:
-        date: UTC, of its start.
+        date: its start, in UTC.
         seconds: its duration.
-        unfinished: what it had not reached when this was written; None for a complete run.
+        unfinished: the part that it had not reached yet; None for a complete run.
         counts: the work in the bundle's graphs for one image.
         surroundings: the runtime's work around the model; None if it was not measured.
         sweeps: None unless they were requested.
@@ -87,14 +87,14 @@ def read_results(path: Path) -> Results:
     """Read the output of `to_json`.
 
     Raises:
-        InputError: it cannot be read, or holds something else.
+        InputError: it cannot be read, or is not a result.
     """
     try:
         text = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read: {error.strerror or error}; expected the results.json that "
-            f"diad-benchmark wrote"
+            f"{path}: cannot be read: {error.strerror or error}; expected a results.json "
+            f"written by diad-benchmark"
         ) from error
     try:
         return TypeAdapter(Results).validate_json(text)
@@ -118,7 +118,7 @@ BY_BATCH = (
     *("pictures_per_s", "median_ms", "p90_ms", "p99_ms"),
     *("prepare_ms", "joules_per_picture", "limit_share"),
 )
-"""Figures with a column per batch size."""
+"""Figures that have a column per batch size."""
 
 
 def to_csv(results: Results) -> bytes:

@@ -20,12 +20,12 @@ class Throughput(Record):
     """The speed of one batch size, one batch after the other.
 
     Attributes:
-        turns: how many runs there were.
-        median_ms, p90_ms, p99_ms: of their times.
-        pictures_per_s: of the median run.
-        prepare_ms: the part that prepares the images on the host, which the runtime does in
-            parallel with the model; None if it cannot be told apart.
-        joules_per_picture: energy of the whole GPU meanwhile; None if it was not measured.
+        turns: number of runs.
+        median_ms, p90_ms, p99_ms: percentiles of their times.
+        pictures_per_s: images per second of the median run.
+        prepare_ms: time for preparing the images on the host, which the runtime does in parallel
+            with the model; None if it cannot be timed separately.
+        joules_per_picture: energy of the whole GPU per image; None if it was not measured.
         limit_share: its speed as a share of the limit for this batch size.
     """
 
@@ -55,19 +55,19 @@ class Row(Record):
 
     Attributes:
         why_not: why some or all figures are missing; None if none are.
-        detail: what ran, with its version.
+        detail: a description of what ran, with versions.
         latency: of one image, from uint8 in memory to map and score in memory.
         times_yardstick: median over rounds of its time divided by ONNX Runtime's on the CPU in the
             same round.
         throughput: by batch size, 1 included.
-        stages: empty if the stages cannot be told apart.
+        stages: empty if the stages cannot be timed separately.
         opening_s: loading the model.
         first_result_s: from the start of its process to its first result.
         peak_host_bytes: of its process, mapped files included.
         peak_device_bytes: growth of the GPU's memory in use since before its process started.
         disk_bytes: of the files that it loads.
         limit: the least time of one image on its device in its precision.
-        limit_share: its speed as a share of the limit's.
+        limit_share: its speed as a share of the speed at the limit.
     """
 
     name: str
@@ -97,7 +97,7 @@ def make_row(
     rates: Sequence[Rates],
     accuracy: Accuracy | None,
 ) -> Row:
-    """The figures of what was measured."""
+    """A row from the measurements of a backend."""
     backend, opened = measured.backend, measured.opened
     if opened is None or not measured.singles:
         reason = measured.why_not or NOT_REACHED

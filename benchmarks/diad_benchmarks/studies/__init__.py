@@ -1,1 +1,1 @@
-"""Studies of single questions, with the same processes, rounds and deadlines as the benchmark."""
+"""Studies of single questions, with the benchmark's processes, rounds and deadlines."""

@@ -1,7 +1,7 @@
-"""Which options of ONNX Runtime's CUDA provider pay: one graph, replayed as a CUDA graph.
+"""Compares options of ONNX Runtime's CUDA provider on one graph, replayed as a CUDA graph.
 
-Every combination of convolution search, layout, TF32 and batch size opens in a process of its own.
-The file is written after each of them, and one that fails is a line with the reason.
+Every combination of convolution search, layout, TF32 and batch size runs in a separate process. The
+file is written after each of them; one that fails is recorded with the reason.
 """
 
 import json
@@ -31,7 +31,7 @@ from diad_deploy.report.folder import replace_file
 PROVIDER = "CUDAExecutionProvider"
 SEARCHES = ("EXHAUSTIVE", "HEURISTIC", "DEFAULT")
 SECONDS = 1.0
-"""Length of a measurement."""
+"""Duration of a measurement."""
 
 WARM_UPS = 3
 
@@ -55,9 +55,9 @@ class Finding:
     Attributes:
         precision: of the graph.
         why_not: why there are no figures; None if there are.
-        session_s: making the session.
-        first_run_s: the first run, which searches and records.
-        runs: replays, each timed on the host until the GPU was done.
+        session_s: seconds for creating the session.
+        first_run_s: seconds of the first run, which searches and captures.
+        runs: number of replays, each timed on the host until the GPU has finished.
         median_ms, fastest_ms: of a replay.
         memory_bytes: growth of the GPU's memory in use, the CUDA context included.
     """
@@ -105,7 +105,7 @@ def combinations(
 
 
 def measure(combination: Combination) -> Finding:
-    """Open the graph, record it, and time replays; never fails."""
+    """Open the graph, capture it, and time replays; errors become part of the finding."""
     bundle = Bundle.open(Path(combination.bundle), verify=False)
     graph = bundle.manifest.graph(combination.graph)
     meter = GpuMeter.open()
@@ -140,7 +140,7 @@ def measure(combination: Combination) -> Finding:
 
 
 def _open(runtime: Any, path: Path, combination: Combination) -> Any:
-    """A session with a fixed batch size that runs on the GPU alone."""
+    """A session with a fixed batch size that runs only on the GPU."""
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.add_free_dimension_override_by_name("batch", combination.batch)
@@ -164,7 +164,7 @@ def _open(runtime: Any, path: Path, combination: Combination) -> Any:
 def _bind(
     runtime: Any, session: Any, graph: GraphSpec, batch: int, *, device: str = "cuda"
 ) -> Callable[[], object]:
-    """A call that runs the session on values with fixed addresses on the device."""
+    """A function that runs the session on values at fixed addresses on the device."""
     rng = np.random.default_rng(0)
     binding = session.io_binding()
     values = []
@@ -211,7 +211,7 @@ def study(
     minutes: float | None,
     echo: Callable[[str], None],
 ) -> list[Finding]:
-    """Measure all combinations, as far as the minutes allow; `output` is written after each.
+    """Measure all combinations within the time limit; `output` is written after each.
 
     Raises:
         BackendError: ONNX Runtime cannot use CUDA. OptionError: `output` has no folder.
@@ -223,7 +223,7 @@ def study(
             f'{", ".join(available)}; install "diad_deploy[gpu]" in its place'
         )
     if not output.resolve().parent.is_dir():
-        raise OptionError(f"{output}: its folder does not exist; make it first")
+        raise OptionError(f"{output}: its folder does not exist; create it first")
     for path in (bundle, half_bundle):
         if path is not None:
             Bundle.open(path, verify=False)
@@ -231,7 +231,7 @@ def study(
     deadline, found = Deadline.after(minutes), list[Finding]()
     for place, combination in enumerate(wanted, start=1):
         if not deadline.fits(0.0):
-            echo(f"{len(wanted) - place + 1} left out: {deadline.passed()} are over")
+            echo(f"{len(wanted) - place + 1} left out: {deadline.passed()} have passed")
             break
         try:
             finding = apart(measure, combination, timeout_s=deadline.timeout_s())

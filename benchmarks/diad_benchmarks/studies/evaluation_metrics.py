@@ -1,6 +1,6 @@
 """Time and memory of all metrics at MVTec-AD's size.
 
-Maps and masks are drawn, as many per class as MVTec-AD's test set has; no model runs.
+The maps and masks are synthetic, as many per class as MVTec-AD's test set has; no model runs.
 """
 
 import time
@@ -42,12 +42,12 @@ class Measured:
     """The cost of an evaluation.
 
     Attributes:
-        pictures, pixels: of all classes.
-        drawing_seconds: for drawing the maps, which is not part of an evaluation.
-        metric_seconds: for all metrics and curves of all classes.
-        slowest_class_seconds: of that, for the slowest class.
+        pictures, pixels: number of images and pixels of all classes.
+        drawing_seconds: time for drawing the maps, which is not part of an evaluation.
+        metric_seconds: time for all metrics and curves of all classes.
+        slowest_class_seconds: of that, the time for the slowest class.
         peak_bytes: peak memory of the process, libraries included; None if unknown.
-        figures: of each class.
+        figures: the metrics of each class.
     """
 
     pictures: int
@@ -69,7 +69,7 @@ class Measured:
 
 
 def measure(classes: dict[str, tuple[int, int]], size_px: int) -> Measured:
-    """Draw each class and compute its metrics, one class after the other as an evaluation does."""
+    """Draw each class and compute its metrics, one class at a time as an evaluation does."""
     began = time.perf_counter()
     seconds, figures = [], {}
     for seed, (product, (good, defective)) in enumerate(classes.items()):

@@ -1,7 +1,7 @@
-"""The savings one after the other, from the published order of work to that of the graphs.
+"""The savings one by one, from the published order of work to that of the graphs.
 
-Each rung counts one image's work on meta tensors, so that the full size needs no memory. A rung
-leaves out what the rungs above it do, too.
+Each rung counts the work for one image on meta tensors, so that the full size needs no memory, and
+includes the savings of the rungs above it.
 """
 
 import copy
@@ -34,7 +34,7 @@ CLIP_LAYERS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One image's work after `left_out` was left out as well."""
+    """The work for one image after `left_out` was also left out."""
 
     left_out: str
     work: Work
@@ -54,7 +54,7 @@ class _Image:
 
 
 def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
-    """The rungs of a model of these sizes with `only_mid_control`, the published order first.
+    """The rungs for a model of these sizes with `only_mid_control`, the published order first.
 
     SciPy's smoothing and the score's pooling are not counted: only the last rung multiplies
     matrices there.
@@ -180,7 +180,7 @@ def _as_exported(graphs: nn.ModuleDict, image: _Image) -> None:
 
 
 def _clip(width: int) -> CLIPTextConfig:
-    """Stable Diffusion 1.x's text model at this width."""
+    """Stable Diffusion 1.x's text model with this width."""
     return CLIPTextConfig(
         hidden_size=width,
         intermediate_size=4 * width,

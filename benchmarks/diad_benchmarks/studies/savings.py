@@ -1,4 +1,4 @@
-"""What the export leaves out: counted, and timed beside the published order of work."""
+"""The work that the export leaves out, counted and timed against the published order of work."""
 
 import tempfile
 from dataclasses import asdict, dataclass
@@ -24,17 +24,17 @@ from diad_export.checkpoint.weights import make_empty_model
 from diad_export.model.sizes import PUBLISHED as PUBLISHED_SIZES
 from diad_export.model.sizes import ModelSizes
 from diad_export.onnx.work import GraphWork, count_work
-from diad_export.options import BuildOptions, Recommended, ResolvedOptions, settle
+from diad_export.options import BuildOptions, Recommended, ResolvedOptions, resolve_options
 
 NAMES = {PUBLISHED: "published order of work, PyTorch", YARDSTICK: "bundle, ONNX Runtime"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideBySide:
-    """The published order of work and the bundle on the same image.
+    """Measurements of the published order of work and the bundle on the same image.
 
     Attributes:
-        opening_s: seconds from the bundle's folder to an open model, hashes checked.
+        opening_s: seconds for opening the bundle, including the check of hashes.
         map_error: norm of the maps' difference, divided by the published map's norm.
         peak_memory_bytes: of both processes together; None if unknown.
     """
@@ -79,7 +79,7 @@ class Savings:
 
 def count_published() -> tuple[Rung, ...]:
     """The rungs of a model of the published size."""
-    return tuple(climb(PUBLISHED_SIZES, settle(BuildOptions(), Recommended())))
+    return tuple(climb(PUBLISHED_SIZES, resolve_options(BuildOptions(), Recommended())))
 
 
 def measure_savings(
@@ -91,7 +91,7 @@ def measure_savings(
         OptionError: a bundle without its checkpoint, or of another one.
     """
     if bundle is not None and checkpoint is None:
-        raise OptionError("--bundle needs the --checkpoint that it was built from; name both")
+        raise OptionError("--bundle needs the --checkpoint it was built from; give both")
     with tempfile.TemporaryDirectory(prefix="diad-savings-") as folder:
         scratch = Path(folder)
         model = find_model("full", checkpoint=checkpoint, bundle=bundle, scratch=scratch, echo=echo)
@@ -159,7 +159,7 @@ def _settings(manifest: Manifest) -> ResolvedOptions:
 
 
 def rungs_table(rungs: tuple[Rung, ...]) -> Table:
-    """One line per rung; each leaves out what the lines above do, too."""
+    """One line per rung; each includes the savings of the lines above."""
     first = rungs[0].work.multiply_adds
     rows = (
         (
@@ -169,7 +169,7 @@ def rungs_table(rungs: tuple[Rung, ...]) -> Table:
         for left_out, work in ((rung.left_out, rung.work) for rung in rungs)
     )
     names = ("also left out", "operators", "weights, M", "GFLOP", "of all")
-    return make_table("One image, as PyTorch runs it", names, rows)
+    return make_table("One image in PyTorch", names, rows)
 
 
 def graphs_table(graphs: dict[str, GraphWork], steps: int) -> Table:

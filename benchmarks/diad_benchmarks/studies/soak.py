@@ -1,4 +1,4 @@
-"""Long runs with faults among the images, and what they cost."""
+"""Time and memory of long runs in which some images cannot be read."""
 
 import tempfile
 import time
@@ -31,23 +31,23 @@ from diad_deploy.thresholds.decide import Decider
 from diad_export.peak_memory import peak_memory_bytes
 
 THRESHOLD = 0.3
-"""Of the score: decisions and regions are part of the work."""
+"""Threshold of the score, so that decisions and regions are computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soak:
-    """One long run, in a process of its own.
+    """Measurements of one long run in a separate process.
 
     Attributes:
-        model: what ran.
-        pictures, faulty: how many images there were, and how many of them cannot be read.
+        model: the model that ran.
+        pictures, faulty: number of images, and of those that cannot be read.
         early: the number of images after which `early_peak_bytes` was read.
-        early_peak_bytes, peak_bytes: peak memory of the process until then, and in all.
-        seconds: the whole run, with its page.
-        pictures_per_second: over `seconds`.
-        model_seconds: of them, in the model.
-        report_bytes, page_bytes: all files of the report, and its page.
-        resume_seconds: duration of `--resume`, which tries the faulty ones again.
+        early_peak_bytes, peak_bytes: peak memory of the process until then and in total.
+        seconds: duration of the whole run, including its page.
+        pictures_per_second: images per second, over `seconds`.
+        model_seconds: of `seconds`, the time in the model.
+        report_bytes, page_bytes: size of the report's files together, and of its page.
+        resume_seconds: duration of `--resume`, which retries the faulty images.
         resume_peak_bytes: its peak memory.
     """
 
@@ -67,7 +67,7 @@ class Soak:
 
 
 class StandinDetector:
-    """Instead of a model: the map is the image's red channel, and the score its mean."""
+    """Stands in for a model: the map is the image's red channel, and the score its mean."""
 
     backend = "stand-in"
     backend_reason = "the model is not what is measured"
@@ -98,11 +98,11 @@ class StandinDetector:
 
 
 def soak_all(counts: dict[str, int], *, fault_every: int, work: Path | None = None) -> list[Soak]:
-    """Soak each model in a temporary folder below `work`.
+    """Run each model in a temporary folder below `work`.
 
     Args:
-        counts: images by model, `stand-in` and `demo`.
-        fault_every: one image in so many cannot be read.
+        counts: number of images for each model, `stand-in` and `demo`.
+        fault_every: one image in this number cannot be read.
         work: None for the system's temporary folder.
     """
     draw = {"stand-in": standin_image, "demo": demo_image}
@@ -123,8 +123,8 @@ def soak(
         work: an empty folder.
         model: `stand-in`, or `demo` for the built-in bundle.
         count: of images.
-        draw: returns the image of a number.
-        fault_every: one image in so many cannot be read.
+        draw: returns the image with a number.
+        fault_every: one image in this number cannot be read.
 
     Raises:
         DiadError: a row is missing or wrong.
@@ -176,7 +176,7 @@ def _run(work: Path, model: str, early: int) -> dict[str, Any]:
         "seconds": seconds,
         "model_seconds": summary.model_seconds,
         "early_peak_bytes": peaks.get(early, 0),
-        # the kernel counts in batches: a later reading can be slightly lower
+        # the kernel updates its counter in batches: a later reading can be slightly lower
         "peak_bytes": max(peak_memory_bytes() or 0, *peaks.values(), 0),
     }
 
@@ -197,9 +197,9 @@ def _check_rows(work: Path, count: int, faulty: set[str]) -> None:
 
 
 def soak_table(soaks: list[Soak]) -> Table:
-    """The figures side by side."""
+    """A table with a column per run."""
     rows: list[tuple[str, Callable[[Soak], str]]] = [
-        ("images, of them faulty", lambda s: f"{s.pictures:,}, {s.faulty:,}"),
+        ("images, faulty images", lambda s: f"{s.pictures:,}, {s.faulty:,}"),
         ("peak memory, first tenth", lambda s: f"{s.early_peak_bytes / 1e6:.0f} MB"),
         ("peak memory", lambda s: f"{s.peak_bytes / 1e6:.0f} MB"),
         ("time", lambda s: f"{s.seconds:.1f} s"),
@@ -213,5 +213,5 @@ def soak_table(soaks: list[Soak]) -> Table:
     return make_table(
         "Long runs",
         ("", *(each.model for each in soaks)),
-        ((name, *map(shown, soaks)) for name, shown in rows),
+        ((name, *map(format_value, soaks)) for name, format_value in rows),
     )

@@ -1,4 +1,4 @@
-"""Many small images on disk, a known share of which cannot be read."""
+"""Many small images on disk, a known part of which cannot be read."""
 
 import struct
 import zlib
@@ -15,7 +15,7 @@ WIDTH_PX, HEIGHT_PX = 64, 48
 
 
 def standin_image(number: int) -> ImageArray:
-    """A ramp whose colours depend on the number: uint8 `[H, W, 3]`."""
+    """A gradient whose colours depend on the number: uint8 `[H, W, 3]`."""
     ramp = np.linspace(0, 120, WIDTH_PX).astype(np.uint8)
     image = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     image[:, :, 0] = number * 7919 % 256
@@ -30,10 +30,10 @@ def write_images(
     """Write `count` PNG files, and return the names of those that cannot be read.
 
     Args:
-        folder: new; `FOLDERS` folders are made in it.
-        count: how many files.
-        fault_every: one in so many is faulty, with each kind of fault in turn.
-        draw: returns the image of a number.
+        folder: a new folder, in which `FOLDERS` folders are created.
+        count: number of files.
+        fault_every: one image in this number is faulty, with each kind of fault in turn.
+        draw: returns the image with a number.
     """
     faulty = set()
     for number in range(count):

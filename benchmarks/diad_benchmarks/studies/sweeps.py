@@ -1,7 +1,7 @@
 """Speed and accuracy over steps, spacing, batch size, threads, image size and precision.
 
-On ONNX Runtime's CPU. Steps and spacing change on one bundle: the denoiser takes the timestep as an
-input. Speed and AUROC of a point come from the same run over the same images.
+All run on ONNX Runtime on the CPU. Steps and spacing vary on one bundle, whose denoiser takes the
+timestep as input. Speed and AUROC of a point come from the same run over the same images.
 """
 
 import statistics
@@ -24,7 +24,7 @@ from diad_deploy.diffusion.schedule import make_schedule
 from diad_deploy.errors import DiadError
 from diad_deploy.record import Record
 from diad_deploy.usable_cores import usable_cores
-from diad_export.options import BuildOptions, options_of
+from diad_export.options import BuildOptions, options_from_manifest
 from diad_export.verify.agreement import Truth
 
 STEPS = (10, 5, 4, 2, 1)
@@ -34,12 +34,12 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepsPoint(Record):
-    """A schedule in one precision and batch size.
+    """Measurements of a schedule in one precision and batch size.
 
     Attributes:
-        median_ms: of one batch.
-        image_auroc, pixel_auroc: over all images; None unless the batch size is the largest one:
-            an image's score does not depend on its batch.
+        median_ms: median time of one batch.
+        image_auroc, pixel_auroc: over all images; None unless the batch size is the largest one,
+            because the score of an image does not depend on the batch.
     """
 
     precision: str
@@ -54,7 +54,7 @@ class StepsPoint(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadsPoint(Record):
-    """One image's median time with a number of threads."""
+    """The median time of one image with a number of threads."""
 
     threads: int
     median_ms: float
@@ -62,7 +62,7 @@ class ThreadsPoint(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizePoint(Record):
-    """One image's median time and work in a bundle of another image size."""
+    """The median time and the work of one image in a bundle with another image size."""
 
     size_px: int
     median_ms: float
@@ -81,7 +81,7 @@ class Sweeps(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sweeper:
-    """Runs all sweeps of a model over its images; `scratch` takes bundles and results."""
+    """Runs all sweeps of a model over its images; `scratch` is a folder for bundles and results."""
 
     model: ModelFiles
     plan: Plan
@@ -108,7 +108,7 @@ class Sweeper:
 
     @property
     def _options(self) -> BuildOptions:
-        return options_of(self.model.bundle.manifest)
+        return options_from_manifest(self.model.bundle.manifest)
 
     def _build(self, name: str, options: BuildOptions, left_out: list[str]) -> Path | None:
         folder = self.scratch / f"bundle-{name}"

@@ -18,7 +18,7 @@ class Work:
     Attributes:
         operators: calls that compute or copy; views do not count.
         weights: elements of the parameters and buffers that were read, each counted once.
-        multiply_adds: of convolutions and matrix products.
+        multiply_adds: number of multiply-adds in convolutions and matrix products.
     """
 
     operators: int

@@ -39,10 +39,10 @@ def reject_other_models(path: Path, keys: Iterable[str]) -> None:
             f"save the model alone, without the prefix"
         )
     kind, remedy = identify_model(found)
-    shown = ", ".join(found[:MAX_NAMED])
+    listed = ", ".join(found[:MAX_NAMED])
     raise CheckpointError(
         f"{path}: expected a DiAD checkpoint, with keys that begin with {UNET!r}, {CONTROL!r} and "
-        f"{AUTOENCODER!r}, found {kind} ({len(found)} tensors, such as {shown})"
+        f"{AUTOENCODER!r}, found {kind} ({len(found)} tensors, such as {listed})"
         f"{f'; {remedy}' if remedy else ''}"
     )
 

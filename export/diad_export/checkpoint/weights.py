@@ -145,5 +145,5 @@ def save_checkpoint(
 def summarize_items(word: str, items: tuple[str, ...]) -> str:
     """The number of items and the first of them, such as `2 missing (a, b)`."""
     more = f" and {len(items) - MAX_NAMED} more" if len(items) > MAX_NAMED else ""
-    shown = f" ({', '.join(items[:MAX_NAMED])}{more})" if items else ""
-    return f"{len(items)} {word}{shown}"
+    listed = f" ({', '.join(items[:MAX_NAMED])}{more})" if items else ""
+    return f"{len(items)} {word}{listed}"

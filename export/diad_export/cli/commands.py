@@ -1,4 +1,4 @@
-"""`diad-export`: build a bundle, look at a bundle or a checkpoint."""
+"""`diad-export`: build, inspect and verify bundles, and build their engines."""
 
 import json
 import time
@@ -33,8 +33,8 @@ def command() -> None:
 @click.argument("checkpoint", type=PATH)
 @source_options
 @engine_options(required=False)
-@click.option("-o", "--output", type=PATH, required=True, help="The bundle's folder.")
-@click.option("--force", is_flag=True, help="Replace a bundle that is there already.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder of the bundle.")
+@click.option("--force", is_flag=True, help="Replace an existing bundle.")
 @click.option(
     "--image-size",
     "image_size_px",
@@ -49,21 +49,22 @@ def command() -> None:
 @click.option(
     "--spacing",
     type=click.Choice(["leading", "trailing"]),
-    help="Where the steps lie: as published, or from the last timestep on, which fits the noise "
-    "that the latents start with [default: the checkpoint's, else leading].",
+    help="Spacing of the timesteps: leading as published, or trailing, which starts at the last "
+    "timestep, the one that fits pure noise [default: the checkpoint's, else leading].",
 )
 @click.option(
     "--posterior",
     type=click.Choice(["mode", "sample"]),
     default="mode",
     show_default=True,
-    help="Take the posterior's mode, or sample it with noise that lies in the bundle.",
+    help="Use the mode of the autoencoder's posterior, or a sample with noise of the bundle.",
 )
 @click.option(
     "--only-mid-control/--no-only-mid-control",
     default=True,
     show_default=True,
-    help="Control enters after the middle block and in three decoder blocks, or in all skips.",
+    help="Apply control after the middle block and in three decoder blocks, or in all skip "
+    "connections.",
 )
 @click.option(
     "--sigma",
@@ -75,46 +76,48 @@ def command() -> None:
     "--pool",
     type=(int, int),
     metavar="SIZE COUNT",
-    help="The score's average pools: side in px, number [default: the checkpoint's, else 8 8].",
+    help="Average pools of the score: side in pixels and number [default: the checkpoint's, else "
+    "8 8].",
 )
 @click.option(
     "--heatmap-scale",
     type=(float, float),
     metavar="LOW HIGH",
-    help="Fixed scale of heatmaps [default: the checkpoint's, else 0 1].",
+    help="Scale of the heatmaps, in units of the anomaly map [default: the checkpoint's, "
+    "else 0 1].",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the bundle's noise.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bundle's noise.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16"]),
     default="fp32",
     show_default=True,
-    help="What the graphs compute in; fp16 keeps float32 where it is needed.",
+    help="Precision of the graphs; fp16 is mixed precision, with float32 where it is needed.",
 )
 @click.option(
     "--convolutions",
     type=click.Choice(["plain", "winograd"]),
     default="plain",
     show_default=True,
-    help="winograd rewrites 3 x 3 convolutions for processors: up to 1.8 times as fast there, on "
-    "up to four times the room; for float32 without engines.",
+    help="winograd rewrites 3 x 3 convolutions for CPUs: up to 1.8 times as fast, with files up to "
+    "four times as large; only for fp32 without engines.",
 )
 @click.option(
     "--calibration",
     type=PATH,
     metavar="DIR",
-    help="Good images that show where fp16 needs float32 [default: the built-in ones].",
+    help="Good images to calibrate fp16 with [default: the built-in ones].",
 )
 @image_options
 @log_options
 def build(*, pool: tuple[int, int] | None, reading: "ImageOptions", **given: Any) -> None:
-    """Export CHECKPOINT to a bundle, with TensorRT engines where a --target is given.
+    """Export CHECKPOINT to a bundle, with TensorRT engines if --target is given.
 
     Example: diad-export build demo/checkpoint.safetensors -o bundle --precision fp16
     """
     check_extras("export")
     from diad_export.build import BuildConfig, build_bundle
-    from diad_export.cli.engine_progress import shown_build
+    from diad_export.cli.engine_progress import show_build
     from diad_export.peak_memory import watch_memory
     from diad_export.torch_threads import limit_threads
 
@@ -123,10 +126,10 @@ def build(*, pool: tuple[int, int] | None, reading: "ImageOptions", **given: Any
     size_px, count = pool or (None, None)
     config = BuildConfig(pool_size_px=size_px, pool_count=count, **given, **reading.arguments)
     with watch_memory() as peak:
-        bundle = build_bundle(config, progress=_tell, bar=shown_build)
+        bundle = build_bundle(config, progress=_print_progress, bar=show_build)
     click.echo(f"wrote {bundle.path}")
     memory = f", {peak}" if peak.own_bytes else ""
-    _tell(f"{time.monotonic() - start:.0f} s{memory}")
+    _print_progress(f"{time.monotonic() - start:.0f} s{memory}")
 
 
 @command.command(name="engines")
@@ -134,17 +137,17 @@ def build(*, pool: tuple[int, int] | None, reading: "ImageOptions", **given: Any
 @engine_options(required=True)
 @log_options
 def build_engines(bundle: Path, engines: Any) -> None:
-    """Build TensorRT engines for a BUNDLE that is there, or build them again.
+    """Build or rebuild TensorRT engines for an existing BUNDLE.
 
-    All else in the bundle stays, the other target's engines included.
+    The rest of the bundle stays unchanged, including the engines of the other target.
 
     Example: diad-export engines bundle --target tensorrt-rtx --compute-capability 8.9
     """
     check_extras("export")
-    from diad_export.cli.engine_progress import shown_build
+    from diad_export.cli.engine_progress import show_build
     from diad_export.engines.bundle_engines import add_engines
 
-    built = add_engines(bundle, engines, progress=_tell, bar=shown_build)
+    built = add_engines(bundle, engines, progress=_print_progress, bar=show_build)
     click.echo(f"wrote {built.path}")
 
 
@@ -154,7 +157,7 @@ def build_engines(bundle: Path, engines: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 @log_options
 def inspect(path: Path, as_json: bool, **parts: Any) -> None:
-    """Say what PATH is: a bundle, or a checkpoint and what it lacks.
+    """Describe a bundle or a checkpoint, and what the checkpoint lacks.
 
     Example: diad-export inspect demo/checkpoint.safetensors
     """
@@ -167,26 +170,32 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 
 @command.command()
 @click.argument("bundle", type=PATH)
-@click.option("--images", type=PATH, required=True, help="Images to run, with folders as labels.")
-@click.option("--masks", type=PATH, help="Where the masks lie [default: masks or ground_truth].")
-@click.option("--most", type=click.IntRange(min=1), help="Take so many images, evenly spread.")
+@click.option(
+    "--images", type=PATH, required=True, help="Labelled images: the folders are the labels."
+)
+@click.option("--masks", type=PATH, help="Folder of the masks [default: masks or ground_truth].")
+@click.option(
+    "--most", type=click.IntRange(min=1), help="Use at most this many images, evenly spread."
+)
 @strict_option
-@click.option("--checkpoint", type=PATH, help="What the bundle was built from, if not beside it.")
+@click.option(
+    "--checkpoint", type=PATH, help="Checkpoint the bundle was built from, unless it is next to it."
+)
 @source_options
-@click.option("--backend", default="auto", show_default=True, help="What runs the bundle.")
+@click.option("--backend", default="auto", show_default=True, help="Backend to run the bundle.")
 @device_option
 @tf32_option
-@click.option("--threshold", type=float, help="Scores above it are defects.")
+@click.option("--threshold", type=float, help="Scores above this are defects.")
 @click.option(
     "--noise-floor/--no-noise-floor",
     default=True,
     show_default=True,
-    help="Run PyTorch again with noise of another seed, to compare with.",
+    help="For comparison, also run PyTorch with noise of another seed.",
 )
 @click.option(
     "--torch-half",
     is_flag=True,
-    help="Run PyTorch again in its own float16 (autocast), to compare with.",
+    help="For comparison, also run PyTorch in float16 (autocast).",
 )
 @click.option(
     "--rounding",
@@ -201,11 +210,11 @@ def inspect(path: Path, as_json: bool, **parts: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
 @log_options
 def verify(*, as_json: bool, limits: "Limits", reading: "ImageOptions", **given: Any) -> int:
-    """Run BUNDLE beside PyTorch on the same images and noise, and say whether it decides alike.
+    """Compare BUNDLE with PyTorch on the same images and noise.
 
-    Where folders are called good (or ok and the like) and otherwise, these are labels; where masks
-    are found, they are used, as diad-evaluate does. The result is stored in the bundle's manifest.
-    Ends with status 0 if all is within the limits, 1 if not, 2 if nothing could be run.
+    Folders called good (or ok and the like) hold good images, all others defective ones; masks are
+    used where they are found, as by diad-evaluate. The result is stored in the bundle's manifest.
+    The exit status is 0 if everything is within the limits, 1 if not, 2 if nothing could be run.
 
     Example: diad-export verify bundle --images photos --checkpoint demo/checkpoint.safetensors
     """
@@ -216,8 +225,8 @@ def verify(*, as_json: bool, limits: "Limits", reading: "ImageOptions", **given:
 
     limit_threads()
     config = VerificationConfig(limits=limits, **given, **reading.arguments)
-    with show_progress() as tell:
-        found = verify_bundle(config, progress=tell)
+    with show_progress() as report_progress:
+        found = verify_bundle(config, progress=report_progress)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
     else:
@@ -234,7 +243,7 @@ def verify(*, as_json: bool, limits: "Limits", reading: "ImageOptions", **given:
     return 0 if found.passed else 1
 
 
-def _tell(line: str) -> None:
+def _print_progress(line: str) -> None:
     click.echo(line, err=True)
 
 

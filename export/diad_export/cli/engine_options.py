@@ -1,4 +1,4 @@
-"""Command-line options for building engines, gathered into one object."""
+"""Command-line options for building engines, collected in one object."""
 
 import functools
 import re
@@ -25,10 +25,10 @@ _OPTIONS = (
         "--batch",
         type=(int, int, int),
         metavar="MIN OPT MAX",
-        help="Batch sizes: smallest, tuned for, largest [default: 1 1 8].",
+        help="Batch sizes: smallest, optimal and largest [default: 1 1 8].",
     ),
     click.option(
-        "--workspace", "workspace_mib", type=int, help="Limit of an engine's working memory, MiB."
+        "--workspace", "workspace_mib", type=int, help="Limit of an engine's working memory in MiB."
     ),
     click.option(
         "--optimization-level",
@@ -36,16 +36,14 @@ _OPTIONS = (
         help="0 (fast build) to 5 (fast engine) [default: TensorRT's].",
     ),
     click.option(
-        "--aux-streams", type=int, help="Streams beside the main one [default: TensorRT's choice]."
+        "--aux-streams", type=int, help="Streams besides the main one [default: TensorRT's choice]."
     ),
     click.option(
         "--timing-cache",
         metavar="FILE",
-        help="Read and write measured times in this file; for tensorrt.",
+        help="Read and write measured kernel times in this file; for tensorrt.",
     ),
-    click.option(
-        "--no-memory-check", is_flag=True, help="Build even if there seems to be too little memory."
-    ),
+    click.option("--no-memory-check", is_flag=True, help="Build even if memory seems too small."),
 )
 
 
@@ -58,7 +56,7 @@ def engine_options(*, required: bool) -> Callable[[Function], Function]:
         "--target",
         type=click.Choice(["tensorrt", "tensorrt-rtx"]),
         required=required,
-        help="Build engines for the GPU of this machine, or for RTX GPUs of any machine.",
+        help="Build engines for this machine's GPU (tensorrt), or for RTX GPUs of any machine.",
     )
 
     def decorate(function: Function) -> Function:

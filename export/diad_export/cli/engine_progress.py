@@ -1,4 +1,4 @@
-"""Shows the progress of a build as a bar on standard error, if that is a terminal."""
+"""A progress bar for building an engine, shown if standard error is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ from diad_export.engines.protocol import Advance
 
 
 @contextmanager
-def shown_build(name: str, console: Console | None = None) -> Iterator[Callable[[Advance], None]]:
-    """Yields a function to call with each `Advance` of the engine `name`."""
+def show_build(name: str, console: Console | None = None) -> Iterator[Callable[[Advance], None]]:
+    """Yield a function that is called with each `Advance` of the engine `name`."""
     target = console or Console(stderr=True)
     if not target.is_terminal:
         yield lambda now: None
@@ -24,6 +24,6 @@ def shown_build(name: str, console: Console | None = None) -> Iterator[Callable[
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
     )
-    with RichProgress(*columns, console=target, transient=True) as shown:
-        task = shown.add_task("", total=1.0)
-        yield lambda now: shown.update(task, completed=now.share, description=now.phase)
+    with RichProgress(*columns, console=target, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda now: bar.update(task, completed=now.share, description=now.phase)

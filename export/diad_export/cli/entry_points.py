@@ -1,6 +1,6 @@
-"""The program `diad-export`. Signals are handled before large modules are imported.
+"""The command `diad-export`. Signals are handled before large modules are imported.
 
-A signal that arrives earlier, while Python starts, ends the process in Python's own way.
+A signal that arrives earlier, while Python starts, is handled by Python.
 """
 
 from diad_deploy.cli.stop_signals import exit_on_signals

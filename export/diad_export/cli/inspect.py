@@ -50,7 +50,7 @@ def inspect_path(path: Path, parts: Mapping[str, Any] | None = None) -> Inspecte
 
 
 def describe_bundle(bundle: Bundle) -> Inspected:
-    """Describe a bundle by its manifest."""
+    """Describe a bundle from its manifest."""
     manifest = bundle.manifest
     schedule, fusion, noise = manifest.schedule, manifest.fusion, manifest.noise
     cache = find_cache(manifest)

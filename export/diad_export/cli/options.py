@@ -1,4 +1,4 @@
-"""Options that several commands share, or that are made from the fields of a configuration."""
+"""Options shared by several commands, and options made from the fields of a configuration."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -48,7 +48,7 @@ def source_options(function: Function) -> Function:
 
 
 def limit_options(function: Function) -> Function:
-    """Give a command `limits`, the `Limits` of an option per field."""
+    """Add an option per field of `Limits` to a command, which receives them as `limits`."""
     defaults = Limits()
 
     @wraps(function)

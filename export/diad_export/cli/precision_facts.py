@@ -15,7 +15,7 @@ MAX_NAMED = 6
 
 
 def precision_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Facts for float16 bundles; none for others."""
+    """Facts of float16 bundles; empty for others."""
     spec = manifest.precision
     if spec is None:
         return

@@ -156,7 +156,7 @@ def _make_one(
         onnx_file=str((folder / graph.file).resolve()),
         engine_file=str((folder / file).resolve()),
         options=options,
-        wide=float32_allowed,
+        float32_allowed=float32_allowed,
     )
     with bar(graph.name) as advance:
         answer = ask_worker(Request(options=options, engine=request), advance)

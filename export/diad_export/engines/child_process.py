@@ -20,8 +20,10 @@ class EngineProcess(WorkerProcess[Answer]):
     stop_s = 3.0
 
 
-def ask_worker(request: Request, tell: Callable[[Advance], None] = lambda now: None) -> Answer:
-    """Start a worker, pass its progress on to `tell`, and return its last answer.
+def ask_worker(
+    request: Request, report_progress: Callable[[Advance], None] = lambda now: None
+) -> Answer:
+    """Start a worker, pass its progress on to `report_progress`, and return its last answer.
 
     Raises:
         DiadError: the worker's error, in its own class.
@@ -31,5 +33,5 @@ def ask_worker(request: Request, tell: Callable[[Advance], None] = lambda now: N
     with EngineProcess() as worker:
         worker.send(request)
         while (answer := worker.receive()).advance is not None:
-            tell(answer.advance)
+            report_progress(answer.advance)
         return answer

@@ -5,7 +5,7 @@ from typing import Any
 
 from diad_export.engines.protocol import Advance
 
-Tell = Callable[[Advance], None]
+ProgressCallback = Callable[[Advance], None]
 
 
 class PhaseTree:
@@ -42,7 +42,9 @@ class PhaseTree:
         return min(1.0, (self._done[phase] + inner) / self._steps[phase])
 
 
-def make_monitor(module: Any, tell: Tell, is_cancelled: Callable[[], bool]) -> Any:
+def make_monitor(
+    module: Any, report_progress: ProgressCallback, is_cancelled: Callable[[], bool]
+) -> Any:
     """An `IProgressMonitor` that reports each advance, and stops the build when it is cancelled."""
 
     class Monitor(module.IProgressMonitor):  # type: ignore[misc]
@@ -51,27 +53,27 @@ def make_monitor(module: Any, tell: Tell, is_cancelled: Callable[[], bool]) -> A
         def __init__(self) -> None:
             module.IProgressMonitor.__init__(self)
             self._tree = PhaseTree()
-            self._told = (-1.0, "")
+            self._last = (-1.0, "")
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             """TensorRT calls this."""
             self._tree.start(phase_name, parent_phase, num_steps)
-            self._tell(phase_name)
+            self._report(phase_name)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
             """TensorRT calls this; false stops the build."""
             self._tree.complete(phase_name, step)
-            self._tell(phase_name)
+            self._report(phase_name)
             return not is_cancelled()
 
         def phase_finish(self, phase_name: str) -> None:
             """TensorRT calls this."""
             self._tree.finish(phase_name)
 
-        def _tell(self, phase: str) -> None:
+        def _report(self, phase: str) -> None:
             share = round(self._tree.share(), 2)
-            if (share, phase) != self._told:
-                self._told = (share, phase)
-                tell(Advance(share=share, phase=phase))
+            if (share, phase) != self._last:
+                self._last = (share, phase)
+                report_progress(Advance(share=share, phase=phase))
 
     return Monitor()

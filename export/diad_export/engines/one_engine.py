@@ -11,7 +11,7 @@ from diad_deploy.errors import ExportError
 from diad_export.engines.heavy_nodes import HeavyNodes, read_heavy_nodes
 from diad_export.engines.layers import Layer, layers_from_inspector, layers_from_log
 from diad_export.engines.messages import make_collector, one_line
-from diad_export.engines.monitor import Tell, make_monitor
+from diad_export.engines.monitor import ProgressCallback, make_monitor
 from diad_export.engines.options import EngineOptions
 from diad_export.engines.protocol import BuiltEngine, EngineRequest
 from diad_export.engines.sanitized import folded
@@ -24,14 +24,18 @@ class Cancelled(Exception):  # noqa: N818 not an error: the user asked for it
 
 
 def build_engine(
-    module: Any, request: EngineRequest, *, tell: Tell, is_cancelled: Callable[[], bool]
+    module: Any,
+    request: EngineRequest,
+    *,
+    report_progress: ProgressCallback,
+    is_cancelled: Callable[[], bool],
 ) -> BuiltEngine:
     """Build an engine, check the types of its layers, and write it.
 
     Args:
         module: `tensorrt` or `tensorrt_rtx`, the one that Polygraphy uses.
         request: what to build.
-        tell: called with the progress.
+        report_progress: called with the progress.
         is_cancelled: called at each step; True stops the build.
 
     Raises:
@@ -40,7 +44,7 @@ def build_engine(
             requested types.
     """
     start, collector = time.monotonic(), _collect_messages(module)
-    monitor = make_monitor(module, tell, is_cancelled)
+    monitor = make_monitor(module, report_progress, is_cancelled)
     graph = Path(request.onnx_file)
     nodes = read_heavy_nodes(graph)
     with tempfile.TemporaryDirectory(prefix="diad-engine-") as scratch, folded(graph) as copy:
@@ -52,7 +56,7 @@ def build_engine(
         data = _bytes(request, network, config, collector, is_cancelled)
     layers = layers_from_log(collector.layer_messages) or _inspected(module, data, collector)
     name, precision = request.graph.name, request.graph.precision
-    check_types(name, precision, nodes, layers, float32_allowed=request.wide)
+    check_types(name, precision, nodes, layers, float32_allowed=request.float32_allowed)
     Path(request.engine_file).write_bytes(data)
     return BuiltEngine(
         layers=summarize(layers),

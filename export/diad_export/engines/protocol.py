@@ -19,14 +19,14 @@ class EngineRequest(Record):
         onnx_file: path of its ONNX file.
         engine_file: where to write the engine.
         options: checked, with the compute capabilities filled in.
-        wide: whether the manifest says that parts of the graph stay in float32.
+        float32_allowed: whether the manifest says that parts of the graph stay in float32.
     """
 
     graph: GraphSpec
     onnx_file: str
     engine_file: str
     options: EngineOptions
-    wide: bool
+    float32_allowed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ def _label(layer: Layer) -> str:
 
 
 def _count(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MAX_NAMED])
+    listed = ", ".join(names[:MAX_NAMED])
     more = f" … and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     noun = "convolution or product" if len(names) == 1 else "convolutions and products"
-    return f"{len(names)} {noun} ({shown}{more})"
+    return f"{len(names)} {noun} ({listed}{more})"

@@ -46,12 +46,14 @@ def main() -> int:
 
 
 def _answer(
-    request: Request, tell: Callable[[Advance], None], is_cancelled: Callable[[], bool]
+    request: Request, report_progress: Callable[[Advance], None], is_cancelled: Callable[[], bool]
 ) -> Answer:
     module = load_tensorrt(request.options.target)
     if request.engine is None:
         return Answer(machine=describe_machine(module))
-    built = build_engine(module, request.engine, tell=tell, is_cancelled=is_cancelled)
+    built = build_engine(
+        module, request.engine, report_progress=report_progress, is_cancelled=is_cancelled
+    )
     return Answer(built=built, peak_bytes=peak_memory_bytes())
 
 

@@ -23,6 +23,7 @@ from diad_deploy.errors import ExportError
 from diad_export.onnx.cleanup import clean_up
 from diad_export.onnx.components import BATCH, EXAMPLE_BATCH, Component, example_inputs
 from diad_export.onnx.gelu import translate_gelu
+from diad_export.onnx.slice_rule import quick_slice_rule
 from diad_export.onnx.storage import store_as_float16
 from diad_export.onnx.winograd import use_winograd
 
@@ -116,7 +117,7 @@ def trace(component: Component) -> ir.Model:
     batch = torch.export.Dim(BATCH, min=1, max=LARGEST_BATCH)
     dynamic = tuple({0: batch} if BATCH in spec.shape else None for spec in component.inputs)
     try:
-        with _quiet(), torch.no_grad():
+        with _quiet(), quick_slice_rule(), torch.no_grad():
             program = torch.onnx.export(
                 component.module.eval(),
                 example_inputs(component, batch=EXAMPLE_BATCH),

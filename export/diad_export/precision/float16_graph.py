@@ -9,7 +9,7 @@ from pathlib import Path
 from diad_deploy.bundle.manifest import ParityRecord
 from diad_deploy.bundle.precision_spec import Float32Part, GraphRange
 from diad_deploy.errors import ExportError
-from diad_export.memory import give_back_memory
+from diad_export.memory import release_memory
 from diad_export.onnx.components import Component
 from diad_export.onnx.export import WrittenGraph, save_graph, trace
 from diad_export.onnx.parity import Array, check_parity, compare, open_session
@@ -64,13 +64,13 @@ def write_float16_graph(
         runs = calibration.run_graph(component.name, traced.run)
         ranges = traced.ranges
         del traced
-        give_back_memory()
+        release_memory()
     chosen = choose_float32_nodes(model, ranges)
     nodes = len(convert_to_float16(model, [each.node for each in chosen])) + len(chosen)
     parts = list_parts(component.name, chosen)
     written = save_graph(model, component.name, folder)
     del model, chosen  # a node keeps its graph alive
-    give_back_memory()
+    release_memory()
     return Float16Graph(
         written=written,
         range=_measured_range(component.name, ranges, nodes),

@@ -35,7 +35,7 @@ class VerificationConfig(ReadingOptions):
         bundle: the bundle's folder.
         images: folder of images; its folders are labels where they are called good and otherwise.
         masks: folder of the masks; None looks for `masks` or `ground_truth`.
-        most: take so many images, evenly spread; None takes all.
+        most: use at most this many images, evenly spread; None for all.
         checkpoint: what the bundle was built from; None looks for it beside the bundle.
         autoencoder, features, context, extractor: as for `BuildConfig`.
         backend, device, tf32: as for `Detector.open`.

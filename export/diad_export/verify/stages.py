@@ -107,9 +107,9 @@ def _read_truth(
     images: Sequence[LabelledImage], size_px: int, limit_px: int
 ) -> tuple[Truth, MaskTally]:
     """Labels, masks and their findings; raises `InputError` that names all unusable masks."""
-    judged = [image.check_mask(size_px, limit_px=limit_px) for image in images]
+    masks = [image.check_mask(size_px, limit_px=limit_px) for image in images]
     tally, faults = MaskTally(), []
-    for image, mask in zip(images, judged, strict=True):
+    for image, mask in zip(images, masks, strict=True):
         tally.add(image.name, mask.findings)
         if mask.fault is not None:
             faults.append(f"{image.mask}: {mask.fault}")
@@ -119,7 +119,7 @@ def _read_truth(
     truth = Truth(
         names=tuple(image.name for image in images),
         defective=tuple(image.defective for image in images),
-        masks=[mask.marked for mask in judged],
+        masks=[mask.marked for mask in masks],
     )
     return truth, tally
 

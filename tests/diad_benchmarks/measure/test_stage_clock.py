@@ -1,4 +1,4 @@
-"""Stages get the time between marks, whichever way runs."""
+"""Stages get the time between marks with every backend."""
 
 import pytest
 import torch

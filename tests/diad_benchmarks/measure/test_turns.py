@@ -73,7 +73,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def take(tmp_path: Path, size: str) -> list[dict[str, tuple[bool, str | None]]]:
-    """At each yield, of each row: has it figures, and what stands in the way."""
+    """For each yield and row: whether it has figures, and the reason if not."""
     plan = plan_for("full" if size == "full" else "demo", everything=True, backends=NAMES, rounds=2)
     subject = Subject(checkpoint="c", bundle="b")
     taking = Turns(

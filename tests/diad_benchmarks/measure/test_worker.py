@@ -17,7 +17,7 @@ from diad_deploy.errors import BackendError, OptionError
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    path = tmp_path / "pictures.npy"
+    path = tmp_path / "images.npy"
     np.save(path, np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), dtype=np.uint8))
     return path
 

@@ -95,10 +95,10 @@ def test_cautions() -> None:
     machine = replace(after.machine, processor="Another", versions={"torch": "3.0"})
     rates = (replace(after.rates[0], flops=1e11),)
     found = compare(planted_results(), replace(after, machine=machine, rates=rates), limit=0.1)
-    said = " ".join(found.cautions)
+    cautions = " ".join(found.cautions)
     for part in ("different machines", "torch 2.14.1, then 3.0", "onnxruntime 1.32.0, then none"):
-        assert part in said
-    assert "--relative" in said
+        assert part in cautions
+    assert "--relative" in cautions
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

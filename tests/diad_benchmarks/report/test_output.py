@@ -16,7 +16,7 @@ PART = replace(WHOLE, rows=WHOLE.rows[:1], sweeps=None, unfinished="sweeps")
 
 
 def nothing(line: str) -> None:
-    """Tell nobody."""
+    """Ignore the line."""
 
 
 def test_each_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
@@ -28,11 +28,11 @@ def test_each_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
         seen.append(read_results(out / RESULTS) == PART)
         yield WHOLE
 
-    told: list[str] = []
-    assert keep_results(growing(), out, force=False, echo=told.append) == WHOLE
+    lines: list[str] = []
+    assert keep_results(growing(), out, force=False, echo=lines.append) == WHOLE
     assert seen == [False, True]
     assert read_results(out / RESULTS) == WHOLE
-    assert told == [f"first results: {out / PAGE}"]
+    assert lines == [f"first results: {out / PAGE}"]
     assert sorted(path.name for path in out.iterdir()) == sorted([RESULTS, TABLE, PAGE])
 
 

@@ -31,7 +31,7 @@ def test_a_stopped_run_is_named() -> None:
     assert "This run was stopped before the end of its rows" in page
 
 
-def test_batches_on_a_gpu_are_told_apart() -> None:
+def test_batches_on_a_gpu_are_distinguished() -> None:
     results = planted_results()
     assert "Batches on the GPU" not in render_page(results)
     found = Throughput(

@@ -4,7 +4,7 @@ import pytest
 
 from diad_benchmarks.studies.ladder import Rung, climb
 from diad_export.model.sizes import AutoencoderSizes, FeatureSizes, ModelSizes, UnetSizes
-from diad_export.options import BuildOptions, Recommended, ResolvedOptions, settle
+from diad_export.options import BuildOptions, Recommended, ResolvedOptions, resolve_options
 
 STEPS = 2
 SIZES = ModelSizes(
@@ -19,7 +19,7 @@ def settings(size_px: int) -> ResolvedOptions:
     options = BuildOptions(
         image_size_px=size_px, steps=STEPS, sigma_px=1.0, pool_size_px=3, pool_count=2
     )
-    return settle(options, Recommended())
+    return resolve_options(options, Recommended())
 
 
 @pytest.fixture(scope="module")

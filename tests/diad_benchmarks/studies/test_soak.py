@@ -50,7 +50,7 @@ def test_a_soak_measures_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_row_that_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_row_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("diad_benchmarks.studies.soak.write_images", lie_about_one)
     with pytest.raises(DiadError, match=r"1 with the wrong status: pictures/line-03/000003\.png"):
         soak(tmp_path, "stand-in", 20, standin_image, fault_every=10)

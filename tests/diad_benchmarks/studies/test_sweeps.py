@@ -52,7 +52,7 @@ def test_points(found: Sweeps) -> None:
     assert [point.size_px for point in found.sizes] == [32]
 
 
-def test_what_could_not_be_built_is_said(found: Sweeps) -> None:
+def test_points_that_could_not_be_built_are_listed(found: Sweeps) -> None:
     assert found.left_out == (
         "float16: this model cannot be built again",
         "64px: this model cannot be built again",

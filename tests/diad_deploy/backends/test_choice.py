@@ -1,4 +1,4 @@
-"""The best supported backend is chosen; if none is, the error is one line."""
+"""The best supported backend is chosen; without one, the error is one line."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Turns come in the order of arrival, and one that is given up stops nobody."""
+"""The lock is acquired in order of arrival, and an abandoned turn blocks no other."""
 
 import dis
 import sys

@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 
-def test_a_detector_that_is_closed_gives_its_memory_back(card: Card, subject: Subject) -> None:
+def test_a_closed_detector_frees_its_memory(card: Card, subject: Subject) -> None:
     free = []
     for _ in range(4):
         with subject.open() as detector:

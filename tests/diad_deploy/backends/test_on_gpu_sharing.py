@@ -76,7 +76,7 @@ def test_eight_threads_on_one_detector_get_their_own_images_numbers(subject: Sub
                 subject.check(found, places)
 
 
-def test_a_detector_closed_with_batches_pending_ends_them_and_gives_its_memory_back(
+def test_a_detector_closed_with_pending_batches_ends_them_and_frees_its_memory(
     card: Card, subject: Subject
 ) -> None:
     def close_early() -> None:

@@ -1,4 +1,4 @@
-"""Several devices as one model: who gets a batch, what threads may do at once, every way out."""
+"""Several devices as one model: distribution of batches, concurrency, and every exit."""
 
 import gc
 import threading
@@ -84,7 +84,7 @@ def test_a_batch_goes_where_least_is_waiting() -> None:
         assert begun[place]().image_score == [place]
     begun += [submit(model, value) for value in (4, 5)]
     assert second.seen == [1, 3, 4, 5]
-    # what nobody collects any more is not waited for
+    # results that are no longer collected are not waited for
     del begun
     gc.collect()
     for value in (6, 7):
@@ -92,7 +92,7 @@ def test_a_batch_goes_where_least_is_waiting() -> None:
     assert (first.seen, second.seen) == ([0, 2, 6], [1, 3, 4, 5, 7])
 
 
-def test_threads_keep_all_devices_busy_and_a_waiting_one_keeps_nobody() -> None:
+def test_threads_keep_all_devices_busy_and_a_waiting_one_blocks_no_other() -> None:
     both = threading.Barrier(2, timeout=TIMEOUT_S)
     first, second = FakeModel(submitting=both.wait), FakeModel(submitting=both.wait)
     model = shared(first, second)
@@ -148,7 +148,7 @@ def test_requests_take_turns_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> 
     wait_joined(), wait_joined()
 
 
-def test_ctrl_c_while_waiting_loses_nobody_s_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_waiting_loses_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(several_devices, "Turn", QueuedTurn)
     begun, go_on = threading.Event(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""Thresholds from good images: which, from what, and what stands in the way."""
+"""Thresholds from good images, and the errors."""
 
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def detector(own_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> FakeDetecto
 
 
 def fake_prepare(pixels: np.ndarray, image: object) -> np.ndarray:
-    """The fake detector's own size, whatever the bundle's."""
+    """The fake detector's own size, independent of the bundle."""
     return prepare(pixels, IMAGE)
 
 
@@ -59,8 +59,8 @@ def config(good: Path, bundle: Bundle, **changes: Any) -> CalibrationConfig:
 def test_a_threshold_a_class_and_one_for_all(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
-    told: list[Progress] = []
-    found = calibrate(config(good, own_bundle), progress=told.append)
+    reports: list[Progress] = []
+    found = calibrate(config(good, own_bundle), progress=reports.append)
     thresholds = find_thresholds(own_bundle.path, own_bundle.manifest)
     assert thresholds == found.thresholds
     assert thresholds is not None
@@ -76,7 +76,7 @@ def test_a_threshold_a_class_and_one_for_all(
     assert (thresholds.overall.pictures, thresholds.overall.above) == (78, 6)
     assert (thresholds.backend, thresholds.false_alarm_rate) == ("fake", 0.1)
     assert found.highest[0] == ("good/gear/train/good/138.png", pytest.approx(138 / 255, abs=1e-5))
-    assert told[-1] == Progress(done=78, failed=0, total=78)
+    assert reports[-1] == Progress(done=78, failed=0, total=78)
     assert found.exit_status == 0
 
 
@@ -100,7 +100,7 @@ def test_too_few_are_refused_before_the_model_runs(
     assert not (own_bundle.path / THRESHOLDS_NAME).exists()
 
 
-def test_images_that_cannot_be_read_are_told_and_left_out(
+def test_unreadable_images_are_reported_and_left_out(
     good: Path, own_bundle: Bundle, detector: FakeDetector
 ) -> None:
     (good / "gear/train/good/138.png").write_bytes(b"")

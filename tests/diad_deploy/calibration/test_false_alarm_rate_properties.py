@@ -1,4 +1,4 @@
-"""What holds of a threshold from any good images, whatever their scores' distribution."""
+"""Properties of a threshold from good images with any distribution of scores."""
 
 from hypothesis import given
 from hypothesis import strategies as st

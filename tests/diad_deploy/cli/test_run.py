@@ -43,17 +43,17 @@ def test_workers_reach_the_reading(
 ) -> None:
     from diad_deploy.inspection import inspect as inspection
 
-    told: list[int | None] = []
+    received: list[int | None] = []
 
     def stream(*files: Any, workers: int | None, **given: Any) -> Any:
-        told.append(workers)
+        received.append(workers)
         return real(*files, workers=workers, **given)
 
     real = inspection.stream
     monkeypatch.setattr(inspection, "stream", stream)
     assert run(parts, "--bundle", "b", "-o", tmp_path / "a")[0] == 0
     assert run(parts, "--bundle", "b", "-o", tmp_path / "b", "--workers", 3)[0] == 0
-    assert told == [None, 3]
+    assert received == [None, 3]
 
 
 def test_options_reach_the_detector_and_the_report(

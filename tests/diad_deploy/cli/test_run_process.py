@@ -1,4 +1,4 @@
-"""`diad-run` in a process of its own: signals, terminals, real bundles."""
+"""`diad-run` in a separate process: signals, terminals, real bundles."""
 
 import json
 import os
@@ -105,14 +105,14 @@ def test_a_bar_on_a_terminal_and_no_remarks_of_libraries(parts: Path, tmp_path: 
     ) as process:
         os.close(other_end)
         out, _ = process.communicate(timeout=60)
-        shown = b""
-        with suppress(OSError):  # how a terminal that nobody writes to any more ends
+        output = b""
+        with suppress(OSError):  # the end of a terminal without writers
             while more := os.read(terminal, 100_000):
-                shown += more
+                output += more
         os.close(terminal)
     assert process.returncode == 0
     assert json.loads(out)["ok"] == 14
-    assert b"14/14" in shown
+    assert b"14/14" in output
 
 
 STOPS_ITSELF = """

@@ -1,4 +1,4 @@
-"""A run goes on, to its page and its status, whatever becomes of what it prints."""
+"""A run finishes its page and keeps its exit status if its output cannot be written."""
 
 import os
 import select
@@ -61,9 +61,9 @@ def test_a_run_whose_output_goes_nowhere_is_finished(tmp_path: Path, line: str) 
     assert done.returncode == 1  # one image failed
     assert len(list(read_rows(out / "results.jsonl"))) == 12
     assert (out / "report.html").is_file()
-    told = [text for text in done.stderr.splitlines() if " of 12 images" not in text]
-    assert all(text.startswith("diad-run: standard output cannot") for text in told)
-    assert len(told) == (done.stderr != "" and ">&-" not in line and "|" not in line)
+    errors = [text for text in done.stderr.splitlines() if " of 12 images" not in text]
+    assert all(text.startswith("diad-run: standard output cannot") for text in errors)
+    assert len(errors) == (done.stderr != "" and ">&-" not in line and "|" not in line)
 
 
 def test_what_a_library_prints_reaches_no_file_that_is_opened_later(tmp_path: Path) -> None:
@@ -85,16 +85,16 @@ run_command(click.command(name="x")(click.argument("path")(lambda path: body()))
     assert (tmp_path / "results").read_bytes() == b""
 
 
-@pytest.mark.parametrize(("line", "told"), [("> /dev/full", 1), ("| true", 0)])
-def test_help_that_nobody_reads(line: str, told: int) -> None:
+@pytest.mark.parametrize(("line", "errors"), [("> /dev/full", 1), ("| true", 0)])
+def test_help_whose_output_is_closed(line: str, errors: int) -> None:
     code = "from diad_deploy.cli.run import main; main()"
     done = shell(f"PROGRAM {line}; exit ${{PIPESTATUS[0]}}", code, "--help")
     assert done.returncode == 0
-    assert len(done.stderr.splitlines()) == told
+    assert len(done.stderr.splitlines()) == errors
 
 
 @pytest.mark.parametrize("line", ["2> /dev/full", "2>&-"])
-def test_an_error_that_cannot_be_told_is_in_the_status(line: str) -> None:
+def test_an_error_that_cannot_be_printed_sets_the_status(line: str) -> None:
     done = shell(f"PROGRAM {line}", "from diad_deploy.cli.run import main; main()", "--wrong")
     assert (done.returncode, done.stdout) == (2, "")
 

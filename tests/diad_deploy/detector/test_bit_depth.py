@@ -161,7 +161,7 @@ def test_a_detector_takes_the_depth_of_its_thresholds(
     Detector.open(own_bundle.path, white=9, thresholds=None).close()
 
 
-def test_large_images_need_the_option_and_are_told_their_memory(
+def test_large_images_need_the_option_which_prints_the_memory(
     run: Run, own_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("formats.opening", "options"):

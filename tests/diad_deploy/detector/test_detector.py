@@ -1,4 +1,4 @@
-"""The public API, on graphs whose numbers can be told by hand."""
+"""The public API, on graphs whose results can be computed by hand."""
 
 import re
 import threading
@@ -38,10 +38,10 @@ def make_images(count: int) -> list[np.ndarray]:
 
 
 def by_hand(
-    bundle: Bundle, picture: np.ndarray, noise: np.ndarray, posterior_noise: np.ndarray
+    bundle: Bundle, pixels: np.ndarray, noise: np.ndarray, posterior_noise: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Anomaly map and score of the stand-in graphs, in NumPy."""
-    image = prepare(picture, bundle.manifest.image)
+    image = prepare(pixels, bundle.manifest.image)
     side = bundle.manifest.image.size_px // FACTOR
     hint = np.zeros((CHANNELS, side, side))
     hint[:3] = image.reshape(3, side, FACTOR, side, FACTOR).mean(axis=(2, 4))
@@ -53,7 +53,7 @@ def by_hand(
     return anomaly_map, float(anomaly_map.max())
 
 
-def test_numbers_are_those_told_by_hand(standin_bundle: Bundle) -> None:
+def test_numbers_are_those_computed_by_hand(standin_bundle: Bundle) -> None:
     noise, posterior_noise = standin_bundle.noise()
     with Detector.open(standin_bundle) as detector:
         found = detector.detect(make_images(3))
@@ -199,7 +199,7 @@ def test_images_whose_results_are_not_finite(
         prepared = prepare_batch(make_images(2), standin_bundle.manifest.image)
         with pytest.raises(NotFiniteError, match=rf"^image 2 of the batch: .*{expected}"):
             detector.detect_prepared(prepared, [(1, 1), (1, 1)])
-        # a folder goes on
+        # a folder continues
         summary = inspect(files, detector, tmp_path / "report", InspectionOptions())
     rows = list(read_rows(tmp_path / "report/results.jsonl"))
     assert (summary.failed, summary.exit_status) == (2, 1)

@@ -32,7 +32,7 @@ def test_in_a_spawned_process(standin_bundle: Bundle) -> None:
             there, found = pool.submit(scores, detector, make_images(3)).result()
         assert there != here
         assert found == expected
-        # the one that was sent goes on
+        # the one that was sent still works
         assert len(detector.detect(make_images(1))) == 1
 
 

@@ -40,7 +40,7 @@ def test_known_suffixes(folder: Path, suffix: str) -> None:
     assert names(["parts"]) == [f"parts/a.{suffix}"]
 
 
-def test_what_is_hidden_is_passed_over(folder: Path) -> None:
+def test_hidden_files_are_skipped(folder: Path) -> None:
     touch("parts/.a.png", "parts/.cache/b.png", "parts/c.png")
     assert names(["parts"]) == ["parts/c.png"]
     assert names(["parts/**"]) == ["c.png"]
@@ -113,7 +113,7 @@ def test_a_path_where_nothing_lies_becomes_an_image_to_fail(folder: Path, missin
     assert images[1].identity() == (1, Path("a.png").stat().st_mtime_ns)
 
 
-def test_an_empty_folder_is_said_to_be_empty(folder: Path) -> None:
+def test_an_empty_folder_is_reported_as_empty(folder: Path) -> None:
     Path("empty").mkdir()
     with pytest.raises(InputError, match=r"^empty: no images found; expected .*png"):
         find_images(["empty"])

@@ -107,8 +107,8 @@ def test_unsigned_32_bit_integers_above_the_signed_range(tmp_path: Path) -> None
     content = path.read_bytes()
     assert content.count(entry) == 1
     path.write_bytes(content.replace(entry, entry[:-2] + b"\x01\x00"))
-    picture = read_image(path)
-    np.testing.assert_array_equal(picture[..., 0], np.rint(values / (2**32 - 1) * 255))
+    read = read_image(path)
+    np.testing.assert_array_equal(read[..., 0], np.rint(values / (2**32 - 1) * 255))
 
 
 def test_floats_that_are_no_numbers_do_not_hide_the_others(tmp_path: Path) -> None:
@@ -133,17 +133,17 @@ def test_alpha_is_laid_over_white(tmp_path: Path) -> None:
 def test_other_modes_become_the_same_rgb(tmp_path: Path, mode: str) -> None:
     image = photo().convert(mode)
     suffix = {"CMYK": "tif", "YCbCr": "tif"}.get(mode, "png")
-    picture = read_image(save(tmp_path / f"a.{suffix}", image))
-    np.testing.assert_array_equal(picture, np.asarray(image.convert("RGB")))
+    read = read_image(save(tmp_path / f"a.{suffix}", image))
+    np.testing.assert_array_equal(read, np.asarray(image.convert("RGB")))
 
 
 def test_a_transparent_palette_colour_is_white(tmp_path: Path) -> None:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, 10, 20, 30, 40, 50, 60])
     image.putpixel((0, 0), 2)
-    picture = read_image(save(tmp_path / "a.png", image, transparency=1))
-    assert picture[0, 0].tolist() == [40, 50, 60]
-    assert picture[1, 1].tolist() == [255, 255, 255]
+    read = read_image(save(tmp_path / "a.png", image, transparency=1))
+    assert read[0, 0].tolist() == [40, 50, 60]
+    assert read[1, 1].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tif"])

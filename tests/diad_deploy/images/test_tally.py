@@ -12,7 +12,7 @@ from diad_deploy.images.reader import ImageReader
 from tests.diad_deploy.images.tiff_file import Values, write_tiff
 
 
-def told(folder: Path, *images: Values, level: WhiteLevel | None = None) -> tuple[str, ...]:
+def warnings_of(folder: Path, *images: Values, level: WhiteLevel | None = None) -> tuple[str, ...]:
     reader = ImageReader(level or WhiteLevel())
     for values in images:
         reader.read(write_tiff(folder / "a.tif", values))
@@ -36,24 +36,26 @@ def full(value: float, kind: str) -> Values:
     ],
 )
 def test_upper_bits_that_no_image_uses(tmp_path: Path, largest: float, kind: str, way: str) -> None:
-    (warning,) = told(tmp_path, full(largest / 4, kind), full(largest, kind), full(200, "uint8"))
+    (warning,) = warnings_of(
+        tmp_path, full(largest / 4, kind), full(largest, kind), full(200, "uint8")
+    )
     assert warning.startswith("2 of 3 images (TIFF) are dark: white is ")
     assert warning.endswith(way)
 
 
 def test_one_bright_image_shows_that_the_bits_are_used(tmp_path: Path) -> None:
-    assert told(tmp_path, *[full(900, "uint16")] * 5, full(40000, "uint16")) == ()
-    assert told(tmp_path, full(200, "uint8")) == ()
-    assert told(tmp_path, full(900, "uint16"), level=WhiteLevel(bit_depth=10)) == ()
+    assert warnings_of(tmp_path, *[full(900, "uint16")] * 5, full(40000, "uint16")) == ()
+    assert warnings_of(tmp_path, full(200, "uint8")) == ()
+    assert warnings_of(tmp_path, full(900, "uint16"), level=WhiteLevel(bit_depth=10)) == ()
 
 
 def test_each_kind_of_sample_is_looked_at_for_itself(tmp_path: Path) -> None:
-    (warning,) = told(tmp_path, full(0.9, "float32"), full(900, "uint16"))
+    (warning,) = warnings_of(tmp_path, full(0.9, "float32"), full(900, "uint16"))
     assert warning.startswith("1 of 2 images (TIFF) are dark: white is 65535")
 
 
 def test_where_the_depth_is_settled_no_other_one_is_advised(tmp_path: Path) -> None:
-    (warning,) = told(tmp_path, full(300, "uint16"), level=WhiteLevel(bit_depth=12))
+    (warning,) = warnings_of(tmp_path, full(300, "uint16"), level=WhiteLevel(bit_depth=12))
     assert "are dark: white is 4095, but no value is above 300" in warning
     assert "--bit-depth" not in warning
     reader = ImageReader()
@@ -70,8 +72,8 @@ def test_what_an_earlier_part_read_may_be_missing(tmp_path: Path) -> None:
 
 
 def test_floats_far_above_white(tmp_path: Path) -> None:
-    assert told(tmp_path, full(1.4, "float32")) == ()
-    (warning,) = told(tmp_path, full(0.5, "float32"), full(254.5, "float32"))
+    assert warnings_of(tmp_path, full(1.4, "float32")) == ()
+    (warning,) = warnings_of(tmp_path, full(0.5, "float32"), full(254.5, "float32"))
     assert "1 of 2 images (TIFF) have values above 1.5 times white (1), up to 254.5" in warning
     assert warning.endswith("such as --white 255")
 
@@ -85,7 +87,7 @@ def test_files_that_say_different_whites(tmp_path: Path) -> None:
 
 
 def test_an_option_that_changed_nothing(tmp_path: Path) -> None:
-    (warning,) = told(tmp_path, full(200, "uint8"), level=WhiteLevel(white=100))
+    (warning,) = warnings_of(tmp_path, full(200, "uint8"), level=WhiteLevel(white=100))
     assert warning.startswith("--white 100 had no effect: none of 1 images")
 
 

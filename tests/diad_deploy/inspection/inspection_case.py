@@ -83,13 +83,13 @@ def made_anew(path: Path) -> None:
 
 
 def after(done: int, change: Callable[[], object]) -> Callable[[Progress], None]:
-    """Does something once so many rows are there."""
+    """Calls a function once this number of rows is finished."""
 
-    def told(now: Progress) -> None:
+    def report(now: Progress) -> None:
         if now.done == done:
             change()
 
-    return told
+    return report
 
 
 def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:

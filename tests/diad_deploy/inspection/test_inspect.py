@@ -104,13 +104,13 @@ def test_rows_are_written_as_they_come(parts: Path, tmp_path: Path) -> None:
 
 
 def test_progress_counts(parts: Path, tmp_path: Path) -> None:
-    told: list[Progress] = []
-    run(parts, tmp_path / "out", progress=told.append)
-    assert told[0] == Progress(done=0, failed=0, total=30)
-    assert told[-1] == Progress(done=30, failed=3, total=30)
+    reports: list[Progress] = []
+    run(parts, tmp_path / "out", progress=reports.append)
+    assert reports[0] == Progress(done=0, failed=0, total=30)
+    assert reports[-1] == Progress(done=30, failed=3, total=30)
 
 
-def test_the_summary_tells_the_time(tmp_path: Path) -> None:
+def test_the_summary_includes_the_time(tmp_path: Path) -> None:
     write_images(tmp_path / "parts", 8)
     summary = run(
         tmp_path / "parts", tmp_path / "out", detector=FakeDetector(seconds_per_image=0.02)

@@ -1,4 +1,4 @@
-"""Wherever a run was cut off, the run that goes on ends in the files of one that was not."""
+"""Wherever a run was interrupted, resuming it produces the files of an uninterrupted run."""
 
 import shutil
 from pathlib import Path

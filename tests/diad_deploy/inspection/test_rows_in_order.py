@@ -26,14 +26,14 @@ def written(out: Path) -> list[str]:
 
 
 def test_a_row_waits_for_those_before_it(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    reports: list[Progress] = []
     with open_files(tmp_path) as files:
-        rows = RowsInOrder(files, tmp_path, told.append, total=5, done=2)
+        rows = RowsInOrder(files, tmp_path, reports.append, total=5, done=2)
         rows.put(1, row(1))
         assert written(tmp_path) == []
         rows.put(0, row(0, failed=True))
         assert written(tmp_path) == ["000.png", "001.png"]
-    assert told == [
+    assert reports == [
         Progress(done=2, failed=0, total=5),
         Progress(done=3, failed=1, total=5),
         Progress(done=4, failed=1, total=5),

@@ -1,4 +1,4 @@
-"""Masks of a test set are judged, counted and told."""
+"""Masks of a test set are checked, counted and reported."""
 
 from pathlib import Path
 
@@ -25,9 +25,9 @@ def write(path: Path, marked_rows: int, **options: object) -> Path:
     [(0, ("empty",)), (1, ()), (20, ()), (21, ("most",)), (39, ("most",)), (40, ("full",))],
 )
 def test_how_much_is_marked(tmp_path: Path, rows: int, findings: tuple[str, ...]) -> None:
-    judged = check_mask(write(tmp_path / "m.png", rows), 32, image_size_px=SIZE)
-    assert judged.findings == findings
-    assert (judged.marked is None) == (findings in (("empty",), ("full",)))
+    checked = check_mask(write(tmp_path / "m.png", rows), 32, image_size_px=SIZE)
+    assert checked.findings == findings
+    assert (checked.marked is None) == (findings in (("empty",), ("full",)))
 
 
 def test_a_mark_that_is_lost_at_the_models_size_is_none(tmp_path: Path) -> None:
@@ -39,12 +39,12 @@ def test_a_mark_that_is_lost_at_the_models_size_is_none(tmp_path: Path) -> None:
 
 def test_no_mask_and_one_that_cannot_be_used(tmp_path: Path) -> None:
     assert check_mask(None, 32, image_size_px=SIZE).findings == ("missing",)
-    judged = check_mask(write(tmp_path / "m.png", 3), 32, image_size_px=(1, 2))
-    assert (judged.marked, judged.findings) == (None, ("failed",))
-    assert (judged.fault or "").startswith("mask: the mask is 60 x 40 pixels")
+    checked = check_mask(write(tmp_path / "m.png", 3), 32, image_size_px=(1, 2))
+    assert (checked.marked, checked.findings) == (None, ("failed",))
+    assert (checked.fault or "").startswith("mask: the mask is 60 x 40 pixels")
 
 
-def test_what_is_said_of_masks() -> None:
+def test_notes_about_masks() -> None:
     tally = MaskTally()
     assert list(tally.notes(4)) == []
     for place in range(4):

@@ -103,7 +103,7 @@ def test_a_transparent_colour_is_not_marked(tmp_path: Path) -> None:
     assert np.array_equal(found.marked, TRUTH)
 
 
-def test_a_layer_that_nobody_painted_on_marks_nothing(tmp_path: Path) -> None:
+def test_an_empty_layer_marks_nothing(tmp_path: Path) -> None:
     found = read(Image.new("RGBA", SIZE[::-1]), tmp_path / "m.png")
     assert not found.marked.any()
 

@@ -1,4 +1,4 @@
-"""One run at a time in a folder, and nothing that a killed one leaves stands in the way."""
+"""One run at a time in a folder; leftovers of a killed run do not block it."""
 
 import errno
 import fcntl
@@ -45,7 +45,7 @@ def holder(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
     process.communicate()
 
 
-def test_a_second_run_is_refused_and_told_whose_the_folder_is(
+def test_a_second_run_is_refused_with_the_owner_of_the_folder(
     tmp_path: Path, holder: "subprocess.Popen[str]"
 ) -> None:
     expected = rf"{tmp_path / 'out'}: another run is writing to it \(process {holder.pid}\)"
@@ -57,7 +57,9 @@ def test_a_second_run_is_refused_and_told_whose_the_folder_is(
         pass
 
 
-def test_a_killed_run_holds_nobody_up(tmp_path: Path, holder: "subprocess.Popen[str]") -> None:
+def test_a_killed_run_does_not_block_the_next(
+    tmp_path: Path, holder: "subprocess.Popen[str]"
+) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     lock = tmp_path / "out" / layout.LOCK

@@ -130,7 +130,7 @@ def test_a_kill_before_the_first_row(out: Path, files: list[ImageFile]) -> None:
     assert images(out) == []
 
 
-def test_settling_puts_rows_in_the_order_given_and_others_behind(
+def test_rewriting_puts_rows_in_the_given_order_and_others_last(
     out: Path, files: list[ImageFile]
 ) -> None:
     names = [file.name for file in files]

@@ -15,10 +15,10 @@ def fail(error: BaseException) -> Callable[[], int]:
     return piece
 
 
-def pieces(told: list[str], count: int, error: BaseException | None = None) -> Iterator[Callable]:
+def pieces(calls: list[str], count: int, error: BaseException | None = None) -> Iterator[Callable]:
     for number in range(count):
-        told.append(f"begin {number}")
-        yield lambda number=number: told.append(f"end {number}") or number
+        calls.append(f"begin {number}")
+        yield lambda number=number: calls.append(f"end {number}") or number
     if error is not None:
         raise error
 
@@ -30,13 +30,13 @@ def pieces(told: list[str], count: int, error: BaseException | None = None) -> I
         (2, ["begin 0", "begin 1", "end 0", "begin 2", "end 1", "end 2"]),
     ],
 )
-def test_so_many_are_under_way(max_pending: int, order: list[str]) -> None:
-    told: list[str] = []
-    assert list(collect_in_order(pieces(told, 3), max_pending=max_pending)) == [0, 1, 2]
-    assert told == order
+def test_number_of_pending_items(max_pending: int, order: list[str]) -> None:
+    calls: list[str] = []
+    assert list(collect_in_order(pieces(calls, 3), max_pending=max_pending)) == [0, 1, 2]
+    assert calls == order
 
 
-def test_what_has_begun_is_handed_on_before_ctrl_c() -> None:
+def test_started_items_are_yielded_before_ctrl_c() -> None:
     source = collect_in_order(pieces([], 2, KeyboardInterrupt()), max_pending=3)
     assert [next(source), next(source)] == [0, 1]
     with pytest.raises(KeyboardInterrupt):
@@ -50,7 +50,7 @@ def begin_two_then(stop: BaseException, in_hand: BaseException) -> Iterator[Call
 
 
 @pytest.mark.parametrize("stop", [BackendError("first"), KeyboardInterrupt()])
-def test_of_two_errors_the_first_is_told_and_the_second_chained(stop: BaseException) -> None:
+def test_of_two_errors_the_first_is_raised_and_the_second_chained(stop: BaseException) -> None:
     second = CudaError("cudaErrorUnknown", "second")
     source = collect_in_order(begin_two_then(stop, second), max_pending=4)
     assert next(source) == 0

@@ -1,4 +1,4 @@
-"""Threads ahead of the consumer: in order, bounded, and nothing in hand is lost."""
+"""Threads prefetch for the consumer: in order, bounded, and no finished item is lost."""
 
 import threading
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_an_exception_comes_at_its_place() -> None:
         next(results)
 
 
-def test_what_is_in_hand_is_handed_on_before_an_interruption() -> None:
+def test_finished_items_are_yielded_before_an_interruption() -> None:
     interrupted = threading.Event()
 
     def items() -> Iterator[int]:
@@ -98,7 +98,7 @@ def test_what_is_in_hand_is_handed_on_before_an_interruption() -> None:
         next(results)
 
 
-def test_of_two_errors_the_one_that_stopped_the_items_is_told() -> None:
+def test_of_two_errors_the_one_that_stopped_the_items_is_raised() -> None:
     in_hand = OSError("disk full")
 
     def items() -> Iterator[int]:

@@ -103,7 +103,7 @@ def test_as_many_workers_read_at_once_as_asked_for(tmp_path: Path) -> None:
 
     class Reader(ImageReader):
         def read(self, path: str | os.PathLike[str]) -> ReadImage:
-            together.wait(10)  # goes on once five wait, and breaks where there are fewer
+            together.wait(10)  # continues once five wait, and breaks if there are fewer
             return super().read(path)
 
     files = find_images([tmp_path / "parts"])

@@ -66,7 +66,7 @@ def test_a_class_without_its_own_has_the_overall_one() -> None:
     assert thresholds.for_class("gear") == thresholds.for_class(None) == thresholds.overall
 
 
-def test_another_bundles_are_refused_with_the_way_out(own_bundle: Bundle) -> None:
+def test_thresholds_of_another_bundle_are_refused(own_bundle: Bundle) -> None:
     path = own_bundle.path / THRESHOLDS_NAME
     write_thresholds(path, make_thresholds(fake_manifest()))
     with pytest.raises(ThresholdsError, match=r"another bundle .*diad-calibrate .*or remove it"):

@@ -118,7 +118,7 @@ def test_what_is_there_is_not_overwritten(
     assert names(tmp_path / "mine") == ["a.png"]
 
 
-def test_figures_are_told_where_another_run_took_the_folder(
+def test_figures_are_printed_if_another_run_took_the_folder(
     run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def take(_: int) -> None:
@@ -156,7 +156,7 @@ def test_strict_names_masks_before_anything_runs(
     assert run(data, "--bundle", "b")[0] == 0
 
 
-def test_figures_are_told_where_the_folder_was_removed_meanwhile(
+def test_figures_are_printed_if_the_folder_was_removed(
     run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remove(_: int) -> None:

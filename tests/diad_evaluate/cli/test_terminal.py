@@ -31,7 +31,7 @@ def test_a_table_that_fits_eighty_columns() -> None:
     assert text.splitlines()[-1] == "page: out/page.html"
 
 
-def test_notes_faults_and_a_stop_are_told() -> None:
+def test_notes_faults_and_a_stop_are_printed() -> None:
     faults = [
         row(f"{n}{NASTY}.png", status="failed", score=None, reason="the file is empty")
         for n in range(MAX_FAULTS + 2)

@@ -49,7 +49,7 @@ def test_the_papers_row_is_marked(tmp_path: Path) -> None:
     assert last["notes"] == "the paper's, mean of 15 classes of MVTec-AD; not measured"
 
 
-def test_masks_are_counted_in_the_table_and_told_with_each_image(tmp_path: Path) -> None:
+def test_masks_are_counted_in_the_table_and_listed_with_each_image(tmp_path: Path) -> None:
     found = evaluation(
         class_found("pill", masks=MaskCounts(empty=2, full=1)),
         class_found("screw", masks=MaskCounts(empty=1, lossy=3)),

@@ -97,5 +97,5 @@ def request(path: Path, engine: Path, *capabilities: str, precision: str) -> Eng
         onnx_file=str(path),
         engine_file=str(engine),
         options=EngineOptions(target="tensorrt-rtx", compute_capabilities=capabilities),
-        wide=False,
+        float32_allowed=False,
     )

@@ -55,8 +55,8 @@ def test_every_graph_has_an_engine_of_its_precision(built: Bundle) -> None:
 
 
 def test_inspect_shows_a_line_for_each_engine(built: Bundle) -> None:
-    shown = CliRunner().invoke(command, ["inspect", str(built.path)], catch_exceptions=False)
-    [line] = [text for text in shown.output.splitlines() if "denoiser engine" in text]
+    result = CliRunner().invoke(command, ["inspect", str(built.path)], catch_exceptions=False)
+    [line] = [text for text in result.output.splitlines() if "denoiser engine" in text]
     for words in ("tensorrt-rtx 1.", "8.6, 8.9", "batch 1 to 4", "tuned for 2", "in float16"):
         assert words in line
     raw = CliRunner().invoke(command, ["inspect", str(built.path), "--json"])

@@ -33,7 +33,7 @@ class FakeWorker:
         self.requests: list[Request] = []
         self.fails_at = ""
 
-    def __call__(self, request: Request, tell: object = None) -> Answer:
+    def __call__(self, request: Request, report_progress: object = None) -> Answer:
         self.requests.append(request)
         engine = request.engine
         if engine is None:

@@ -63,7 +63,7 @@ def test_an_error_that_takes_more_than_a_message(
         ("import sys; sys.exit('the last words')", "status 1: the last words"),
     ],
 )
-def test_a_death_is_told(monkeypatch: pytest.MonkeyPatch, code: str, words: str) -> None:
+def test_a_death_is_reported(monkeypatch: pytest.MonkeyPatch, code: str, words: str) -> None:
     command = (sys.executable, "-c", code)
     monkeypatch.setattr(EngineProcess, "command", lambda _: command)
     with pytest.raises(ExportError, match=words):

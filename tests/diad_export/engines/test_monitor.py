@@ -22,13 +22,13 @@ def test_shares_nest_and_never_go_back() -> None:
     assert tree.share() == 0.5
 
 
-def test_a_step_tells_and_asks_whether_to_go_on() -> None:
-    told: list[Advance] = []
+def test_a_step_reports_progress_and_can_cancel() -> None:
+    reports: list[Advance] = []
     cancelled = [False]
     module = SimpleNamespace(IProgressMonitor=type("IProgressMonitor", (), {}))
-    monitor = make_monitor(module, told.append, lambda: cancelled[0])
+    monitor = make_monitor(module, reports.append, lambda: cancelled[0])
     monitor.phase_start("build", None, 2)
     assert monitor.step_complete("build", 0) is True
-    assert told[-1] == Advance(share=0.5, phase="build")
+    assert reports[-1] == Advance(share=0.5, phase="build")
     cancelled[0] = True
     assert monitor.step_complete("build", 1) is False

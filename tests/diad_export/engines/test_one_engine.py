@@ -37,8 +37,8 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def built(engine: EngineRequest, advances: list[Advance] | None = None) -> BuiltEngine:
-    tell = (lambda now: None) if advances is None else advances.append
-    answer = ask_worker(Request(options=engine.options, engine=engine), tell)
+    report_progress = (lambda now: None) if advances is None else advances.append
+    answer = ask_worker(Request(options=engine.options, engine=engine), report_progress)
     assert answer.built is not None
     assert answer.peak_bytes is not None
     return answer.built
@@ -66,7 +66,7 @@ def test_float32_products_are_rewritten_for_turing(
     path = networks / "spreading.onnx"
     before = path.read_bytes()
     asked = request(path, tmp_path / "x.engine", capability, precision="float16")
-    found = built(dataclasses.replace(asked, wide=True))
+    found = built(dataclasses.replace(asked, float32_allowed=True))
     assert ("2 float32 products rewritten" in found.note) == (capability == "7.5")
     assert path.read_bytes() == before
 

@@ -15,7 +15,7 @@ from diad_export.cli.commands import command
 from diad_export.engines.bundle_engines import add_engines
 from diad_export.engines.options import EngineOptions
 from diad_export.onnx import winograd_tiles
-from diad_export.options import options_of
+from diad_export.options import options_from_manifest
 from tests.traces import kept_traces
 
 RTX = EngineOptions(target="tensorrt-rtx", compute_capabilities=("8.9",))
@@ -56,11 +56,11 @@ def test_the_same_maps_and_scores(rewritten: Bundle, small_bundle: Bundle) -> No
 
 def test_the_bundle_says_so(rewritten: Bundle, small_bundle: Bundle) -> None:
     assert rewritten.manifest.convolutions == "winograd"
-    assert options_of(rewritten.manifest) == replace(
-        options_of(small_bundle.manifest), convolutions="winograd"
+    assert options_from_manifest(rewritten.manifest) == replace(
+        options_from_manifest(small_bundle.manifest), convolutions="winograd"
     )
-    shown = CliRunner().invoke(command, ["inspect", str(rewritten.path)]).output
-    assert "convolutions  3 x 3 as Winograd" in shown
+    output = CliRunner().invoke(command, ["inspect", str(rewritten.path)]).output
+    assert "convolutions  3 x 3 as Winograd" in output
     plain = CliRunner().invoke(command, ["inspect", str(small_bundle.path)]).output
     assert "convolutions" not in plain
 

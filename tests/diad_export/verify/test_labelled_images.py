@@ -191,6 +191,6 @@ def test_most_are_spread_evenly(tmp_path: Path) -> None:
     assert [p.name for p in find_labelled(tmp_path, most=3)] == ["0.png", "4.png", "8.png"]
 
 
-def test_no_folder_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a folder"):
         find_labelled(tmp_path / "absent")

@@ -1,6 +1,6 @@
-"""`make gpu`: tests and measures on the NVIDIA GPU of a machine, and keeps all results in a folder.
+"""`make gpu`: runs the GPU tests and the benchmark, and keeps all results in a folder.
 
-__main__    starts it in any environment, even one without packages
+__main__    starts it in any environment, even without packages
 run         the check, the tests, the benchmark, in this order
-steps       a child process whose output is shown and kept
+steps       a child process whose output is printed and stored
 """

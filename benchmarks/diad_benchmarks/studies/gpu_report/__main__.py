@@ -8,7 +8,7 @@ NEEDED = (
     *("diffusers", "onnx", "safetensors", "scipy", "sklearn", "timm", "torch"),
     *("cpuinfo", "filelock", "matplotlib", "psutil", "pytest"),
 )
-"""What the GPU's tests and the benchmark import, besides ONNX Runtime and CUDA's libraries."""
+"""Imported by the GPU tests and the benchmark, besides ONNX Runtime and CUDA's libraries."""
 INSTALL = 'pip install --editable ".[gpu,export,benchmarks,dev]"'
 
 

@@ -1,4 +1,4 @@
-"""The check, the tests, the benchmark, and the folder with their results."""
+"""Checks the GPU, runs the tests and the benchmark, and collects their results in a folder."""
 
 import json
 import subprocess
@@ -20,25 +20,25 @@ from diad_deploy.files.atomic_file import replacing
 
 ROOT = Path(__file__).parents[4]
 NEEDS_BYTES = 4 * 2**30
-"""Free GPU memory that the tests and the benchmark at the demo's size need."""
+"""Free GPU memory needed by the tests and the benchmark at the demo's size."""
 TESTS_LIMIT_S = 900.0
 SPARE_S = 300.0
-"""Time beyond its minutes after which the benchmark is stopped."""
+"""Seconds after its time limit at which the benchmark is stopped."""
 
 ABOUT, TESTS, JUNIT, BENCHMARK = "about.json", "tests.txt", "tests.xml", "benchmark.txt"
 RESULTS = "benchmark"
 PACKAGES = ("cuda", "nvidia", "onnx", "polygraphy", "tensorrt", "torch", "triton")
-"""Packages whose names begin like this are recorded with their versions."""
+"""Prefixes of the packages whose versions are recorded."""
 
 
 def make_report(destination: Path, *, minutes: float, echo: Callable[[str], None]) -> bool:
-    """Test and measure, and return whether both succeeded.
+    """Run the tests and the benchmark, and return whether both succeeded.
 
-    A failure does not stop what follows, and the results so far are kept in `destination` and in
-    the archive next to it, also if the run is interrupted.
+    A failure does not stop later steps. The results so far are kept in `destination` and in the
+    archive next to it, even if the run is interrupted.
 
     Raises:
-        InputError: this is not a checkout, which holds the tests.
+        InputError: this is not a clone of the repository, which contains the tests.
         BackendError: the GPU cannot be used; nothing is written.
         OutputError: the folder cannot be written.
     """
@@ -57,7 +57,7 @@ def make_report(destination: Path, *, minutes: float, echo: Callable[[str], None
         try:
             return _fill(folder, asdict(driver), minutes, echo)
         finally:
-            echo(f"all of it: {destination} and {_pack(folder)}")
+            echo(f"all results: {destination} and {_pack(folder)}")
     except OSError as error:
         raise OutputError(
             f"{destination}: cannot be written: {error.strerror or error}; free some "
@@ -86,7 +86,7 @@ def _fill(
 
 
 def about(driver: dict[str, Any]) -> dict[str, Any]:
-    """The origin of the figures: card, driver, machine, versions, commit; as plain JSON."""
+    """Card, driver, machine, versions and commit, as JSON values."""
     machine = asdict(describe_machine())
     found = {str(package.metadata["Name"]): package.version for package in distributions()}
     machine["versions"] |= {
@@ -113,14 +113,14 @@ def _git(*words: str) -> str | None:
 
 
 def _tests_command(folder: Path) -> list[str]:
-    """Pytest on the files that hold tests for a GPU: others may import what is not installed."""
+    """Pytest on the files with GPU tests: others may import packages that are not installed."""
     files = sorted(
         str(path.relative_to(ROOT))
         for path in (ROOT / "tests").rglob("test_*.py")
         if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
     )
     words = ["-m", "pytest", "-m", "gpu", "-v", "--durations=10", f"--junitxml={folder / JUNIT}"]
-    # warnings of other releases of the libraries are not what is tested here
+    # warnings of other releases of the libraries are not tested here
     words += ["-W", "default"]
     return [sys.executable, *words, *files]
 
@@ -133,7 +133,7 @@ def _benchmark_command(folder: Path, minutes: float) -> list[str]:
 
 
 def count_tests(junit: Path) -> dict[str, int]:
-    """Tests, failures, errors and skipped ones; empty if pytest ended before it wrote them."""
+    """Number of tests, failures, errors and skips; empty if pytest ended before writing them."""
     try:
         suite = ElementTree.parse(junit).getroot().find("testsuite")
     except (OSError, ElementTree.ParseError):

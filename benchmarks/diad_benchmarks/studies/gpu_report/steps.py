@@ -1,4 +1,4 @@
-"""A child process with a time limit, whose output is shown and kept."""
+"""A child process with a time limit, whose output is printed and stored."""
 
 import os
 import signal
@@ -21,10 +21,10 @@ def run_step(
 ) -> int:
     """Run `command` in `folder`, and pass each line of its output to `echo` and the file `output`.
 
-    On Ctrl-C the child has time to keep its results.
+    After Ctrl-C the child has time to write its results.
 
     Returns:
-        Its exit status; negative if a signal ended it, as after `limit_s` seconds.
+        The exit status; negative if a signal ended it, such as after `limit_s` seconds.
     """
     with (
         output.open("w", encoding="utf-8") as kept,
@@ -38,7 +38,7 @@ def run_step(
             text=True,
             encoding="utf-8",
             errors="replace",
-            # so that it can be ended together with its own children
+            # so that it can be ended together with its children
             start_new_session=True,
         ) as process,
     ):
@@ -58,7 +58,7 @@ def run_step(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ask it to stop, as Ctrl-C does; kill it and its children if it does not."""
+    """Interrupt the child like Ctrl-C does; kill it and its children if it continues."""
     for how in ("SIGINT", "SIGKILL"):
         if process.poll() is not None:
             return

@@ -1,4 +1,4 @@
-"""The folder is kept whatever happens in it, and the exit status says what happened."""
+"""The folder is kept after every failure, and the exit status reports it."""
 
 import json
 import os

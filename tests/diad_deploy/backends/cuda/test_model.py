@@ -1,4 +1,4 @@
-"""A model on a simulated GPU: who waits for the GPU keeps nobody else from the model."""
+"""A model on a simulated GPU: waiting for the GPU does not block other threads."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -45,7 +45,7 @@ def test_external_data_outside_the_bundle(
         OnnxRuntimeStages.open(Bundle.open(bundle.path))
 
 
-def test_external_data_that_nobody_hashed(standin_bundle: Bundle, tmp_path: Path) -> None:
+def test_external_data_without_a_hash(standin_bundle: Bundle, tmp_path: Path) -> None:
     bundle = rewritten(standin_bundle, tmp_path / "bundle", point_outside("weights.bin"))
     (bundle.path / "weights.bin").write_bytes(bytes(48))
     with pytest.raises(BundleDamagedError, match=r"weights\.bin"):

@@ -122,7 +122,9 @@ def test_bindings_and_libraries_of_another_cuda(
     assert "found none" in complaint()
 
 
-def test_no_driver_is_said_before_no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported_before_a_missing_onnxruntime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     use_driver(monkeypatch, None)
     assert "no NVIDIA driver" in complaint()

@@ -1,4 +1,4 @@
-"""The TensorRT backend on the simulator: addresses, order, capture and replay, and every way out.
+"""The TensorRT backend on the simulator: addresses, order, capture and replay, and every exit.
 
 It shows nothing of a GPU's numbers or speed.
 """
@@ -128,7 +128,7 @@ def test_every_call_that_can_fail_leaves_nothing(machine: Machine, bundle: Bundl
         except CudaError as error:
             failed += "smaller --batch-size" in str(error)
         assert machine.cudart.left_over() == {}, nth
-    # the last ones wait for what is under way while everything goes
+    # the last ones wait for pending work during closing
     assert count - failed <= 5
 
 
@@ -211,7 +211,7 @@ def test_contexts_that_cannot_be_recorded(machine: Machine, bundle: Bundle) -> N
         Detector.open(bundle, backend="tensorrt-rtx")
 
 
-def test_a_folder_in_two_batches_under_way_gives_onnx_runtime_s_rows(
+def test_a_folder_with_two_pending_batches_gives_onnx_runtime_s_rows(
     machine: Machine, bundle: Bundle, tmp_path: Path
 ) -> None:
     write_images(tmp_path / "parts", 11)

@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_replaced(
     assert file.read_bytes() == kept
 
 
-def test_a_folder_that_cannot_be_written_stops_nobody(
+def test_a_folder_that_cannot_be_written_is_not_an_error(
     machine: Machine, bundle: Bundle, folder: Path
 ) -> None:
     folder.parent.write_text("a file in the way")
@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_written_stops_nobody(
     ("owner", "name"),
     [(SimulatedRuntimeConfig, "create_runtime_cache"), (SimulatedRuntimeCache, "serialize")],
 )
-def test_a_library_that_refuses_to_keep_anything_stops_nobody(
+def test_a_library_that_refuses_to_cache_is_not_an_error(
     machine: Machine,
     bundle: Bundle,
     folder: Path,

@@ -175,7 +175,7 @@ def test_a_depth_that_the_samples_cannot_hold_is_refused(tmp_path: Path) -> None
         ImageReader(WhiteLevel(bit_depth=16)).read(path)
 
 
-def test_pages_beyond_the_first_are_said(tmp_path: Path) -> None:
+def test_ignored_pages_are_noted(tmp_path: Path) -> None:
     small, large = Image.new("L", (4, 4), 7), Image.new("L", (20, 10), 9)
     small.save(tmp_path / "a.tif", save_all=True, append_images=[small, large])
     read = ImageReader().read(tmp_path / "a.tif")

@@ -19,7 +19,7 @@ def test_classes_kinds_and_masks(tmp_path: Path) -> None:
     assert [p.mask for p in found] == [None, tmp_path / "gear/masks/dent/2.png", None]
 
 
-def test_without_any_label_nothing_is_said(tmp_path: Path) -> None:
+def test_images_without_labels(tmp_path: Path) -> None:
     write_good(tmp_path / "gear/1.png")
     [found] = find_by_folders(tmp_path)
     assert (found.product, found.kind, found.defective) == ("gear", "", None)

@@ -1,4 +1,4 @@
-"""Layouts are told apart, and what is none of them is told what was looked for."""
+"""Layouts are recognized; the error for any other folder says what was expected."""
 
 from pathlib import Path
 
