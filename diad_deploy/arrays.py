@@ -14,4 +14,6 @@ ImageArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 """A mask."""
 
-__getattr__ = deprecated_names(__name__, {"PictureArray": "diad_deploy.arrays:ImageArray"})
+__getattr__ = deprecated_names(
+    __name__, {"PictureArray": "diad_deploy.arrays:ImageArray:diad_deploy.arrays.ImageArray"}
+)

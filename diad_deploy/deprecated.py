@@ -11,14 +11,15 @@ def deprecated_names(module: str, names: Mapping[str, str]) -> Callable[[str], A
 
     Args:
         module: the module's own name.
-        names: by old name the new place, as `module:name`.
+        names: by old name the new place, as `module:name`, and the public name in the warning if it
+            is another one than `diad_deploy.name`, as `module:name:public`.
     """
 
     def find(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        place, _, new = names[name].partition(":")
-        _warn(f"{module}.{name}", f"{place}.{new}")
+        place, new, *public = names[name].split(":")
+        _warn(f"{module}.{name}", *(public or [f"diad_deploy.{new}"]))
         return getattr(import_module(place), new)
 
     return find

@@ -1,4 +1,4 @@
-"""The exceptions of both packages, as one tree.
+"""The exceptions of all packages, as one tree.
 
     DiadError
     ├── InputError              what was passed in cannot be used
@@ -13,7 +13,7 @@
     ├── BackendError            the inference library is missing or failed
     │   ├── CudaError           a call of the CUDA runtime failed
     │   └── NotFiniteError      an image's result contains NaN or infinity; the others are valid
-    ├── EvaluationError         an evaluation lacks a package or cannot be computed (diad_evaluate)
+    ├── EvaluationError         an evaluation cannot be computed                    (diad_evaluate)
     ├── CheckpointError         a checkpoint cannot be read or does not fit         (diad_export)
     └── ExportError             a graph cannot be exported, or differs from PyTorch (diad_export)
 
@@ -24,7 +24,7 @@ print it in one line; programs can catch the class they need.
 import copyreg
 from typing import Any
 
-from diad_deploy.deprecated import deprecated_names
+from diad_deploy.deprecated import deprecated_attribute, deprecated_names
 
 __getattr__ = deprecated_names(__name__, {"PictureError": "diad_deploy.errors:ImageError"})
 
@@ -98,12 +98,14 @@ class NotFiniteError(BackendError):
 
     def __init__(self, image: str, reason: str) -> None:
         super().__init__(f"{image}: {reason}")
-        self.picture = image
+        self.image = image
         self.reason = reason
+
+    picture = deprecated_attribute("image")
 
 
 class EvaluationError(DiadError):
-    """A package that the evaluation needs is not installed, or a metric cannot be computed."""
+    """A metric cannot be computed."""
 
 
 class CheckpointError(DiadError):

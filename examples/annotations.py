@@ -16,12 +16,17 @@ def main(folder: str, bundle: str, threshold: str, output: str) -> None:
     with Detector.open(bundle) as detector:
         found = detector.detect_each(image.path for image in find_images([folder]))
         decided = (detection.decided_by(score, score) for detection in found)
-        defects = [detection for detection in decided if detection.decision == "defect"]
+        defects = [
+            # without the detection's arrays, which would add up
+            detection.annotated()
+            for detection in decided
+            if detection.decision == "defect"
+        ]
     Path(output).mkdir(exist_ok=True)
     Path(output, "coco.json").write_text(json.dumps(to_coco(defects)), encoding="utf-8")
     tasks = to_label_studio(defects, prefix="/data/local-files/?d=")
     Path(output, "label_studio.json").write_text(json.dumps(tasks), encoding="utf-8")
-    print(f"{len(defects)} defective images, {sum(len(d.regions()) for d in defects)} regions")
+    print(f"{len(defects)} defective images, {sum(len(d.regions) for d in defects)} regions")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from diad_deploy import OptionError
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "diad_deploy": ROOT / "diad_deploy",
@@ -142,6 +144,9 @@ def test_importing_a_package_loads_nothing_large(package: str) -> None:
         ("diad_deploy.picture_files:find_pictures", "diad_deploy:find_images"),
         ("diad_deploy.report.heatmap:draw_heatmap", "diad_deploy:draw_heatmap"),
         ("diad_deploy.inspection:inspect_paths", "diad_deploy:inspect_images"),
+        ("diad_deploy.bundle:Bundle", "diad_deploy:Bundle"),
+        ("diad_deploy.thresholds:Thresholds", "diad_deploy:Thresholds"),
+        ("diad_deploy.thresholds:read_thresholds", "diad_deploy:read_thresholds"),
     ],
 )
 def test_old_names_warn_and_work(old: str, new: str) -> None:
@@ -150,6 +155,30 @@ def test_old_names_warn_and_work(old: str, new: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"{name} is renamed .* use .*{now}"):
         found = getattr(importlib.import_module(module), name)
     assert found is getattr(importlib.import_module(place), now)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "message"),
+    [
+        ("diad_deploy", {"existing": "Resume"}, "existing 'Resume': expected .*resume"),
+        ("diad_deploy", {"maps": "png"}, "maps 'png': expected npy or tiff"),
+        ("diad_export", {"precision": "FP32"}, "precision 'FP32': expected fp32 or fp16"),
+        ("diad_export", {"posterior": "Mode"}, "posterior 'Mode': expected"),
+        ("diad_export", {"convolutions": "Winograd"}, "convolutions 'Winograd': expected"),
+        ("diad_export", {"spacing": "x"}, "spacing 'x': expected leading or trailing"),
+        ("diad_evaluate", {"classes": "screw"}, "classes 'screw': expected several names"),
+    ],
+)
+def test_a_configuration_rejects_unknown_values(
+    module: str, arguments: dict[str, str], message: str
+) -> None:
+    name, needed = {
+        "diad_deploy": ("InspectionConfig", {"paths": ["a"], "bundle": "b", "output": "o"}),
+        "diad_evaluate": ("EvaluationConfig", {"data": "a", "bundle": "b"}),
+        "diad_export": ("BuildConfig", {"checkpoint": "a", "output": "o"}),
+    }[module]
+    with pytest.raises(OptionError, match=message):
+        public(module, name)(**needed, **arguments)
 
 
 def test_a_name_that_never_was() -> None:

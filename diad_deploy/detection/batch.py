@@ -46,7 +46,7 @@ def all_detections(found: Sequence[Found]) -> list[Detection]:
     """
     errors = [one for one in found if isinstance(one, NotFiniteError)]
     if errors:
-        raise NotFiniteError(", ".join(error.picture for error in errors), errors[0].reason)
+        raise NotFiniteError(", ".join(error.image for error in errors), errors[0].reason)
     return [one for one in found if isinstance(one, Detection)]
 
 

@@ -264,3 +264,4 @@ class Detection:
         )
 
     picture_size_px = deprecated_attribute("image_size_px")
+    map_at_picture_size = deprecated_attribute("map_at_image_size")

@@ -132,7 +132,7 @@ class Batches:
         class_name: str | None,
     ) -> list[Detection]:
         found = [
-            NotFiniteError(f"{one.picture} ({path})", one.reason)
+            NotFiniteError(f"{one.image} ({path})", one.reason)
             if isinstance(one, NotFiniteError) and path is not None
             else one
             for one, path in zip(collect(), paths, strict=True)

@@ -5,8 +5,10 @@ from diad_deploy.deprecated import deprecated_names
 __getattr__ = deprecated_names(
     __name__,
     {
-        "InspectionOptions": "diad_deploy.inspection.options:InspectionOptions",
-        "Request": "diad_deploy.inspection.legacy:Request",
+        "InspectionOptions": (
+            "diad_deploy.inspection.options:InspectionOptions:diad_deploy.InspectionConfig"
+        ),
+        "Request": "diad_deploy.inspection.legacy:Request:diad_deploy.InspectionConfig",
         "inspect_paths": "diad_deploy.inspection.run:inspect_images",
     },
 )

@@ -1,6 +1,6 @@
 """The configuration of a run as it was before `InspectionConfig`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from diad_deploy.inspection.options import InspectionOptions
 from diad_deploy.inspection.run import InspectionConfig
@@ -10,4 +10,5 @@ from diad_deploy.inspection.run import InspectionConfig
 class Request(InspectionConfig):
     """Paths, bundle and output, with all other options of the run in `options`."""
 
-    options: InspectionOptions
+    # without `field`, the property that it replaces would be its default
+    options: InspectionOptions = field()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from diad_deploy.choices import check_choices
 from diad_deploy.errors import OptionError
 from diad_deploy.images.formats.white_level import WhiteLevel
 from diad_deploy.images.options import ImageOptions
@@ -48,6 +49,7 @@ class InspectionOptions:
 
     def __post_init__(self) -> None:
         _ = self.white
+        check_choices(self, existing=Existing, maps=MapFormat)
         check_numbers(self.workers, self.scale)
         if self.fail_on_defect and not self.decider.decides:
             raise OptionError(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from diad_deploy.choices import check_choices
 from diad_deploy.detector import Detector, ModelOptions
 from diad_deploy.errors import OptionError
 from diad_deploy.images.discover import find_images
@@ -70,6 +71,7 @@ class InspectionConfig(ModelOptions):
             raise OptionError(
                 f"paths {self.paths}: expected several paths, found one; write paths=[path]"
             )
+        check_choices(self, existing=Existing, maps=MapFormat)
         check_numbers(self.workers, self.scale)
         check_threshold(self.threshold, self.thresholds)
 

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
@@ -78,7 +78,7 @@ class ResultRow:
                 f"no threshold; leave it out, or set a threshold with `diad-calibrate`"
             )
         return AnnotatedImage(
-            file_name=self.path,
+            file_name=PurePath(self.path).as_posix(),
             width=self.width or 0,
             height=self.height or 0,
             score=self.score or 0.0,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diad_deploy.detector import Detector, ModelOptions
+from diad_deploy.errors import OptionError
 from diad_deploy.files.atomic_folder import AtomicFolder
 from diad_deploy.inspection.summary import Progress
 from diad_deploy.labelled.layouts.choice import AUTO, find_labelled_set
@@ -54,6 +55,14 @@ class EvaluationConfig(ModelOptions):
     layout: str = AUTO
     classes: tuple[str, ...] = ()
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        ModelOptions.__post_init__(self)
+        if isinstance(self.classes, str):
+            raise OptionError(
+                f"classes {self.classes!r}: expected several names, found one; write "
+                f"classes=({self.classes!r},)"
+            )
 
 
 def evaluate_folder(

@@ -1,6 +1,5 @@
 """Builds a bundle from a checkpoint."""
 
-import os
 import platform
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +19,7 @@ from diad_deploy.bundle.manifest import (
     NoiseSpec,
 )
 from diad_deploy.diffusion.schedule import make_schedule
+from diad_deploy.log import get_logger
 from diad_export.checkpoint.pretrained_features import complete_features
 from diad_export.checkpoint.read import Checkpoint, Sources, read_checkpoint
 from diad_export.checkpoint.usable_weights import check_checkpoint
@@ -38,8 +38,16 @@ from diad_export.model.diad import DiadModel
 from diad_export.model.fusion import TRUNCATE_SIGMAS
 from diad_export.model.sizes import LATENTS_FACTOR, check_image_size
 from diad_export.onnx.components import image_spec, latents_spec, make_components
-from diad_export.options import BuildOptions, ResolvedOptions, resolve_options
+from diad_export.options import (
+    BuildOptions,
+    ResolvedOptions,
+    StrPath,
+    optional_path,
+    resolve_options,
+)
 from diad_export.precision.calibration import Calibration, read_calibration
+
+log = get_logger(__name__)
 
 NOISE_FILE = "noise.npy"
 POSTERIOR_NOISE_FILE = "posterior_noise.npy"
@@ -74,12 +82,12 @@ class BuildConfig(BuildOptions):
     Other attributes and errors are those of `BuildOptions`.
     """
 
-    checkpoint: str | os.PathLike[str]
-    output: str | os.PathLike[str]
+    checkpoint: StrPath
+    output: StrPath
     force: bool = False
-    autoencoder: Path | None = None
-    features: Path | None = None
-    context: Path | None = None
+    autoencoder: StrPath | None = None
+    features: StrPath | None = None
+    context: StrPath | None = None
     extractor: str | None = None
     engines: EngineOptions | None = None
 
@@ -105,9 +113,9 @@ def build_bundle(
     """
     sources = Sources(
         checkpoint=Path(config.checkpoint),
-        autoencoder=config.autoencoder,
-        features=config.features,
-        context=config.context,
+        autoencoder=optional_path(config.autoencoder),
+        features=optional_path(config.features),
+        context=optional_path(config.context),
         extractor=config.extractor,
     )
     return build(
@@ -158,6 +166,7 @@ def build(
         if pretrained is not None:
             progress(f"the checkpoint has no extractor: taking timm's pretrained {pretrained}")
         settings = resolve_options(options, checkpoint.recommended)
+        log.info("building %s with %s, %s", destination, settings, options)
         model = load_model(checkpoint)
         manifest = export_graphs(model, checkpoint, options, settings, writer.folder, progress)
         if target is not None:
@@ -191,10 +200,10 @@ def export_graphs(
         fusion=fusion,
         only_mid_control=options.only_mid_control,
     )
-    if options.precision == "fp32":
+    if options.precision != "fp16":
         graphs = write_float32(components, folder, progress, options.convolutions)
     else:
-        images = read_calibration(options.calibration, image, options.reading)
+        images = read_calibration(optional_path(options.calibration), image, options.reading)
         progress(f"calibrating on {len(images.images)} images of {images.source}")
         for warning in images.warnings:
             progress(f"warning: {warning}")

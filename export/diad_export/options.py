@@ -1,15 +1,24 @@
 """Options for building a bundle: the user's, the checkpoint's, and the published values."""
 
 import math
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from diad_deploy.bundle.manifest import Convolutions, Manifest, Posterior, Spacing
+from diad_deploy.choices import check_choices
 from diad_deploy.errors import OptionError
 from diad_deploy.images.options import ImageOptions, ReadingOptions
 
 BuildPrecision = Literal["fp32", "fp16"]
+
+StrPath = str | os.PathLike[str]
+
+
+def optional_path(path: StrPath | None) -> Path | None:
+    """`path` as a `Path`, where there is one."""
+    return None if path is None else Path(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +85,17 @@ class BuildOptions(ReadingOptions):
     heatmap_scale: tuple[float, float] | None = None
     seed: int = 0
     precision: BuildPrecision = "fp32"
-    calibration: Path | None = None
+    calibration: StrPath | None = None
     convolutions: Convolutions = "plain"
 
     def __post_init__(self) -> None:
+        check_choices(
+            self,
+            spacing=Spacing,
+            posterior=Posterior,
+            precision=BuildPrecision,
+            convolutions=Convolutions,
+        )
         if self.calibration is not None and self.precision == "fp32":
             raise OptionError(
                 "--calibration: only float16 graphs are calibrated; add --precision fp16, or "
@@ -159,11 +175,14 @@ def _check(resolved: ResolvedOptions) -> None:
     if not 0 < resolved.sigma_px < math.inf:
         faults.append(f"--sigma {resolved.sigma_px} must be above 0")
     if resolved.pool_size_px < 1 or resolved.pool_count < 0:
-        faults.append(f"--pool {resolved.pool_size_px} {resolved.pool_count} must be 1 0 or more")
+        faults.append(
+            f"--pool {resolved.pool_size_px} {resolved.pool_count}: expected a SIZE of at "
+            f"least 1 and a COUNT of at least 0"
+        )
     elif resolved.pool_count * (resolved.pool_size_px - 1) >= resolved.image_size_px:
         faults.append(
-            f"{resolved.pool_count} poolings of {resolved.pool_size_px} px leave nothing of "
-            f"{resolved.image_size_px} px; take fewer or smaller ones with --pool"
+            f"--pool {resolved.pool_size_px} {resolved.pool_count}: the pools are larger "
+            f"than the image of {resolved.image_size_px} px; use fewer or smaller ones"
         )
     if not -math.inf < resolved.heatmap_low < resolved.heatmap_high < math.inf:
         faults.append(

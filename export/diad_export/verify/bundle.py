@@ -1,6 +1,5 @@
 """`diad-export verify`: opens what a verification needs, runs it, and stores the result."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,21 +7,26 @@ from pathlib import Path
 from diad_deploy.backends import AUTO, check_choice
 from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.update import update_manifest
-from diad_deploy.errors import InputError
+from diad_deploy.choices import check_choices
+from diad_deploy.errors import InputError, OptionError
 from diad_deploy.images.formats.white_level import resolve_white
 from diad_deploy.images.options import ImageOptions, ReadingOptions
 from diad_deploy.inspection.summary import Progress, no_progress
 from diad_deploy.labelled.mask_findings import check_masks
+from diad_deploy.log import get_logger
 from diad_deploy.thresholds.decide import check_threshold
 from diad_deploy.thresholds.file import find_thresholds
 from diad_export.checkpoint.pretrained_features import complete_features
 from diad_export.checkpoint.read import Checkpoint, Sources, read_checkpoint
 from diad_export.checkpoint.usable_weights import check_checkpoint
 from diad_export.checkpoint.weights import load_model
+from diad_export.options import StrPath, optional_path
 from diad_export.verify.labelled_images import find_labelled
 from diad_export.verify.result import Limits, Verification
 from diad_export.verify.stages import BATCH, VerifyOptions, verify
 from diad_export.verify.traced_bundle import Rounding, trace_bundle
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +55,14 @@ class VerificationConfig(ReadingOptions):
         OptionError: a value does not fit.
     """
 
-    bundle: str | os.PathLike[str]
-    images: str | os.PathLike[str]
-    masks: Path | None = None
+    bundle: StrPath
+    images: StrPath
+    masks: StrPath | None = None
     most: int | None = None
-    checkpoint: str | os.PathLike[str] | None = None
-    autoencoder: Path | None = None
-    features: Path | None = None
-    context: Path | None = None
+    checkpoint: StrPath | None = None
+    autoencoder: StrPath | None = None
+    features: StrPath | None = None
+    context: StrPath | None = None
     extractor: str | None = None
     backend: str = AUTO
     device: str = AUTO
@@ -73,6 +77,9 @@ class VerificationConfig(ReadingOptions):
     def __post_init__(self) -> None:
         check_choice(self.backend, self.device)
         check_threshold(self.threshold, None)
+        check_choices(self, rounding=Rounding)
+        if self.most is not None and self.most < 1:
+            raise OptionError(f"most {self.most}: expected at least 1")
         _ = self.reading
 
 
@@ -100,21 +107,20 @@ def verify_bundle(
         reading=resolve_reading(opened, config.reading),
         limits=config.limits,
     )
-    labelled = find_labelled(images, masks=config.masks, most=config.most)
+    labelled = find_labelled(images, masks=optional_path(config.masks), most=config.most)
     if config.strict:
         defective = (p for p in labelled if p.defective)
         size_px = opened.manifest.image.size_px
         found_masks = ((p.name, p.path, p.mask) for p in defective)
         check_masks(found_masks, size_px, limit_px=options.reading.limit_px)
     sources = Sources(
-        checkpoint=find_checkpoint(
-            opened, None if config.checkpoint is None else Path(config.checkpoint)
-        ),
-        autoencoder=config.autoencoder,
-        features=config.features,
-        context=config.context,
+        checkpoint=find_checkpoint(opened, optional_path(config.checkpoint)),
+        autoencoder=optional_path(config.autoencoder),
+        features=optional_path(config.features),
+        context=optional_path(config.context),
         extractor=config.extractor,
     )
+    log.info("comparing %s with %s on %d images", opened.path, sources.checkpoint, len(labelled))
     model = load_model(_read(opened, sources))
     with trace_bundle(
         opened,

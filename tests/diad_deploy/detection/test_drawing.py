@@ -83,3 +83,8 @@ def test_a_notebook_shows_numbers_and_small_images() -> None:
 def test_the_old_name_of_the_size_warns() -> None:
     with pytest.warns(DeprecationWarning, match=r"Detection\.image_size_px"):
         assert detection().picture_size_px == (6, 8)
+
+
+def test_the_old_name_of_the_resized_map_warns() -> None:
+    with pytest.warns(DeprecationWarning, match=r"Detection\.map_at_image_size"):
+        assert detection().map_at_picture_size().shape == (6, 8)
