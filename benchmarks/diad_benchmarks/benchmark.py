@@ -190,7 +190,9 @@ class _Run:
 
     def _subject(self) -> Subject:
         names, checkpoint = self._plan.ways, self._model.checkpoint
-        winograd = self._winograd() if WINOGRAD in names else None
+        winograd = None
+        if WINOGRAD in names:
+            winograd = self._build("winograd", precision="fp32", convolutions="winograd")
         half = self._half() if any(find_backend(name).needs_half for name in names) else None
         return Subject(
             checkpoint=None if checkpoint is None else str(checkpoint.resolve()),
@@ -209,9 +211,6 @@ class _Run:
         except (DiadError, ImportError, RuntimeError) as error:
             self._echo(f"the GPU's rates are unknown: {error}")
             return ()
-
-    def _winograd(self) -> Path | None:
-        return self._build("winograd", precision="fp32", convolutions="winograd")
 
     def _half(self) -> Path | None:
         """The bundle in float16; None if none was given and none can be built.

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -151,40 +152,23 @@ class Backend:
             ) from error
 
 
-def _onnxruntime_cuda(suffix: str, title: str, **options: Any) -> Backend:
-    return Backend(
-        name=f"onnxruntime-cuda{suffix}",
-        title=f"ONNX Runtime, CUDA{title}",
-        opener="bundle.open_bundle",
-        options={"backend": "onnxruntime", "device": "cuda", **options},
-        device="cuda",
-        extra="gpu",
-        needs_half=options.get("variant") == "half",
-    )
-
-
-def _onnxruntime_cpu(suffix: str, title: str, **options: Any) -> Backend:
-    return Backend(
-        name=f"onnxruntime{suffix}",
-        title=f"ONNX Runtime, CPU{title}",
-        opener="bundle.open_bundle",
-        options={"backend": "onnxruntime", "device": "cpu", **options},
-        device="cpu",
-        extra="cpu",
-        only_with_all=bool(options),
-    )
-
-
-def _tensorrt(name: str, title: str) -> Backend:
+def _bundle(name: str, title: str, *, device: str = "cuda", extra: str, **options: Any) -> Backend:
+    """A row of one of the runtime's own backends, whose name is `name` up to a suffix."""
+    backend = "onnxruntime" if name.startswith("onnxruntime") else name
     return Backend(
         name=name,
         title=title,
         opener="bundle.open_bundle",
-        options={"backend": name, "device": "cuda", "variant": "engines"},
-        device="cuda",
-        extra=name,
+        options={"backend": backend, "device": device, **options},
+        device=device,
+        extra=extra,
+        only_with_all=device == "cpu" and bool(options),
+        needs_half=options.get("variant") == "half",
     )
 
+
+_onnxruntime_cpu = partial(_bundle, device="cpu", extra="cpu")
+_onnxruntime_cuda = partial(_bundle, extra="gpu")
 
 BACKENDS = (
     Backend(
@@ -209,14 +193,19 @@ BACKENDS = (
         opener="pytorch.open_recorded",
         device="cuda",
     ),
-    _onnxruntime_cpu("", ""),
-    _onnxruntime_cpu("-winograd", ", Winograd", variant="winograd"),
-    _onnxruntime_cuda("", ""),
-    _onnxruntime_cuda("-tf32", ", TF32", tf32=True),
-    _onnxruntime_cuda("-no-graphs", ", no CUDA graphs", cuda_graphs=False),
-    _onnxruntime_cuda("-half", ", float16", variant="half"),
+    _onnxruntime_cpu("onnxruntime", "ONNX Runtime, CPU"),
+    _onnxruntime_cpu("onnxruntime-winograd", "ONNX Runtime, CPU, Winograd", variant="winograd"),
+    _onnxruntime_cuda("onnxruntime-cuda", "ONNX Runtime, CUDA"),
+    _onnxruntime_cuda("onnxruntime-cuda-tf32", "ONNX Runtime, CUDA, TF32", tf32=True),
     _onnxruntime_cuda(
-        "-half-no-graphs", ", float16, no CUDA graphs", variant="half", cuda_graphs=False
+        "onnxruntime-cuda-no-graphs", "ONNX Runtime, CUDA, no CUDA graphs", cuda_graphs=False
+    ),
+    _onnxruntime_cuda("onnxruntime-cuda-half", "ONNX Runtime, CUDA, float16", variant="half"),
+    _onnxruntime_cuda(
+        "onnxruntime-cuda-half-no-graphs",
+        "ONNX Runtime, CUDA, float16, no CUDA graphs",
+        variant="half",
+        cuda_graphs=False,
     ),
     Backend(
         name="openvino",
@@ -226,8 +215,8 @@ BACKENDS = (
         extra="benchmarks",
         only_with_all=True,
     ),
-    _tensorrt("tensorrt", "TensorRT"),
-    _tensorrt("tensorrt-rtx", "TensorRT-RTX"),
+    _bundle("tensorrt", "TensorRT", extra="tensorrt", variant="engines"),
+    _bundle("tensorrt-rtx", "TensorRT-RTX", extra="tensorrt-rtx", variant="engines"),
 )
 """All backends, in the order of the tables."""
 

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, TypeVar
 
 from diad_benchmarks.backends.backend import Outcome, Runner, Subject
-from diad_benchmarks.measure.stage_clock import HostClock, StageClock, pipeline_stage
+from diad_benchmarks.measure.stage_clock import HostClock, StageClock, marking, pipeline_stage
 from diad_deploy.arrays import ImageArray
 from diad_deploy.backends import ModelRequest, has_engines, open_model
 from diad_deploy.bundle.engine_spec import Target
@@ -107,15 +107,8 @@ class BundleRunner(Runner):
         self._model.close()
 
     def _order(self, stages: Stages[T], image: T, noise: T, posterior_noise: T, /) -> Outputs[T]:
-        return pipeline.run(
-            stages, image, noise, posterior_noise, self._steps, observe=self._observe
-        )
-
-    def _observe(self, name: str, tensor: Any) -> None:
-        del tensor
-        stage = None if self._whole else pipeline_stage(name)
-        if stage is not None:
-            self._clock.mark(stage)
+        observe = None if self._whole else marking(self._clock, pipeline_stage)
+        return pipeline.run(stages, image, noise, posterior_noise, self._steps, observe=observe)
 
 
 def _in_half(subject: Subject) -> Subject:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from diad_benchmarks.backends.backend import Outcome, Runner, Subject
-from diad_benchmarks.measure.stage_clock import StageClock, pipeline_stage
+from diad_benchmarks.measure.stage_clock import StageClock, marking, pipeline_stage
 from diad_deploy.arrays import FloatArray, ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import GRAPH_NAMES, Spacing
@@ -74,13 +74,7 @@ class OpenVinoRunner(Runner):
         """See `Runner`."""
         inputs = self._prepare(images)
         clock.mark("prepare")
-
-        def observe(name: str, value: FloatArray) -> None:
-            del value
-            stage = pipeline_stage(name)
-            if stage is not None:
-                clock.mark(stage)
-
+        observe = marking(clock, pipeline_stage)
         try:
             found = pipeline.run(self._stages, *inputs, self._steps, observe=observe)
         except RuntimeError as error:

@@ -16,12 +16,15 @@ COMPILERS = ("g++", "clang++", "c++", "cl")
 
 def open_published(subject: Subject) -> Runner:
     """The published order of work: eager, with both sides of guidance, and decoding twice."""
-    return _open_reference(subject, as_published=True)
+    return open_reference(subject, as_published=True)
 
 
-def open_reference(subject: Subject) -> Runner:
+def open_reference(subject: Subject, *, as_published: bool = False) -> Runner:
     """The reference without guidance, eager: accuracy is measured against it."""
-    return _open_reference(subject)
+    from diad_benchmarks.backends.torch_reference import TorchReference, load_subject
+
+    device = find_device(subject.device)
+    return TorchReference(load_subject(subject), subject, device=device, as_published=as_published)
 
 
 def open_half_on_gpu(subject: Subject) -> Runner:
@@ -95,13 +98,6 @@ def _need_gpu(requested: str, what: str) -> None:
     if find_device(requested) != "cuda":
         reason = "--device cpu excludes it" if requested == "cpu" else "PyTorch finds none"
         raise BackendError(f"{what} needs a GPU, and {reason}; run this on a machine with one")
-
-
-def _open_reference(subject: Subject, *, as_published: bool = False) -> Runner:
-    from diad_benchmarks.backends.torch_reference import TorchReference, load_subject
-
-    device = find_device(subject.device)
-    return TorchReference(load_subject(subject), subject, device=device, as_published=as_published)
 
 
 def _to_float32(module: Any, inputs: Any, maps: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -105,7 +105,7 @@ class RecordedPass(Runner):
         noises = tuple(
             torch.from_numpy(broadcast_noise(noise, batch)).to("cuda") for noise in self._noises
         )
-        side_stream = torch.cuda.Stream()
+        side_stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side_stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side_stream):
             for _ in range(WARM_UPS):

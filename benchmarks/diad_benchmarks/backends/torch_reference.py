@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 from diad_benchmarks.backends.backend import Outcome, Runner, Subject
-from diad_benchmarks.measure.stage_clock import CudaClock, HostClock, StageClock, reference_stage
+from diad_benchmarks.measure.stage_clock import (
+    CudaClock,
+    HostClock,
+    StageClock,
+    marking,
+    reference_stage,
+)
 from diad_deploy.arrays import ImageArray
 from diad_deploy.bundle.folder import Bundle
 from diad_deploy.bundle.manifest import Manifest, Spacing
@@ -93,13 +99,12 @@ class TorchReference(Runner):
         )
         clock.mark("prepare")
         encoded: list[Tensor] = []
+        mark = marking(clock, reference_stage)
 
         def observe(name: str, value: Tensor) -> None:
             if name == "latents_encoded":
                 encoded.append(value)
-            stage = reference_stage(name)
-            if stage is not None:
-                clock.mark(stage)
+            mark(name, value)
 
         try:
             found = run_reference(

@@ -10,6 +10,7 @@ from rich.table import Table
 from diad_benchmarks.report.compare import Comparison
 from diad_benchmarks.report.results import Results
 from diad_benchmarks.report.rows import Row
+from diad_benchmarks.report.tables import make_table, shown
 
 
 def print_results(results: Results, page: Path) -> None:
@@ -33,9 +34,10 @@ def print_comparison(found: Comparison) -> None:
 def speed_table(results: Results) -> Table:
     """One line per backend: its speed, and its share of the limit's."""
     model, machine = results.model, results.machine
-    table = _table(
+    table = make_table(
         f"One image of {model.image_size_px} px, {model.steps} steps, {model.name}",
-        ("p50 ms", "p99 ms", "to ORT", "best /s", "batch", "J/image", "limit"),
+        ("", "p50 ms", "p99 ms", "to ORT", "best /s", "batch", "J/image", "limit"),
+        ((row.title, *_speed(row)) for row in results.rows),
     )
     rates = (
         f"{rate.device}: {1e-9 * rate.flops:,.0f} GFLOP/s in {rate.precision} products, "
@@ -46,21 +48,16 @@ def speed_table(results: Results) -> Table:
     if results.gpu_unread:
         caption.append(f"the GPU's energy and memory are unknown: {results.gpu_unread}")
     table.caption = "\n".join(map(escape, caption))
-    for row in results.rows:
-        table.add_row(row.title, *_speed(row))
     return table
 
 
 def cost_table(results: Results) -> Table:
     """One line per backend that ran: what it needs, and whether it decides as PyTorch does."""
-    table = _table(
+    return make_table(
         "Resources, and agreement with the PyTorch reference",
-        ("start s", "host GB", "GPU GB", "disk MB", "score off", "flips", "AUROC"),
+        ("", "start s", "host GB", "GPU GB", "disk MB", "score off", "flips", "AUROC"),
+        ((row.title, *_cost(row)) for row in results.rows if row.latency is not None),
     )
-    for row in results.rows:
-        if row.latency is not None:
-            table.add_row(row.title, *_cost(row))
-    return table
 
 
 def reasons(results: Results) -> Iterator[str]:
@@ -70,31 +67,18 @@ def reasons(results: Results) -> Iterator[str]:
 
 def comparison_table(comparison: Comparison) -> Table:
     """One line per figure that changed."""
-    table = Table(title=f"Worse by more than {comparison.limit:.0%} is marked")
-    table.add_column("backend")
-    table.add_column("figure")
-    for name in ("before", "after", "worse by", ""):
-        table.add_column(name, justify="right")
-    for change in comparison.changes:
-        if change.before == change.after and not change.beyond:
-            continue
-        table.add_row(
-            change.row,
-            change.figure,
-            _shown(change.before, "{:,.4g}"),
-            _shown(change.after, "{:,.4g}"),
-            _shown(change.worse, "{:+.1%}"),
-            "beyond" if change.beyond else "",
+    rows = (
+        (
+            *(change.row, change.figure),
+            *(shown(figure, "{:,.4g}") for figure in (change.before, change.after)),
+            *(shown(change.worse, "{:+.1%}"), "beyond" if change.beyond else ""),
         )
-    return table
-
-
-def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    table.add_column("", overflow="fold")
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+        for change in comparison.changes
+        if change.before != change.after or change.beyond
+    )
+    title = f"Worse by more than {comparison.limit:.0%} is marked"
+    names = ("backend", "figure", "before", "after", "worse by", "")
+    return make_table(title, names, rows, texts=2)
 
 
 def _speed(row: Row) -> list[str]:
@@ -104,27 +88,22 @@ def _speed(row: Row) -> list[str]:
     return [
         f"{row.latency.p50_ms:.1f}",
         f"{row.latency.p99_ms:.1f}",
-        _shown(row.times_yardstick, "{:.2f}"),
+        shown(row.times_yardstick, "{:.2f}"),
         f"{best.pictures_per_s:.2f}",
         str(best.batch),
-        _shown(best.joules_per_picture, "{:.2f}"),
-        _shown(row.limit_share, "{:.0%}"),
+        shown(best.joules_per_picture, "{:.2f}"),
+        shown(row.limit_share, "{:.0%}"),
     ]
 
 
 def _cost(row: Row) -> list[str]:
     accuracy = row.accuracy
     return [
-        _shown(row.first_result_s, "{:.1f}"),
-        _shown(row.peak_host_bytes, "{:.2f}", 1e-9),
-        _shown(row.peak_device_bytes, "{:.2f}", 1e-9),
-        _shown(row.disk_bytes, "{:.0f}", 1e-6),
-        _shown(accuracy.largest_difference if accuracy else None, "{:.1e}"),
+        shown(row.first_result_s, "{:.1f}"),
+        shown(row.peak_host_bytes, "{:.2f}", 1e-9),
+        shown(row.peak_device_bytes, "{:.2f}", 1e-9),
+        shown(row.disk_bytes, "{:.0f}", 1e-6),
+        shown(accuracy.largest_difference if accuracy else None, "{:.1e}"),
         f"{accuracy.flipped}/{accuracy.pictures}" if accuracy else "",
-        _shown(accuracy.image_auroc_change if accuracy else None, "{:+.4f}"),
+        shown(accuracy.image_auroc_change if accuracy else None, "{:+.4f}"),
     ]
-
-
-def _shown(value: float | None, form: str, scale: float = 1.0) -> str:
-    """`value` times `scale` in `form`; empty for None."""
-    return "" if value is None else form.format(value * scale)

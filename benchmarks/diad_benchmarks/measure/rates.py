@@ -75,15 +75,7 @@ class ProcessorRates:
         if not self._bytes:
             self.sample()
         library = max(self._flops, key=lambda name: statistics.median(self._flops[name]))
-        return Rates(
-            device="cpu",
-            precision="float32",
-            flops=statistics.median(self._flops[library]),
-            best_flops=max(self._flops[library]),
-            library=library,
-            copy_bytes_per_s=statistics.median(self._bytes),
-            best_copy_bytes_per_s=max(self._bytes),
-        )
+        return _rates("cpu", "float32", library, SIDE, self._flops[library], self._bytes)
 
     def _copy(self) -> None:
         edges = np.linspace(0, len(self._source), self._cores + 1).astype(int).tolist()
@@ -132,19 +124,28 @@ def measure_gpu_rates(turns: int = 20) -> tuple[Rates, ...]:
         left, right = (torch.randn(side, side, device="cuda", dtype=dtype) for _ in range(2))
         times = _event_seconds(torch, partial(torch.matmul, left, right), turns)
         rates = [2 * side**3 / seconds for seconds in times]
-        found.append(
-            Rates(
-                device="cuda",
-                precision=name,
-                flops=statistics.median(rates),
-                best_flops=max(rates),
-                library="PyTorch",
-                copy_bytes_per_s=statistics.median(copies),
-                best_copy_bytes_per_s=max(copies),
-                side=side,
-            )
-        )
+        found.append(_rates("cuda", name, "PyTorch", side, rates, copies))
     return tuple(found)
+
+
+def _rates(
+    device: str,
+    precision: str,
+    library: str,
+    side: int,
+    flops: Sequence[float],
+    copies: Sequence[float],
+) -> Rates:
+    return Rates(
+        device=device,
+        precision=precision,
+        flops=statistics.median(flops),
+        best_flops=max(flops),
+        library=library,
+        copy_bytes_per_s=statistics.median(copies),
+        best_copy_bytes_per_s=max(copies),
+        side=side,
+    )
 
 
 def _event_seconds(torch: Any, work: Callable[[], object], turns: int) -> Sequence[float]:

@@ -59,6 +59,18 @@ class CudaClock:
         return found
 
 
+def marking(clock: StageClock, stage_of: Callable[[str], str | None]) -> Callable[[str, Any], None]:
+    """An observer of tensors that marks the stage that ends with each of them."""
+
+    def observe(name: str, tensor: object) -> None:
+        del tensor
+        stage = stage_of(name)
+        if stage is not None:
+            clock.mark(stage)
+
+    return observe
+
+
 _STEP_DONE = re.compile(r"latents_(\d+)")
 _PREDICTED = re.compile(r"step(\d+)_eps")
 

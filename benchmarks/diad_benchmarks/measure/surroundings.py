@@ -52,16 +52,16 @@ def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundin
     write_files(list(drawn.pixels), scratch / "files")
     files = find_images([scratch / "files"])
     with Detector.open(bundle, batch_size=BATCH) as detector:
-        alone = _ModelAlone(detector, files)
+        run_alone = _model_alone(detector, files)
 
         def inspect_files(index: int) -> float:
             report = scratch / f"report{index}"
             return seconds_of(partial(inspect, files, detector, report, InspectionOptions()))
 
         inspect_files(-1)  # warm-up of both
-        alone.run()
+        found = run_alone()
         taken = take_turns(
-            {"run": inspect_files, "model": lambda _: seconds_of(alone.run)}, rounds=rounds
+            {"run": inspect_files, "model": lambda _: seconds_of(run_alone)}, rounds=rounds
         )
         return Surroundings(
             backend=detector.backend,
@@ -71,26 +71,19 @@ def measure_surroundings(bundle: Path, scratch: Path, rounds: int) -> Surroundin
             run_s=taken.seconds["run"],
             model_s=taken.seconds["model"],
             overhead=statistics.median(taken.ratios("run", "model")) - 1,
-            work_ms=_work_ms(files, detector, alone.found, scratch / "parts"),
+            work_ms=_work_ms(files, detector, found, scratch / "parts"),
         )
 
 
-class _ModelAlone:
-    """The model on prepared batches; `found` holds the latest detections."""
-
-    def __init__(self, detector: Detector, files: Sequence[ImageFile]) -> None:
-        self._detector = detector
-        images = [read_image(file.path) for file in files]
-        self._sizes = [(image.shape[0], image.shape[1]) for image in images]
-        self._prepared = prepare_batch(images, detector.manifest.image)
-        self.found: list[Detection] = []
-
-    def run(self) -> None:
-        """Run all images, in batches."""
-        self.found = []
-        for start in range(0, len(self._prepared), BATCH):
-            part = slice(start, start + BATCH)
-            self.found += self._detector.detect_prepared(self._prepared[part], self._sizes[part])
+def _model_alone(detector: Detector, files: Sequence[ImageFile]) -> Callable[[], list[Detection]]:
+    """A call that runs the model alone, in batches, on images that are already prepared."""
+    images = [read_image(file.path) for file in files]
+    sizes = [(image.shape[0], image.shape[1]) for image in images]
+    prepared = prepare_batch(images, detector.manifest.image)
+    parts = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
+    return lambda: [
+        found for part in parts for found in detector.detect_prepared(prepared[part], sizes[part])
+    ]
 
 
 def _work_ms(

@@ -63,6 +63,10 @@ class BackendProcess(WorkerProcess[Answer]):
         request = RunRequest(first=first, count=count, at_least_s=at_least_s)
         return _set(self._ask(Request(run=request), timeout_s).ran)
 
+    def seconds(self, place: int) -> float:
+        """The seconds of one image."""
+        return self.run(place, 1).seconds
+
     def set_schedule(self, steps: int, spacing: Spacing) -> None:
         """Change the schedule."""
         self._ask(Request(schedule=ScheduleRequest(steps=steps, spacing=spacing)))

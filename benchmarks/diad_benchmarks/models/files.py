@@ -68,7 +68,7 @@ def find_model(
         build_apart(checkpoint, bundle, BuildOptions(), echo=echo, timeout_s=timeout_s)
     opened = Bundle.open(bundle)
     if checkpoint is not None:
-        check_origin(opened, checkpoint, _origin(checkpoint))
+        _check_origin(opened, str(checkpoint), _origin(checkpoint), option="--bundle")
     return ModelFiles(checkpoint=checkpoint, bundle=opened, standin=standin)
 
 
@@ -94,17 +94,12 @@ def build_apart(
     apart(_build, checkpoint, bundle, options, timeout_s=timeout_s)
 
 
-def check_origin(bundle: Bundle, checkpoint: Path, found: CheckpointOrigin) -> None:
-    """Check that `bundle` was built from `checkpoint`, whose origin is `found`.
-
-    Raises:
-        OptionError: it was built from another one.
-    """
-    expected = bundle.manifest.checkpoint
-    if expected.sha256 != found.sha256:
+def _check_origin(bundle: Bundle, name: str, expected: CheckpointOrigin, *, option: str) -> None:
+    found = bundle.manifest.checkpoint
+    if found.sha256 != expected.sha256:
         raise OptionError(
-            f"{bundle.path}: built from {expected.name} (SHA-256 {expected.sha256[:12]}…), "
-            f"expected {checkpoint} ({found.sha256[:12]}…); leave --bundle out to build one"
+            f"{bundle.path}: built from {found.name} (SHA-256 {found.sha256[:12]}…), "
+            f"expected {name} ({expected.sha256[:12]}…); leave {option} out to build one"
         )
 
 
@@ -115,14 +110,9 @@ def check_float16(path: Path, bundle: Bundle) -> Path:
         OptionError: it was built from another checkpoint, or is not in float16.
         BundleError: the bundle is missing or damaged.
     """
-    half = Bundle.open(path, verify=False).manifest
-    own = bundle.manifest.checkpoint
-    if half.checkpoint.sha256 != own.sha256:
-        raise OptionError(
-            f"{path}: built from {half.checkpoint.name} (SHA-256 {half.checkpoint.sha256[:12]}…), "
-            f"expected {own.name} ({own.sha256[:12]}…); leave --half-bundle out to build one"
-        )
-    precision = half.graph("denoiser").precision
+    half, own = Bundle.open(path, verify=False), bundle.manifest.checkpoint
+    _check_origin(half, own.name, own, option="--half-bundle")
+    precision = half.manifest.graph("denoiser").precision
     if precision != "float16":
         raise OptionError(
             f"{path}: expected graphs in float16, found {precision}; build it with diad-export "

@@ -1,5 +1,6 @@
 """Compares two results: which figures changed, and which became worse by more than a limit."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -96,22 +97,18 @@ def _row_changes(old: Row, new: Row | None, limit: float) -> Iterator[Change]:
         yield Change(row=old.name, figure="runs", before=1.0, after=0.0, worse=1.0, beyond=True)
         return
 
-    def change(figure: str, before: float, after: float, worse: float) -> Change:
-        beyond = worse > limit and figure not in SHOWN_ONLY
-        return Change(
-            row=old.name, figure=figure, before=before, after=after, worse=worse, beyond=beyond
-        )
-
     for name, figure in LESS_IS_BETTER.items():
         before, after = figure(old), figure(new)
         if before and after is not None:
-            yield change(name, before, after, after / before - 1)
+            allowed = math.inf if name in SHOWN_ONLY else limit
+            yield _change(old.name, name, before, after, after / before - 1, allowed)
     speeds = {t.batch: t.pictures_per_s for t in new.throughput}
     for throughput in old.throughput:
         speed = speeds.get(throughput.batch)
         if speed is not None:
             was = throughput.pictures_per_s
-            yield change(f"{SPEED}_batch_{throughput.batch}", was, speed, was / speed - 1)
+            name = f"{SPEED}_batch_{throughput.batch}"
+            yield _change(old.name, name, was, speed, was / speed - 1, limit)
     if old.accuracy is not None and new.accuracy is not None:
         yield from _accuracy_changes(old.name, old.accuracy, new.accuracy)
 
@@ -125,14 +122,15 @@ def _accuracy_changes(row: str, old: Accuracy, new: Accuracy) -> Iterator[Change
     )
     for figure, before, after, allowed in figures:
         if before is not None and after is not None:
-            yield Change(
-                row=row,
-                figure=figure,
-                before=before,
-                after=after,
-                worse=after - before,
-                beyond=after - before > allowed,
-            )
+            yield _change(row, figure, before, after, after - before, allowed)
+
+
+def _change(
+    row: str, figure: str, before: float, after: float, worse: float, allowed: float
+) -> Change:
+    return Change(
+        row=row, figure=figure, before=before, after=after, worse=worse, beyond=worse > allowed
+    )
 
 
 def _lost(before: float | None, after: float | None) -> tuple[float | None, float | None, float]:

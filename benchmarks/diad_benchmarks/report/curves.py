@@ -1,7 +1,7 @@
 """The page's plots, as self-contained SVG."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -27,6 +27,11 @@ STYLE: Any = {
     "ytick.color": "#3a434d",
 }
 COLOURS = ("#2f6db3", "#d9772b", "#3c9a5f", "#a24f9f", "#c0453e", "#6a7683", "#1b9aaa", "#8c6d31")
+BESIDE: Any = {
+    **{"frameon": False, "fontsize": 9},
+    **{"loc": "center left", "bbox_to_anchor": (1.0, 0.5)},
+}
+"""A legend to the right of its plot."""
 PARTS = ("prepare", "encode", "steps", "decode", "decode again", "score", "model")
 
 
@@ -46,8 +51,8 @@ def draw_plots(results: Results) -> dict[str, str]:
     return drawn
 
 
-def _draw(height: float, draw: Callable[..., None], data: Any, width: float = 7.6) -> str:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _draw(height: float, draw: Callable[..., None], data: Any) -> str:
+    figure = Figure(figsize=(7.6, height), layout="constrained")
     draw(figure.subplots(), data)
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
@@ -80,18 +85,19 @@ def _latency(axes: Any, rows: Sequence[Row]) -> None:
 
 def _throughput(axes: Any, rows: Sequence[Row]) -> None:
     for place, row in enumerate(rows):
-        axes.plot(
-            [t.batch for t in row.throughput],
-            [t.pictures_per_s for t in row.throughput],
-            "o-",
-            ms=4,
-            color=COLOURS[place % len(COLOURS)],
-            label=row.title,
-        )
+        speeds = {t.batch: t.pictures_per_s for t in row.throughput}
+        _line(axes, place, speeds.keys(), speeds.values(), label=row.title)
     batches = sorted({t.batch for row in rows for t in row.throughput})
     axes.set(xlabel="images per batch", ylabel="images per second", ylim=(0, None))
     axes.set_xticks(batches, [str(batch) for batch in batches])
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.legend(**BESIDE)
+
+
+def _line(
+    axes: Any, place: int, xs: Iterable[float], ys: Iterable[Any], *, ms: int = 4, label: str
+) -> None:
+    colour = COLOURS[place % len(COLOURS)]
+    axes.plot(list(xs), list(ys), "o-", ms=ms, color=colour, label=label)
 
 
 def _stages(axes: Any, rows: Sequence[Row]) -> None:
@@ -108,15 +114,8 @@ def _stages(axes: Any, rows: Sequence[Row]) -> None:
                 label=part if place == 0 or part == "decode again" else None,
             )
             if share > 0.06:
-                axes.text(
-                    100 * (left + share / 2),
-                    place,
-                    f"{share:.0%}",
-                    ha="center",
-                    va="center",
-                    color="white",
-                    fontsize=9,
-                )
+                middle, style = 100 * (left + share / 2), {"ha": "center", "va": "center"}
+                axes.text(middle, place, f"{share:.0%}", color="white", fontsize=9, **style)
             left += share
     _name_rows(axes, rows)
     axes.set(xlabel="share of an image's time, %", xlim=(0, 100))
@@ -152,7 +151,7 @@ def _steps(axes: Any, points: Sequence[StepsPoint]) -> None:
     for place, (label, line) in enumerate(_lines(known)):
         xs = [point.pictures_per_s for point in line]
         ys = [point.image_auroc for point in line]
-        axes.plot(xs, ys, "o-", ms=5, color=COLOURS[place % len(COLOURS)], label=label)
+        _line(axes, place, xs, ys, ms=5, label=label)
         for point, x, y in zip(line, xs, ys, strict=True):
             axes.annotate(str(point.steps), (x, y), xytext=(4, 4), textcoords="offset points")
     axes.set(xlabel="images per second", ylabel="image AUROC", xlim=(0, None))
@@ -161,25 +160,18 @@ def _steps(axes: Any, points: Sequence[StepsPoint]) -> None:
 
 def _step_costs(axes: Any, points: Sequence[StepsPoint]) -> None:
     for place, (label, line) in enumerate(_lines(points)):
-        axes.plot(
-            [point.steps for point in line],
-            [point.median_ms / point.batch for point in line],
-            "o-",
-            ms=4,
-            color=COLOURS[place % len(COLOURS)],
-            label=label,
-        )
+        costs = [point.median_ms / point.batch for point in line]
+        _line(axes, place, [point.steps for point in line], costs, label=label)
     axes.set(xlabel="steps", ylabel="ms per image", xlim=(0, None), ylim=(0, None))
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.legend(**BESIDE)
 
 
 def _lines(points: Sequence[StepsPoint]) -> Iterator[tuple[str, list[StepsPoint]]]:
-    kinds = dict.fromkeys((p.precision, p.spacing, p.batch) for p in points)
-    for precision, spacing, batch in kinds:
-        line = [
-            p for p in points if (p.precision, p.spacing, p.batch) == (precision, spacing, batch)
-        ]
-        yield f"{precision}, {spacing}, batch {batch}", sorted(line, key=lambda p: p.steps)
+    lines: dict[str, list[StepsPoint]] = {}
+    for p in points:
+        lines.setdefault(f"{p.precision}, {p.spacing}, batch {p.batch}", []).append(p)
+    for label, line in lines.items():
+        yield label, sorted(line, key=lambda p: p.steps)
 
 
 def _threads(axes: Any, sweeps: Sweeps) -> None:

@@ -1,12 +1,12 @@
 """One row of the comparison: the figures of a backend, or the reason why there are none."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from diad_benchmarks.measure.floor import CountedGraph, Limit, limit
 from diad_benchmarks.measure.measured import Measured
-from diad_benchmarks.measure.protocol import Ran
+from diad_benchmarks.measure.protocol import Opened, Ran
 from diad_benchmarks.measure.rates import Rates
 from diad_benchmarks.measure.spread import Spread, spread_of
 from diad_benchmarks.report.accuracy import Accuracy
@@ -103,8 +103,8 @@ def make_row(
         reason = measured.why_not or NOT_REACHED
         return Row(name=backend.name, title=backend.title, why_not=reason)
     latency = spread_of([seconds for ran in measured.singles for seconds in ran.runs])
-    floor = _Floor(graphs, rates, device=opened.device, precision=opened.precision)
-    least = floor.of(1)
+    limit_of = _limits(graphs, rates, opened)
+    least = limit_of(1)
     return Row(
         name=backend.name,
         title=backend.title,
@@ -114,7 +114,7 @@ def make_row(
         precision=opened.precision,
         latency=latency,
         times_yardstick=_times_yardstick(measured),
-        throughput=tuple(_throughput(measured, floor)),
+        throughput=tuple(_throughput(measured, limit_of)),
         stages=stage_times(measured.singles),
         opening_s=opened.seconds,
         first_result_s=measured.first_result_s,
@@ -138,11 +138,13 @@ def stage_times(runs: Sequence[Ran]) -> tuple[StageTime, ...]:
     )
 
 
-def _throughput(measured: Measured, floor: "_Floor") -> Iterator[Throughput]:
+def _throughput(
+    measured: Measured, limit_of: Callable[[int], Limit | None]
+) -> Iterator[Throughput]:
     for batch, turns in ((1, measured.singles), *sorted(measured.batches.items())):
         spread = spread_of([seconds for ran in turns for seconds in ran.runs])
         prepare = [ran.stages["prepare"] for ran in turns if "prepare" in ran.stages]
-        energy, least = measured.energy.get(batch), floor.of(batch)
+        energy, least = measured.energy.get(batch), limit_of(batch)
         yield Throughput(
             batch=batch,
             turns=spread.count,
@@ -170,28 +172,19 @@ def _times_yardstick(measured: Measured) -> float | None:
     return statistics.median(ratios) if ratios else None
 
 
-class _Floor:
-    """The least time of batches on a backend's device, if its rates are known."""
-
-    def __init__(
-        self, graphs: Sequence[CountedGraph], rates: Sequence[Rates], *, device: str, precision: str
-    ) -> None:
-        # on the CPU, ONNX Runtime computes float16 graphs in float32
-        self._precision = "float32" if device == "cpu" else precision
-        self._graphs = graphs
-        self._rates = next(
-            (each for each in rates if (each.device, each.precision) == (device, self._precision)),
-            None,
-        )
-
-    def of(self, batch: int) -> Limit | None:
-        """The limit for a batch size."""
-        if self._rates is None:
-            return None
-        return limit(
-            self._graphs,
-            flops=self._rates.best_flops,
-            bytes_per_s=self._rates.best_copy_bytes_per_s,
-            precision=self._precision,
-            times=batch,
-        )
+def _limits(
+    graphs: Sequence[CountedGraph], rates: Sequence[Rates], opened: Opened
+) -> Callable[[int], Limit | None]:
+    """The limit by batch size on the backend's device; None if its rates are unknown."""
+    # on the CPU, ONNX Runtime computes float16 graphs in float32
+    precision = "float32" if opened.device == "cpu" else opened.precision
+    known = [each for each in rates if (each.device, each.precision) == (opened.device, precision)]
+    if not known:
+        return lambda batch: None
+    return lambda batch: limit(
+        graphs,
+        flops=known[0].best_flops,
+        bytes_per_s=known[0].best_copy_bytes_per_s,
+        precision=precision,
+        times=batch,
+    )

@@ -63,7 +63,8 @@ def climb(sizes: ModelSizes, settings: ResolvedOptions) -> Iterator[Rung]:
     side = size_px // LATENTS_FACTOR
     with torch.device("meta"):
         model = DiadModel(sizes).requires_grad_(False)
-        text = CLIPTextModel(_clip(sizes.unet.context_width)).eval().requires_grad_(False)
+        text = CLIPTextModel(_clip(sizes.unet.context_width)).requires_grad_(False)
+        text.train(mode=False)
         image = _Image(
             image=torch.empty(1, 3, size_px, size_px),
             noise=torch.empty(1, sizes.autoencoder.latent_channels, side, side),
@@ -149,17 +150,16 @@ def _compare(model: DiadModel, image: _Image, reconstruction: Tensor) -> None:
 
 
 def _without_dead_control(model: DiadModel, lean: DenoiserGraph, image: _Image) -> None:
-    latents = _encode(model, image)
-    hint = model.semantic_guided.hint_features(image.image)
-    for _ in range(image.steps):
-        latents = _step(lean, latents, hint, image)
+    latents, hint = _encode(model, image), model.semantic_guided.hint_features(image.image)
+    latents = _denoise(lean, latents, hint, image)
     _compare(model, image, decode_latents(model.autoencoder, latents))
 
 
-def _step(denoiser: nn.Module, latents: Tensor, hint: Tensor, image: _Image) -> Tensor:
+def _denoise(denoiser: nn.Module, latents: Tensor, hint: Tensor, image: _Image) -> Tensor:
     scale = torch.ones(1, device="meta")
-    after: Tensor = denoiser(latents, hint, image.timestep, scale, scale)
-    return after
+    for _ in range(image.steps):
+        latents = denoiser(latents, hint, image.timestep, scale, scale)
+    return latents
 
 
 def _four_modules(model: DiadModel, settings: ResolvedOptions) -> nn.ModuleDict:
@@ -175,8 +175,7 @@ def _four_modules(model: DiadModel, settings: ResolvedOptions) -> nn.ModuleDict:
 
 def _as_exported(graphs: nn.ModuleDict, image: _Image) -> None:
     latents, hint = graphs["encoder"](image.image, image.noise, image.noise)
-    for _ in range(image.steps):
-        latents = _step(graphs["denoiser"], latents, hint, image)
+    latents = _denoise(graphs["denoiser"], latents, hint, image)
     graphs["scorer"](image.image, graphs["decoder"](latents))
 
 

@@ -1,7 +1,6 @@
 """The work that the export leaves out, counted and timed against the published order of work."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from diad_benchmarks.measure.rounds import Rounds, take_turns
 from diad_benchmarks.measure.worker_process import BackendProcess
 from diad_benchmarks.models.files import Echo, find_model
 from diad_benchmarks.report.accuracy import Found
+from diad_benchmarks.report.tables import make_table
 from diad_benchmarks.studies.ladder import Rung, climb
 from diad_deploy.bundle.manifest import Manifest
 from diad_deploy.errors import OptionError
@@ -123,7 +123,7 @@ def _time(
         for process in (published, exported):
             process.run(0, 1)
         published.set_schedule(schedule.steps, schedule.spacing)
-        workloads = dict(zip(NAMES.values(), map(_run_of, (published, exported)), strict=True))
+        workloads = {NAMES[PUBLISHED]: published.seconds, NAMES[YARDSTICK]: exported.seconds}
         taken = take_turns(workloads, rounds=rounds, echo=echo)
         files = [scratch / f"{name}.npz" for name in NAMES]
         peaks = [p.save(f) for p, f in zip((published, exported), files, strict=True)]
@@ -138,10 +138,6 @@ def _time(
         peak_memory_bytes=None if None in peaks else sum(peak or 0 for peak in peaks),
         machine={**asdict(describe_machine()), "torch_threads": torch.get_num_threads()},
     )
-
-
-def _run_of(process: BackendProcess) -> Callable[[int], float]:
-    return lambda index: process.run(0, 1).seconds
 
 
 def _sizes_of(checkpoint: Path) -> ModelSizes:
@@ -164,37 +160,30 @@ def _settings(manifest: Manifest) -> ResolvedOptions:
 
 def rungs_table(rungs: tuple[Rung, ...]) -> Table:
     """One line per rung; each includes the savings of the lines above."""
-    table = _table("One image in PyTorch", "also left out")
-    for name in ("operators", "weights, M", "GFLOP", "of all"):
-        table.add_column(name, justify="right")
     first = rungs[0].work.multiply_adds
-    for rung in rungs:
-        work = rung.work
-        table.add_row(
-            rung.left_out,
-            f"{work.operators:,}",
-            f"{work.weights / 1e6:.1f}",
-            f"{2e-9 * work.multiply_adds:.1f}",
-            f"{work.multiply_adds / first:.1%}",
+    rows = (
+        (
+            *(left_out, f"{work.operators:,}", f"{work.weights / 1e6:.1f}"),
+            *(f"{2e-9 * work.multiply_adds:.1f}", f"{work.multiply_adds / first:.1%}"),
         )
-    return table
+        for left_out, work in ((rung.left_out, rung.work) for rung in rungs)
+    )
+    names = ("also left out", "operators", "weights, M", "GFLOP", "of all")
+    return make_table("One image in PyTorch", names, rows)
 
 
 def graphs_table(graphs: dict[str, GraphWork], steps: int) -> Table:
     """The work in the bundle's graphs."""
-    table = _table("The bundle's graphs", "graph")
-    for name in ("runs", "operators", "initialisers", "constants, M", "GFLOP per run"):
-        table.add_column(name, justify="right")
-    for name, work in graphs.items():
-        table.add_row(
-            name,
-            str(steps if name == "denoiser" else 1),
-            f"{sum(work.operators.values()):,}",
-            f"{work.initialisers:,}",
-            f"{work.constants / 1e6:.1f}",
-            f"{2e-9 * work.multiply_adds:.1f}",
+    rows = (
+        (
+            *(name, str(steps if name == "denoiser" else 1)),
+            *(f"{sum(work.operators.values()):,}", f"{work.initialisers:,}"),
+            *(f"{work.constants / 1e6:.1f}", f"{2e-9 * work.multiply_adds:.1f}"),
         )
-    return table
+        for name, work in graphs.items()
+    )
+    names = ("graph", "runs", "operators", "initialisers", "constants, M", "GFLOP per run")
+    return make_table("The bundle's graphs", names, rows)
 
 
 def _times(measured: SideBySide) -> Table:
@@ -212,10 +201,4 @@ def _times(measured: SideBySide) -> Table:
     table.add_row("difference of the scores", f"{measured.score_difference:.1e}")
     if measured.peak_memory_bytes is not None:
         table.add_row("peak memory, both", f"{measured.peak_memory_bytes / 1e9:.1f} GB")
-    return table
-
-
-def _table(title: str, first: str) -> Table:
-    table = Table(title=title)
-    table.add_column(first)
     return table

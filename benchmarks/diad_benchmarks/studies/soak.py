@@ -13,6 +13,7 @@ from rich.table import Table
 
 from diad_benchmarks.measure.apart import apart
 from diad_benchmarks.models.images import demo_image
+from diad_benchmarks.report.tables import make_table
 from diad_benchmarks.studies.soak_images import standin_image, write_images
 from diad_deploy import Detector
 from diad_deploy.arrays import FloatArray, ImageArray
@@ -197,10 +198,6 @@ def _check_rows(work: Path, count: int, faulty: set[str]) -> None:
 
 def soak_table(soaks: list[Soak]) -> Table:
     """A table with a column per run."""
-    table = Table(title="Long runs")
-    table.add_column("")
-    for each in soaks:
-        table.add_column(each.model, justify="right")
     rows: list[tuple[str, Callable[[Soak], str]]] = [
         ("images, faulty images", lambda s: f"{s.pictures:,}, {s.faulty:,}"),
         ("peak memory, first tenth", lambda s: f"{s.early_peak_bytes / 1e6:.0f} MB"),
@@ -213,6 +210,8 @@ def soak_table(soaks: list[Soak]) -> Table:
         ("resuming", lambda s: f"{s.resume_seconds:.1f} s"),
         ("peak memory of resuming", lambda s: f"{s.resume_peak_bytes / 1e6:.0f} MB"),
     ]
-    for name, format_value in rows:
-        table.add_row(name, *map(format_value, soaks))
-    return table
+    return make_table(
+        "Long runs",
+        ("", *(each.model for each in soaks)),
+        ((name, *map(format_value, soaks)) for name, format_value in rows),
+    )

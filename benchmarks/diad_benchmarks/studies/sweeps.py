@@ -8,7 +8,6 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -207,13 +206,9 @@ class Sweeper:
         ]
 
     def _in_turns(self, opened: dict[str, BackendProcess]) -> dict[str, float]:
-        workloads = {name: partial(_seconds, process) for name, process in opened.items()}
+        workloads = {name: process.seconds for name, process in opened.items()}
         taken = take_turns(workloads, rounds=self.plan.rounds)
         return {name: 1e3 * taken.median_s(name) for name in opened}
-
-
-def _seconds(process: BackendProcess, index: int) -> float:
-    return process.run(index, 1).seconds
 
 
 def _doubled(cores: int) -> Sequence[int]:

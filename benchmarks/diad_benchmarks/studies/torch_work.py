@@ -26,11 +26,11 @@ class Work:
     multiply_adds: int
 
 
-class _Reads(TorchDispatchMode):
+class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts operators, and records which of the module's tensors they read."""
 
     def __init__(self, module: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.known = {id(t): t.numel() for t in (*module.parameters(), *module.buffers())}
         self.read: set[int] = set()
         self.operators = 0

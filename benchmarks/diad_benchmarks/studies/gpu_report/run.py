@@ -70,27 +70,19 @@ def _fill(
 ) -> bool:
     record: dict[str, Any] = {**about(driver), "minutes": minutes}
     _write(folder, record)
-    record["tests"] = {
-        "status": run_step(
-            _tests_command(folder), folder / TESTS, folder=ROOT, limit_s=TESTS_LIMIT_S, echo=echo
-        ),
-        **count_tests(folder / JUNIT),
+    steps = {
+        "tests": (_tests_command(folder), TESTS, TESTS_LIMIT_S),
+        "benchmark": (_benchmark_command(folder, minutes), BENCHMARK, 60 * minutes + SPARE_S),
     }
-    _write(folder, record)
-    record["benchmark"] = {
-        "status": run_step(
-            _benchmark_command(folder, minutes),
-            folder / BENCHMARK,
-            folder=ROOT,
-            limit_s=60 * minutes + SPARE_S,
-            echo=echo,
-        )
-    }
-    _write(folder, record)
-    for name, kept in (("tests", TESTS), ("benchmark", BENCHMARK)):
+    for name, (command, output, limit_s) in steps.items():
+        status = run_step(command, folder / output, folder=ROOT, limit_s=limit_s, echo=echo)
+        counts = count_tests(folder / JUNIT) if name == "tests" else {}
+        record[name] = {"status": status, **counts}
+        _write(folder, record)
+    for name, (_, output, _) in steps.items():
         facts = ", ".join(f"{fact} {value}" for fact, value in record[name].items())
-        echo(f"{name}: {facts} ({folder / kept})")
-    return all(record[name]["status"] == 0 for name in ("tests", "benchmark"))
+        echo(f"{name}: {facts} ({folder / output})")
+    return all(record[name]["status"] == 0 for name in steps)
 
 
 def about(driver: dict[str, Any]) -> dict[str, Any]:
