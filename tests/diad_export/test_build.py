@@ -252,7 +252,7 @@ def test_options_are_the_users_then_the_checkpoints_then_the_published_ones() ->
         ({"sigma_px": 0.0}, "--sigma 0.0 must be above 0"),
         ({"sigma_px": float("nan")}, "--sigma nan must be above 0"),
         ({"heatmap_scale": (0.0, float("inf"))}, "--heatmap-scale 0.0 inf: expected low, then"),
-        ({"pool_size_px": 33, "pool_count": 8}, "leave nothing of 256 px"),
+        ({"pool_size_px": 33, "pool_count": 8}, "the pools are larger than the image of 256 px"),
         ({"heatmap_scale": (1.0, 1.0)}, "expected low, then high"),
         ({"convolutions": "winograd", "precision": "fp16"}, "float16 cannot hold"),
         ({"bit_depth": 12}, "reads no images but those of --calibration"),

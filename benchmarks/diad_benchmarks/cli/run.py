@@ -10,6 +10,7 @@ from diad_benchmarks.cli.studies import MINUTES, PATH, STUDIES, echo
 from diad_deploy import __version__
 from diad_deploy.cli.console import run_command
 from diad_deploy.cli.extras import check_extras
+from diad_deploy.cli.log_options import log_options
 
 EXAMPLES = """\b
 Examples:
@@ -113,6 +114,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option("--force", is_flag=True, help="Replace existing results.")
 @click.version_option(__version__, prog_name="diad-benchmark")
 @click.pass_context
+@log_options
 def command(
     context: click.Context, /, output: Path | None, as_json: bool, force: bool, **given: Any
 ) -> None:
