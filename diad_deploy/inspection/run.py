@@ -8,6 +8,7 @@ from pathlib import Path
 from diad_deploy.choices import check_choices
 from diad_deploy.detector import Detector, ModelOptions
 from diad_deploy.errors import OptionError
+from diad_deploy.files.paths import StrPath, optional_path
 from diad_deploy.images.discover import find_images
 from diad_deploy.inspection.inspect import inspect_locked
 from diad_deploy.inspection.options import InspectionOptions, check_numbers
@@ -20,8 +21,6 @@ from diad_deploy.report.run_record import Existing, check_folder
 from diad_deploy.thresholds.decide import check_threshold, find_decider
 
 log = get_logger(__name__)
-
-StrPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ class InspectionConfig(ModelOptions):
             existing=self.existing,
             decider=find_decider(
                 bundle,
-                thresholds=None if self.thresholds is None else Path(self.thresholds),
+                thresholds=optional_path(self.thresholds),
                 threshold=self.threshold,
                 class_name=self.class_name,
             ),

@@ -19,6 +19,7 @@ from diad_deploy.bundle.manifest import (
     NoiseSpec,
 )
 from diad_deploy.diffusion.schedule import make_schedule
+from diad_deploy.files.paths import StrPath, optional_path
 from diad_deploy.log import get_logger
 from diad_export.checkpoint.pretrained_features import complete_features
 from diad_export.checkpoint.read import Checkpoint, Sources, read_checkpoint
@@ -41,8 +42,6 @@ from diad_export.onnx.components import image_spec, latents_spec, make_component
 from diad_export.options import (
     BuildOptions,
     ResolvedOptions,
-    StrPath,
-    optional_path,
     resolve_options,
 )
 from diad_export.precision.calibration import Calibration, read_calibration

@@ -1,24 +1,16 @@
 """Options for building a bundle: the user's, the checkpoint's, and the published values."""
 
 import math
-import os
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Literal
 
 from diad_deploy.bundle.manifest import Convolutions, Manifest, Posterior, Spacing
 from diad_deploy.choices import check_choices
 from diad_deploy.errors import OptionError
+from diad_deploy.files.paths import StrPath
 from diad_deploy.images.options import ImageOptions, ReadingOptions
 
 BuildPrecision = Literal["fp32", "fp16"]
-
-StrPath = str | os.PathLike[str]
-
-
-def optional_path(path: StrPath | None) -> Path | None:
-    """`path` as a `Path`, where there is one."""
-    return None if path is None else Path(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

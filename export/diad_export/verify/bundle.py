@@ -9,6 +9,7 @@ from diad_deploy.bundle.folder import THRESHOLDS_NAME, Bundle
 from diad_deploy.bundle.update import update_manifest
 from diad_deploy.choices import check_choices
 from diad_deploy.errors import InputError, OptionError
+from diad_deploy.files.paths import StrPath, optional_path
 from diad_deploy.images.formats.white_level import resolve_white
 from diad_deploy.images.options import ImageOptions, ReadingOptions
 from diad_deploy.inspection.summary import Progress, no_progress
@@ -20,7 +21,6 @@ from diad_export.checkpoint.pretrained_features import complete_features
 from diad_export.checkpoint.read import Checkpoint, Sources, read_checkpoint
 from diad_export.checkpoint.usable_weights import check_checkpoint
 from diad_export.checkpoint.weights import load_model
-from diad_export.options import StrPath, optional_path
 from diad_export.verify.labelled_images import find_labelled
 from diad_export.verify.result import Limits, Verification
 from diad_export.verify.stages import BATCH, VerifyOptions, verify
